@@ -1,0 +1,104 @@
+/** The command line: which command, with which options. */
+import { parseArgs } from "node:util";
+
+/** Wrong usage: exit code 2, with a hint where to read on. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const OPTIONS = {
+  json: { type: "boolean" },
+  root: { type: "string" },
+  project: { type: "string", multiple: true },
+  store: { type: "string", multiple: true },
+  path: { type: "string", multiple: true },
+  why: { type: "boolean" },
+  all: { type: "boolean" },
+  "dry-run": { type: "boolean" },
+  plan: { type: "string" },
+  yes: { type: "boolean", short: "y" },
+  orphans: { type: "boolean" },
+  auto: { type: "boolean" },
+  permanently: { type: "boolean" },
+  expired: { type: "boolean" },
+  remove: { type: "boolean" },
+  note: { type: "string" },
+  "exit-code": { type: "boolean" },
+  stdio: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" },
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export interface Arguments {
+  readonly command: string;
+  readonly positionals: readonly string[];
+  readonly json: boolean;
+  readonly root?: string;
+  readonly projects?: readonly string[];
+  readonly stores?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly plan?: string;
+  readonly note?: string;
+  /** Whether a switch was given. */
+  has(option: OptionName): boolean;
+}
+
+/** Which options each command understands beside `--root`, `--json` and `--help`. */
+export const COMMANDS: Readonly<Record<string, { readonly options: readonly OptionName[]; readonly positionals: number }>> = {
+  scan: { options: ["store", "why"], positionals: 0 },
+  plan: { options: ["project", "store", "why", "all", "orphans", "auto", "exit-code"], positionals: 0 },
+  clean: { options: ["project", "store", "why", "all", "orphans", "auto", "dry-run", "plan", "yes", "permanently", "exit-code"], positionals: 0 },
+  undo: { options: ["path"], positionals: 1 },
+  purge: { options: ["expired", "yes"], positionals: 1 },
+  history: { options: ["all"], positionals: 1 },
+  pin: { options: ["project", "store", "remove", "note"], positionals: 1 },
+  auto: { options: ["yes"], positionals: 1 },
+  migrate: { options: ["yes", "dry-run"], positionals: 0 },
+  doctor: { options: [], positionals: 0 },
+  lsp: { options: ["stdio"], positionals: 0 },
+};
+
+export function parseCommandLine(argv: readonly string[]): Arguments {
+  const { values, positionals } = parse(argv);
+  const [command = "", ...rest] = positionals;
+  if (values.help || values.version || command === "" || command === "help") return toArguments(values, command === "help" ? (rest[0] ?? "") : command, []);
+  const known = COMMANDS[command];
+  if (!known) throw new UsageError(`there is no command "${command}"; the commands are ${Object.keys(COMMANDS).join(", ")}`);
+  if (rest.length > known.positionals) throw new UsageError(`"offcut ${command}" does not take "${rest[known.positionals]}"; see offcut ${command} --help`);
+  for (const option of Object.keys(values) as OptionName[]) {
+    if (["root", "json", "help", "version"].includes(option) || known.options.includes(option)) continue;
+    throw new UsageError(`"offcut ${command}" has no option --${option}; see offcut ${command} --help`);
+  }
+  return toArguments(values, command, rest);
+}
+
+type Values = ReturnType<typeof parse>["values"];
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function toArguments(values: Values, command: string, positionals: readonly string[]): Arguments {
+  const { root, project, store, path, plan, note } = values;
+  for (const [name, list] of Object.entries({ project, store, path })) {
+    if (list?.some((value) => value.trim() === "")) throw new UsageError(`--${name} is empty; an empty choice chooses nothing`);
+  }
+  return {
+    command,
+    positionals,
+    json: values.json ?? false,
+    ...(root !== undefined && { root }),
+    ...(project && { projects: project }),
+    ...(store && { stores: store }),
+    ...(path && { paths: path }),
+    ...(plan !== undefined && { plan }),
+    ...(note !== undefined && { note }),
+    has: (option) => values[option] === true,
+  };
+}

@@ -1,0 +1,99 @@
+import { t } from "@vscode/l10n";
+import { cleanUp } from "../../core/cleanUp.ts";
+import type { Config } from "../../core/config/config.ts";
+import type { CleanResult, Plan } from "../../core/model.ts";
+import { digestAge, PLAN_LIFETIME_MS } from "../../core/plan/build.ts";
+import { Refusal } from "../../core/reclaim/home.ts";
+import { purge } from "../../core/runs.ts";
+import { cleanupLine, countFiles, formatBytes, formatDuration } from "../../core/words.ts";
+import { UsageError } from "../args.ts";
+import { type Context, configOf, planOf, planOptions } from "../context.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
+import { clock, planJson, showPlan } from "../show.ts";
+
+/** Plans, asks, cleans. What it took can be undone until the window of `policy.undo` ends. */
+export async function clean(context: Context): Promise<ExitCode> {
+  const { args, terminal } = context;
+  const config = configOf(context);
+  const plan = await planOf(context, config);
+  if (args.plan !== undefined) checkDigest(args.plan, plan);
+  const dry = args.has("dry-run");
+  if (args.json && dry) terminal.printJson(planJson(plan));
+  if (!args.json) showPlan(terminal, plan, { why: args.has("why"), all: args.has("all") });
+  if (dry) return args.has("exit-code") && plan.totals.reclaim.files > 0 ? EXIT.reclaimable : EXIT.done;
+  if (args.has("auto") && !plan.autoCleanup.enabled) {
+    return finish(context, plan, NOTHING, t("Automatic cleanup is off ({0}); nothing was touched.", plan.autoCleanup.source));
+  }
+  if (plan.totals.reclaim.files === 0) return finish(context, plan, NOTHING, whyNothing(plan));
+
+  const undoMs = args.has("permanently") ? 0 : config.policy.undoMs;
+  if (!(await confirm(context, config, plan, undoMs))) return finish(context, plan, NOTHING, t("Nothing was touched."));
+  await purge(config.root, { expiredAt: Date.now() });
+  const result = await cleanUp(config, plan, {
+    ...planOptions(context),
+    undoMs,
+    onRunProgress: ({ done, total, bytes }) => terminal.progress(t("Cleaning … {0} of {1}, {2}", done, total, formatBytes(bytes))),
+  });
+  terminal.progress(undefined);
+  return finish(context, plan, result);
+}
+
+const NOTHING: CleanResult = { run: "", deletedFiles: 0, freedSpace: 0, heldSpace: 0, removedDirectories: 0, errors: [], skipped: [], cancelled: false };
+
+/** A plan is the same when it would take the same files for the same reasons, and good for ten minutes (R15, R16). */
+function checkDigest(given: string, plan: Plan): void {
+  const age = digestAge(given, Date.parse(plan.created));
+  if (!age) throw new UsageError(t('"{0}" is not the digest of a plan; copy it from the last line of "offcut plan"', given));
+  if (age.ageMs > PLAN_LIFETIME_MS) throw new Refusal(t('the plan is {0} old and expired; run "offcut plan" again', formatDuration(age.ageMs)));
+  if (digestAge(plan.digest, 0)?.content !== age.content) throw new Refusal(t('something changed since that plan was made; run "offcut plan" again (it is {0} now)', plan.digest));
+}
+
+async function confirm(context: Context, config: Config, plan: Plan, undoMs: number): Promise<boolean> {
+  const { args, terminal } = context;
+  const { files, bytes } = plan.totals.reclaim;
+  const braked = plan.brake.length > 0 && args.plan === undefined;
+  if (args.has("yes") && !braked) return true;
+  if (braked) {
+    terminal.warn("", terminal.style("yellow", t("This is more than usual:")), ...plan.brake.map((reason) => `  - ${reason}`));
+    if (!terminal.interactive || args.has("yes")) throw new Refusal(t('confirm these {0} by naming the plan: offcut clean --yes --plan {1}', countFiles(files), plan.digest));
+    return (await terminal.ask(t("Type {0} to go on: ", files))) === String(files);
+  }
+  if (!terminal.interactive) throw new UsageError(t('nobody is there to confirm; preview with "offcut plan", then add --yes'));
+  const roots = [...new Set(plan.items.filter((item) => item.verdict === "reclaim").map((item) => item.root))].join(", ");
+  const undo = undoMs > 0 ? t("can be undone for {0}", formatDuration(undoMs)) : t("cannot be undone");
+  const answer = await terminal.ask(t("Clean up {0} ({1}) below {2}? This {3}. [y/N] ", countFiles(files), formatBytes(bytes), roots || config.root, undo));
+  return /^y(es)?$/i.test(answer);
+}
+
+function finish(context: Context, plan: Plan, result: CleanResult, note?: string): ExitCode {
+  const { args, terminal } = context;
+  if (args.json) {
+    const { run, deletedFiles, freedSpace, heldSpace, undoUntil, removedDirectories, errors, skipped, cancelled } = result;
+    terminal.printJson({ run, deletedFiles, freedSpace, heldSpace, ...(undoUntil !== undefined && { undoUntil }), removedDirectories, errors, skipped, cancelled, ...(note !== undefined && { note }), problems: plan.problems });
+  } else {
+    terminal.print("");
+    if (note !== undefined) terminal.print(note);
+    for (const { path, message } of result.errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
+    for (const { path, reason } of result.skipped) terminal.warn(t("kept: {0}: {1}", path, reason));
+    if (result.run !== "") terminal.print(terminal.style("bold", resultLine(result)));
+    if (result.heldSpace > 0 && result.undoUntil !== undefined) terminal.print(terminal.style("dim", t("Undo: offcut undo {0}   Free the space now: offcut purge", result.run)));
+    if (result.cancelled) terminal.print(t("Stopped as you asked; what was not reached is untouched."));
+  }
+  if (result.cancelled) return EXIT.interrupted;
+  return result.errors.length > 0 ? EXIT.failedItems : EXIT.done;
+}
+
+/** S0.8 to the letter, and in brackets what is not freed yet (R14). */
+export function resultLine(result: Pick<CleanResult, "deletedFiles" | "freedSpace" | "heldSpace" | "undoUntil">): string {
+  const line = cleanupLine(result.deletedFiles, result.freedSpace);
+  if (result.heldSpace === 0 || result.undoUntil === undefined) return line;
+  return `${line} (${t("{0} MB held for undo until {1}", (result.heldSpace / 1024 ** 2).toFixed(2), clock(result.undoUntil))})`;
+}
+
+/** Nothing to do is explained, not just said (R84). */
+function whyNothing(plan: Plan): string {
+  if (plan.items.length === 0) return t("There are no files in the stores; nothing was touched.");
+  const counts = new Map<string, number>();
+  for (const item of plan.items) counts.set(item.reason, (counts.get(item.reason) ?? 0) + 1);
+  return t("Nothing is reclaimable, so nothing was touched. Kept: {0}.", [...counts].map(([reason, count]) => `${countFiles(count)} ${reason}`).join(", "));
+}

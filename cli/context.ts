@@ -1,0 +1,53 @@
+/** What every command is given. */
+import path from "node:path";
+import type { Config } from "../core/config/config.ts";
+import { loadConfig } from "../core/config/load.ts";
+import { makePlan, type PlanOptions } from "../core/makePlan.ts";
+import type { Plan } from "../core/model.ts";
+import { countFiles, formatBytes } from "../core/words.ts";
+import { type Arguments, UsageError } from "./args.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface Context {
+  readonly args: Arguments;
+  readonly terminal: Terminal;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Absolute path of the workspace. */
+  readonly root: string;
+}
+
+export function configOf(context: Context): Config {
+  return loadConfig(context.root);
+}
+
+export function rootOf(args: Arguments): string {
+  return path.resolve(args.root ?? process.cwd());
+}
+
+export function planOptions(context: Context): PlanOptions {
+  const { args, terminal } = context;
+  return {
+    mode: args.has("auto") ? "automatic" : "manual",
+    orphans: args.has("orphans"),
+    environment: context.environment,
+    signal: context.signal,
+    selection: { ...(args.projects && { projects: args.projects }), ...(args.stores && { stores: args.stores }) },
+    onProgress: ({ phase, files, bytes }) => terminal.progress(phase === "scan" ? `Looking … ${countFiles(files)}, ${formatBytes(bytes)}` : phase === "catalog" ? "Reading the database …" : `Deciding about ${countFiles(files)} …`),
+  };
+}
+
+/** Makes a plan. A project or store that does not exist is a mistake, not an empty choice. */
+export async function planOf(context: Context, config: Config): Promise<Plan> {
+  for (const store of context.args.stores ?? []) {
+    if (!config.stores.some((known) => known.name === store)) throw new UsageError(`there is no store "${store}"; the stores are ${config.stores.map((known) => known.name).join(", ") || "none"}`);
+  }
+  const plan = await makePlan(config, planOptions(context));
+  context.terminal.progress(undefined);
+  for (const project of context.args.projects ?? []) {
+    const known = plan.owners.some((owner) => owner.id === project) || plan.items.some((item) => item.owner === project);
+    if (!known && plan.problems.every((problem) => problem.severity !== "error")) throw new UsageError(`there is no project "${project}"; the projects are ${plan.owners.map((owner) => owner.id).slice(0, 20).join(", ") || "none"}`);
+  }
+  return plan;
+}

@@ -1,0 +1,18 @@
+/** Exit codes: what scripts may rely on. */
+export const EXIT = {
+  done: 0,
+  /** Only with --exit-code: there is something to reclaim. */
+  reclaimable: 1,
+  /** Wrong usage, or a configuration that cannot be used. */
+  usage: 2,
+  /** Some items failed; the others are done. */
+  failedItems: 3,
+  /** Refused: the brake, a lock, an expired plan, an untrusted or unreachable root. */
+  refused: 4,
+  /** A defect of Offcut. */
+  internal: 70,
+  /** Stopped by Ctrl-C, cleanly between two items (128 + SIGINT). */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,0 +1,114 @@
+/** A plan as a table that leads with project, kind, bytes, age and reason; then the total. */
+import { t } from "@vscode/l10n";
+import type { Plan, PlanItem } from "../core/model.ts";
+import { countFiles, formatBytes, formatDuration } from "../core/words.ts";
+import { formatProblem, table, type Terminal } from "./terminal.ts";
+
+/** Rows that a person reads before they want a summary. Pipes get everything. */
+const ROWS = 40;
+
+export interface ShowOptions {
+  /** The evidence under each row. */
+  readonly why: boolean;
+  /** Every file, however many. */
+  readonly all: boolean;
+}
+
+export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): void {
+  for (const problem of plan.problems) if (problem.severity !== "info" || options.why) terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
+  const reclaim = plan.items.filter((item) => item.verdict === "reclaim");
+  const keep = plan.items.filter((item) => item.verdict === "keep");
+  showReclaimable(terminal, reclaim, options);
+  showKept(terminal, keep, options);
+  terminal.print(
+    "",
+    terminal.style("bold", t("Would reclaim {0} in {1}; keeps {2} in {3}.", formatBytes(plan.totals.reclaim.bytes), countFiles(plan.totals.reclaim.files), formatBytes(plan.totals.keep.bytes), countFiles(plan.totals.keep.files))),
+    terminal.style("dim", t("Auto-cleanup: {0} ({1}). Plan {2}, good until {3}.", plan.autoCleanup.enabled ? t("on") : t("off"), plan.autoCleanup.source, plan.digest, clock(plan.expires))),
+  );
+}
+
+function showReclaimable(terminal: Terminal, items: readonly PlanItem[], options: ShowOptions): void {
+  if (items.length === 0) return terminal.print(t("Nothing is reclaimable."));
+  const shown = options.all || terminal.columns === Infinity ? items : items.slice(0, ROWS);
+  const lines = table(
+    terminal,
+    [{ title: t("PROJECT") }, { title: t("KIND") }, { title: t("BYTES"), align: "right" }, { title: t("AGE"), align: "right" }, { title: t("REASON") }, { title: t("FILE"), flexible: true }],
+    shown.map((item) => [item.owner ?? "-", item.store, formatBytes(item.bytes), formatDuration(item.ageMs), item.reason, item.path]),
+  );
+  terminal.print(lines[0] ?? "");
+  let before: PlanItem | undefined;
+  for (const [i, item] of shown.entries()) {
+    terminal.print(lines[i + 1] ?? "");
+    // Neighbours with the same evidence say it once.
+    const next = shown[i + 1];
+    if (options.why && !(next && sameWhy(item, next))) terminal.print(...whyLines(terminal, item));
+    before = item;
+  }
+  if (before && shown.length < items.length) terminal.print(terminal.style("dim", t("… and {0} more files (--all lists them)", items.length - shown.length)));
+}
+
+function sameWhy(a: PlanItem, b: PlanItem): boolean {
+  return a.owner === b.owner && a.store === b.store && a.evidence.join() === b.evidence.join();
+}
+
+function whyLines(terminal: Terminal, item: PlanItem): string[] {
+  return [terminal.style("dim", `    ${item.evidence.join(" · ")}`)];
+}
+
+/** What stays is summed up: by project, kind and reason. */
+function showKept(terminal: Terminal, items: readonly PlanItem[], options: ShowOptions): void {
+  if (items.length === 0) return;
+  const groups = new Map<string, PlanItem[]>();
+  for (const item of items) {
+    const key = [item.owner ?? "-", item.store, item.reason, ...(options.why ? item.evidence : [])].join("\0");
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  const rows = [...groups.values()];
+  const lines = table(
+    terminal,
+    [{ title: t("KEPT") }, { title: t("KIND") }, { title: t("FILES"), align: "right" }, { title: t("BYTES"), align: "right" }, { title: t("REASON") }, ...(options.why ? [] : [{ title: "", flexible: true }])],
+    rows.map((group) => [group[0]?.owner ?? "-", group[0]?.store ?? "", String(group.length), formatBytes(group.reduce((sum, item) => sum + item.bytes, 0)), group[0]?.reason ?? "", group[0]?.evidence[0] ?? ""]),
+  );
+  terminal.print("", lines[0] ?? "");
+  for (const [i, group] of rows.entries()) {
+    terminal.print(lines[i + 1] ?? "");
+    if (options.why && group[0]) terminal.print(...whyLines(terminal, group[0]));
+  }
+}
+
+/** The local time of day, as people read a clock; with the date when it is not today. */
+export function clock(iso: string): string {
+  const date = new Date(iso);
+  const pad = (number: number): string => String(number).padStart(2, "0");
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  const today = new Date();
+  return date.toDateString() === today.toDateString() ? time : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`;
+}
+
+/** The plan as the JSON contract has it. */
+export function planJson(plan: Plan): object {
+  const { digest, created, expires, root, totals, problems, autoCleanup, brake } = plan;
+  return {
+    digest,
+    created,
+    expires,
+    root,
+    items: plan.items.map((item) => ({
+      path: item.path,
+      ...(item.root !== root && { root: item.root }),
+      store: item.store,
+      role: item.role,
+      ...(item.owner !== undefined && { owner: item.owner }),
+      bytes: item.bytes,
+      modified: item.modified,
+      ageMs: item.ageMs,
+      verdict: item.verdict,
+      reason: item.reason,
+      evidence: item.evidence,
+    })),
+    totals,
+    problems,
+    autoCleanup,
+    brake,
+  };
+}

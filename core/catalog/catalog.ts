@@ -1,0 +1,202 @@
+/** Everything that is known about owners, references and outputs, from all databases, ready to be asked about one file. */
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import type { Config, TemplatedStore } from "../config/config.ts";
+import { isSafeId } from "../config/template.ts";
+import type { MediaCheck, Output, Owner, OwnerState, Problem } from "../model.ts";
+import { type DatabaseContents, readContents, type UseRow } from "./contents.ts";
+import { checkMedia } from "./media/check.ts";
+import { canonicalKey, ignoresCase, refusePath, resolveStored } from "./paths.ts";
+
+/** One row that says that an owner uses a file. */
+export interface Use {
+  readonly owner: string;
+  readonly source: string;
+  readonly eventMs?: number;
+}
+
+export interface Catalog {
+  readonly owners: ReadonlyMap<string, Owner>;
+  /** Who uses the file, by its path or by the ids in it. */
+  usersOf(store: TemplatedStore, absolutePath: string, captures: Readonly<Record<string, string>>): readonly Use[];
+  /** The output that stands at this path or is this very file (R28). */
+  outputAt(absolutePath: string, inode: string): Output | undefined;
+  readonly outputs: readonly Output[];
+  /** Canonical paths and inodes that the sink refuses. */
+  readonly protectedPaths: readonly string[];
+  readonly protectedInodes: readonly string[];
+  /** Why nothing can be decided at all. */
+  readonly unavailable?: string;
+  /** Why nothing can be decided about one store: an unfinished project refers to something in it that cannot be resolved. */
+  readonly blockedStores: ReadonlyMap<string, string>;
+  readonly override?: { readonly value: string; readonly source: string };
+  /** Changes with whatever was read (R16). */
+  readonly generation: string;
+  readonly problems: readonly Problem[];
+}
+
+/** Media checks of files that did not change since. */
+export type MediaCache = Map<string, MediaCheck>;
+
+export interface CatalogOptions {
+  readonly signal?: AbortSignal;
+  readonly mediaCache?: MediaCache;
+  /** Look for damaged pages too. Needed once per plan, not for every look during a run. */
+  readonly checkPages?: boolean;
+}
+
+const CHECKS_AT_ONCE = 4;
+
+export async function readCatalog(config: Config, options: CatalogOptions = {}): Promise<Catalog> {
+  const contents = config.databases.map((database) => ({ database, ...readContents(database, { check: options.checkPages !== false }) }));
+  const owners = mergeOwners(contents);
+  const problems: Problem[] = contents.flatMap((one) => one.problems);
+  const keyOf = (absolute: string): string => canonicalKey(absolute, ignoresCase(config.root));
+
+  const byKey = new Map<string, Use[]>();
+  const byIds = new Map<string, Map<string, Use[]>>();
+  const blockedStores = new Map<string, string>();
+  const outputs: { readonly row: UseRow; readonly path: string; readonly refused?: string }[] = [];
+  for (const one of contents) {
+    for (const [name, rows] of one.references) {
+      const store = config.stores.find((candidate) => candidate.name === name);
+      for (const row of rows) {
+        const refused = addUse(row, one.database.base, store, keyOf, byKey, byIds);
+        if (refused === undefined) continue;
+        problems.push({ severity: "warning", source: one.database.label, message: `${row.source} of ${row.owner || "nobody"}: ${refused}; the row is not used.` });
+        if (owners.get(row.owner)?.state !== "succeeded") blockedStores.set(name, `${row.source} has a row of ${row.owner || "nobody"} that cannot be resolved: ${refused}`);
+      }
+    }
+    for (const row of one.outputs) {
+      if (row.path === undefined) continue;
+      const refused = refusePath(row.path);
+      outputs.push({ row, path: refused === undefined ? resolveStored(row.path, one.database.base) : row.path, ...(refused !== undefined && { refused }) });
+    }
+  }
+
+  const checked = await checkOutputs(outputs, owners, options);
+  const byOutputKey = new Map(checked.map((output) => [keyOf(output.path), output]));
+  const inodes = new Map(checked.flatMap((output) => inodeOf(output.path).map((inode) => [inode, output] as const)));
+  const unavailable = contents.map((one) => one.unavailable).find((reason) => reason !== undefined);
+  const override = contents.map((one) => one.override).find((one) => one !== undefined);
+  return {
+    owners,
+    usersOf(store, absolutePath, captures) {
+      const named = byKey.get(keyOf(absolutePath)) ?? [];
+      const identified = byIds.get(store.name)?.get(idsKey(store, captures)) ?? [];
+      return identified.length === 0 ? named : [...named, ...identified];
+    },
+    outputAt: (absolutePath, inode) => byOutputKey.get(keyOf(absolutePath)) ?? inodes.get(inode),
+    outputs: checked,
+    protectedPaths: [...byOutputKey.keys()],
+    protectedInodes: [...inodes.keys()],
+    ...(unavailable !== undefined && { unavailable }),
+    blockedStores,
+    ...(override && { override }),
+    generation: hashOf(contents),
+    problems,
+  };
+}
+
+/** One id in two databases: the state that protects more wins. */
+function mergeOwners(contents: readonly DatabaseContents[]): Map<string, Owner> {
+  const order: readonly OwnerState[] = ["succeeded", "failed", "unknown", "running"];
+  const owners = new Map<string, Owner>();
+  for (const owner of contents.flatMap((one) => one.owners)) {
+    const known = owners.get(owner.id);
+    if (!known || order.indexOf(owner.state) > order.indexOf(known.state)) owners.set(owner.id, owner);
+  }
+  return owners;
+}
+
+/** Returns why the row cannot be used. */
+function addUse(row: UseRow, base: string, store: TemplatedStore | undefined, keyOf: (absolute: string) => string, byKey: Map<string, Use[]>, byIds: Map<string, Map<string, Use[]>>): string | undefined {
+  const use: Use = { owner: row.owner, source: row.source, ...(row.eventMs !== undefined && { eventMs: row.eventMs }) };
+  if (row.path !== undefined) {
+    const refused = refusePath(row.path);
+    if (refused !== undefined) return `the path ${JSON.stringify(row.path.slice(0, 200))} ${refused}`;
+    append(byKey, keyOf(resolveStored(row.path, base)), use);
+    return undefined;
+  }
+  if (!row.ids || !store) return undefined; // A path that is NULL: nothing was made yet.
+  const ids = row.ids;
+  const needed = store.template.captures.filter((capture) => capture !== store.ownerCapture);
+  const known = needed.filter((capture) => ids[capture] !== undefined);
+  if (known.length === 0) return undefined;
+  if (known.length < needed.length) return `it has no value for {${needed.filter((capture) => ids[capture] === undefined).join("}, {")}}`;
+  const unsafe = needed.find((capture) => !isSafeId(ids[capture] ?? ""));
+  if (unsafe !== undefined) return `{${unsafe}} is ${JSON.stringify(ids[unsafe]?.slice(0, 200))}, which may not be part of a path`;
+  let index = byIds.get(store.name);
+  if (!index) byIds.set(store.name, (index = new Map<string, Use[]>()));
+  append(index, idsKey(store, ids), use);
+  return undefined;
+}
+
+function idsKey(store: TemplatedStore, ids: Readonly<Record<string, string>>): string {
+  return store.template.captures.filter((capture) => capture !== store.ownerCapture).map((capture) => ids[capture] ?? "").join("\0");
+}
+
+function append(index: Map<string, Use[]>, key: string, use: Use): void {
+  const list = index.get(key);
+  if (list) list.push(use);
+  else index.set(key, [use]);
+}
+
+async function checkOutputs(
+  outputs: readonly { readonly row: UseRow; readonly path: string; readonly refused?: string }[],
+  owners: ReadonlyMap<string, Owner>,
+  options: CatalogOptions,
+): Promise<readonly Output[]> {
+  const cache: MediaCache = options.mediaCache ?? new Map<string, MediaCheck>();
+  const checked: Output[] = [];
+  const check = async (output: (typeof outputs)[number]): Promise<MediaCheck> => {
+    const format = path.extname(output.path).slice(1).toLowerCase();
+    if (output.refused !== undefined) return { status: "unknown", format, bytes: 0, detail: `its path ${output.refused}` };
+    // Only a finished project is ever cleaned, so only its final has to be looked into.
+    if (owners.get(output.row.owner)?.state !== "succeeded") return { status: "unknown", format, bytes: 0, detail: "not looked at: its project is not finished" };
+    const key = `${output.path}\0${statKey(output.path)}`;
+    const known = cache.get(key);
+    if (known) return known;
+    const fresh = await checkMedia(output.path, options.signal && { signal: options.signal });
+    if (fresh.status === "complete") cache.set(key, fresh);
+    return fresh;
+  };
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let i = next++; i < outputs.length; i = next++) {
+      options.signal?.throwIfAborted();
+      const output = outputs[i]!;
+      checked[i] = { owner: output.row.owner, path: output.path, source: output.row.source, check: await check(output) };
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CHECKS_AT_ONCE, outputs.length) }, work));
+  return checked;
+}
+
+function statKey(file: string): string {
+  const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "-";
+}
+
+/** The inode of the file, and of what it points to when it is a link: both stay. */
+function inodeOf(file: string): string[] {
+  const found = [fs.lstatSync(file, { bigint: true, throwIfNoEntry: false }), statOrNothing(file)];
+  return [...new Set(found.filter((stat) => stat !== undefined).map((stat) => `${stat.dev}:${stat.ino}`))];
+}
+
+function statOrNothing(file: string): fs.BigIntStats | undefined {
+  try {
+    return fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // A link in a circle, or a directory that may not be read: the path is protected all the same.
+  }
+}
+
+function hashOf(contents: readonly (DatabaseContents & { readonly database: { readonly path: string } })[]): string {
+  const hash = createHash("sha256");
+  for (const { database, owners, references, outputs, override, unavailable } of contents) {
+    hash.update(JSON.stringify([database.path, owners, [...references], outputs, override ?? null, unavailable ?? null]));
+  }
+  return hash.digest("hex").slice(0, 16);
+}

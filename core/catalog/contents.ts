@@ -1,0 +1,157 @@
+/** What one project database says: owners, references, outputs, the override of AUTO_CLEANUP_ENABLED. Nothing is judged here. */
+import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseConfig } from "../config/config.ts";
+import type { OwnerState, Problem } from "../model.ts";
+import { DatabaseError, readDatabase } from "./open.ts";
+
+export interface OwnerRow {
+  readonly id: string;
+  readonly state: OwnerState;
+  readonly status: string;
+  readonly source: string;
+  readonly endedMs?: number;
+}
+
+/** A use of a file: by its stored path, or by the ids that the store's template has placeholders for. */
+export interface UseRow {
+  readonly owner: string;
+  readonly source: string;
+  readonly path?: string;
+  readonly ids?: Readonly<Record<string, string>>;
+  readonly eventMs?: number;
+}
+
+export interface DatabaseContents {
+  readonly owners: readonly OwnerRow[];
+  readonly references: ReadonlyMap<string, readonly UseRow[]>;
+  readonly outputs: readonly UseRow[];
+  readonly override?: { readonly value: string; readonly source: string };
+  /** Why nothing may be decided on the ground of this database (R19, R75). */
+  readonly unavailable?: string;
+  readonly problems: readonly Problem[];
+}
+
+const EMPTY: DatabaseContents = { owners: [], references: new Map(), outputs: [], problems: [] };
+
+export function readContents(config: DatabaseConfig, options: { readonly check?: boolean } = {}): DatabaseContents {
+  const problems: Problem[] = [];
+  const report = (message: string): void => {
+    problems.push({ severity: "error", source: config.label, message });
+  };
+  try {
+    const contents = readDatabase(config.path, (database) => readTables(database, config, report), options);
+    const unavailable = problems[0] && `${config.label}: ${problems[0].message}`;
+    return { ...contents, ...(unavailable !== undefined && { unavailable }), problems };
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    report(`the database ${error.message}. Everything is kept until it can be read.`);
+    return { ...EMPTY, unavailable: `${config.label} ${error.message}`, problems };
+  }
+}
+
+function readTables(database: DatabaseSync, config: DatabaseConfig, report: (message: string) => void): DatabaseContents {
+  const query = (what: string, sql: string, columns: readonly string[]): readonly Row[] => {
+    try {
+      const rows = database.prepare(sql).all() as Row[];
+      const missing = rows[0] ? columns.filter((column) => !(column in rows[0]!)) : [];
+      if (missing.length > 0) {
+        report(`database.${what} gives no column "${missing.join('", "')}"; name it with AS. Everything is kept until then.`);
+        return [];
+      }
+      return rows;
+    } catch (error) {
+      report(explainDrift(database, what, sql, error));
+      return [];
+    }
+  };
+  const owners = config.owners === undefined ? [] : query("owners", config.owners, ["id", "status"]).flatMap((row) => toOwner(row, config));
+  const references = new Map(
+    Object.entries(config.references).map(([store, sql]) => [store, query(`references.${store}`, sql, ["owner"]).map((row) => toUse(row, sql))]),
+  );
+  const outputs = config.outputs === undefined ? [] : query("outputs", config.outputs, ["owner", "path"]).map((row) => toUse(row, config.outputs ?? ""));
+  const override = config.autoCleanup === undefined ? undefined : Object.values(query("autoCleanup", config.autoCleanup, [])[0] ?? {})[0];
+  return {
+    owners,
+    references,
+    outputs,
+    ...(override !== undefined && override !== null && { override: { value: String(override), source: `${tableOf(config.autoCleanup ?? "")} in ${config.label}` } }),
+    problems: [],
+  };
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function toOwner(row: Row, config: DatabaseConfig): OwnerRow[] {
+  if (row["id"] === null || row["id"] === undefined) return [];
+  const status = row["status"] === null || row["status"] === undefined ? "" : String(row["status"]);
+  const endedMs = toTime(row["ended"]);
+  return [
+    {
+      id: String(row["id"]),
+      status,
+      state: stateOf(status, config.states),
+      source: `${tableOf(config.owners ?? "")}.${columnOf(config.owners ?? "", "status")}`,
+      ...(endedMs !== undefined && { endedMs }),
+    },
+  ];
+}
+
+/** A status that nobody listed belongs to an unfinished project: it protects. No status at all is unknown, and protects too. */
+function stateOf(status: string, states: DatabaseConfig["states"]): OwnerState {
+  const word = status.trim().toLowerCase();
+  const listed = (words: readonly string[]): boolean => words.some((candidate) => candidate.toLowerCase() === word);
+  if (word === "") return "unknown";
+  if (listed(states.succeeded)) return listed(states.failed) ? "unknown" : "succeeded";
+  return listed(states.failed) ? "failed" : "running";
+}
+
+function toUse(row: Row, sql: string): UseRow {
+  const { owner, path: stored, at, ...rest } = row;
+  const eventMs = toTime(at);
+  const ids: Record<string, string> = {};
+  for (const [name, value] of Object.entries(rest)) if (value !== null && value !== undefined) ids[name] = String(value);
+  return {
+    owner: owner === null || owner === undefined ? "" : String(owner),
+    source: tableOf(sql),
+    ...("path" in row ? typeof stored === "string" && { path: stored } : { ids }),
+    ...(eventMs !== undefined && { eventMs }),
+  };
+}
+
+/** A date of SQLite (`2026-01-31 12:00:00`, UTC), ISO 8601, or seconds or milliseconds since 1970. */
+function toTime(value: unknown): number | undefined {
+  if (typeof value === "number" || typeof value === "bigint") {
+    const number = Number(value);
+    return number > 1e11 ? number : number * 1000;
+  }
+  if (typeof value !== "string") return undefined;
+  const plain = /^\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?$/.test(value) ? `${value.replace(" ", "T")}Z` : value;
+  const time = Date.parse(plain);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** SQLite names what is missing; the reader also wants to know what is there. */
+function explainDrift(database: DatabaseSync, what: string, sql: string, error: unknown): string {
+  const message = (error as Error).message;
+  const setting = `set database.${what} in offcut.json. Everything is kept until then.`;
+  const table = /no such table: (\S+)/.exec(message)?.[1];
+  if (table !== undefined) {
+    const tables = (database.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name").all() as { name: string }[]).map((row) => row.name);
+    return `there is no table "${table}" (the tables are ${tables.join(", ") || "none"}); ${setting}`;
+  }
+  const column = /no such column: (\S+)/.exec(message)?.[1];
+  if (column === undefined) return `database.${what} failed: ${message}; ${setting}`;
+  const [qualifier, name] = column.includes(".") ? column.split(".", 2) : [tableOf(sql), column];
+  const columns = (database.prepare("SELECT name FROM pragma_table_info(?)").all(qualifier ?? "") as { name: string }[]).map((row) => row.name);
+  return `the table "${qualifier}" has no column "${name}"${columns.length > 0 ? ` (it has ${columns.join(", ")})` : ""}; ${setting}`;
+}
+
+/** The first table of a query, for the evidence. */
+function tableOf(sql: string): string {
+  return /\bfrom\s+["`[]?([A-Za-z_][\w]*)/i.exec(sql)?.[1] ?? "database";
+}
+
+/** The column behind a name in the result: `state AS status` → `state`. */
+function columnOf(sql: string, name: string): string {
+  return new RegExp(`([A-Za-z_][\\w.]*)\\s+as\\s+["\`]?${name}\\b`, "i").exec(sql)?.[1] ?? name;
+}

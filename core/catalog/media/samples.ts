@@ -1,0 +1,63 @@
+import type { Source } from "./source.ts";
+import { Flaw } from "./source.ts";
+import type { Track } from "./track.ts";
+
+/** Codecs whose samples are never zeros only. PCM, text and time codes may be. */
+const codedCodecs = new Set(
+  "mp4a Opus ac-3 ec-3 alac fLaC av01 vp08 vp09 mp4v jpeg mjpa mjpb apch apcn apcs apco ap4h ap4x .mp3".split(" "),
+);
+
+/** Codecs whose arithmetic coding does not produce long runs of zeros. */
+const denseCodecs = new Set(["av01", "vp08", "vp09"]);
+const longHole = Buffer.alloc(1024);
+
+const mostSamples = 64;
+/** A track of this many bytes is looked at as a whole. */
+const smallTrack = 4 * 1024 * 1024;
+const largestSample = 16 * 1024 * 1024;
+/** Emulation prevention keeps three zero bytes out of a NAL unit; 32 leaves room for encoders that pad. */
+const hole = Buffer.alloc(32);
+
+/**
+ * Looks into the first, the last and a spread of samples, 64 in all, or into each sample of a track of up to 4 MiB:
+ * length-prefixed NAL units must tile the sample exactly, and coded content is not made of zeros.
+ */
+export async function checkContent(source: Source, track: Track): Promise<void> {
+  if (!track.lengthSize && !codedCodecs.has(track.codec)) return;
+  for (const index of chooseSamples(track.sizes)) {
+    const offset = track.offsets[index] ?? 0;
+    const size = track.sizes[index] ?? 0;
+    const what = `sample ${index + 1} of track ${track.id}`;
+    if (size > largestSample) continue;
+    if (size === 0 && track.lengthSize) throw new Flaw(`${what} is empty`);
+    const sample = await source.read(offset, size);
+    if (track.lengthSize) checkUnits(sample, track.lengthSize, what);
+    else if ((size >= 16 && isZero(sample)) || (denseCodecs.has(track.codec) && sample.includes(longHole))) throw new Flaw(`${what} has a hole of zeros`);
+  }
+}
+
+function chooseSamples(sizes: readonly number[]): readonly number[] {
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const stride = bytes <= smallTrack ? 1 : Math.max(1, Math.ceil(sizes.length / (mostSamples - 1)));
+  const chosen: number[] = [];
+  for (let index = 0; index < sizes.length; index += stride) chosen.push(index);
+  const last = sizes.length - 1;
+  if (last >= 0 && chosen.at(-1) !== last) chosen.push(last);
+  return chosen;
+}
+
+/** Source: ISO/IEC 14496-15, 5.3.4 (AVC) and 8.3.2 (HEVC). */
+function checkUnits(sample: Buffer, lengthSize: number, what: string): void {
+  let at = 0;
+  while (at < sample.length) {
+    if (at + lengthSize > sample.length) throw new Flaw(`${what} is torn`);
+    const length = sample.readUIntBE(at, lengthSize);
+    at += lengthSize + length;
+    if (length === 0 || at > sample.length) throw new Flaw(`${what} is torn`);
+  }
+  if (sample.includes(hole)) throw new Flaw(`${what} has a hole of zeros`);
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
+}

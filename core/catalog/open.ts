@@ -1,0 +1,173 @@
+/**
+ * Opens a user's SQLite database so that its write-ahead log is visible and nothing is written beside it (R13, R74).
+ *
+ * | the database | how it is read |
+ * |---|---|
+ * | WAL mode, no log or an empty one | `immutable=1`: a plain read-only open would create `-shm` and `-wal` |
+ * | WAL mode with a log | a private copy of database and log: even a read-only open marks the `-shm`, and creates it after a crash |
+ * | WAL mode with a log, too large to copy | read-only, with a busy timeout |
+ * | rollback journal | read-only, with a busy timeout |
+ *
+ * The first two are taken again when database or log changed meanwhile.
+ */
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+
+/** Why a database could not be read, in words for the view. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  /** The SQLite result code, when SQLite said no. */
+  readonly code?: number;
+
+  constructor(message: string, code?: number) {
+    super(message);
+    if (code !== undefined) this.code = code;
+  }
+}
+
+/** Databases up to this size are copied to be read, bytes. */
+const COPY_LIMIT = 256 * 1024 ** 2;
+const BUSY_TIMEOUT_MS = 2000;
+const ATTEMPTS = 20;
+const WAL_HEADER_BYTES = 32;
+
+/** What changes whenever the content may have changed: database, log and journal. */
+export function databaseSignature(file: string): string {
+  return ["", "-wal", "-journal"].map((suffix) => fileSignature(file + suffix)).join("|");
+}
+
+function fileSignature(file: string): string {
+  const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "-";
+}
+
+/**
+ * Calls `read` with an open, read-only database and returns its result. Throws a {@link DatabaseError} when the file is
+ * missing, locked, no database or damaged.
+ */
+export function readDatabase<T>(file: string, read: (database: DatabaseSync) => T, options: { readonly check?: boolean } = {}): T {
+  const { DatabaseSync } = loadSqlite();
+  for (let attempt = 1; ; attempt++) {
+    const before = databaseSignature(file);
+    const source = chooseSource(file);
+    let database: DatabaseSync | undefined;
+    let result: { readonly value: T } | undefined;
+    let failure: unknown;
+    try {
+      database = new DatabaseSync(source.location, { readOnly: source.readOnly });
+      database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = 1`);
+      if (options.check !== false) checkPages(database);
+      result = { value: read(database) };
+    } catch (error) {
+      failure = error;
+    } finally {
+      database?.close();
+      source.dispose();
+    }
+    // A change meanwhile explains a failure as well as it spoils a result.
+    const moved = source.snapshot && databaseSignature(file) !== before;
+    if (moved && attempt < ATTEMPTS) continue;
+    if (moved) throw new DatabaseError("changes faster than it can be read; try again when the pipeline is quieter");
+    if (result) return result.value;
+    throw explain(failure);
+  }
+}
+
+interface Source {
+  readonly location: string | URL;
+  readonly readOnly: boolean;
+  /** The bytes are only right if nothing changed while they were read. */
+  readonly snapshot: boolean;
+  dispose(): void;
+}
+
+function chooseSource(file: string): Source {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (!stat) throw new DatabaseError("is not there");
+  if (!stat.isFile()) throw new DatabaseError("is not a file");
+  if (stat.size === 0) throw new DatabaseError("is empty (0 bytes)");
+  const plain: Source = { location: file, readOnly: true, snapshot: false, dispose() {} };
+  if (!isWalMode(file)) return plain;
+  const wal = fs.statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (wal <= WAL_HEADER_BYTES) {
+    const location = pathToFileURL(file);
+    location.searchParams.set("immutable", "1");
+    return { location, readOnly: true, snapshot: true, dispose() {} };
+  }
+  if (stat.size + wal > COPY_LIMIT) return plain;
+  return copyOf(file);
+}
+
+function copyOf(file: string): Source {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "offcut-db-"));
+  const dispose = (): void => fs.rmSync(directory, { recursive: true, force: true });
+  const copy = path.join(directory, "db");
+  try {
+    fs.copyFileSync(file, copy, fs.constants.COPYFILE_FICLONE);
+    fs.copyFileSync(`${file}-wal`, `${copy}-wal`, fs.constants.COPYFILE_FICLONE);
+  } catch (error) {
+    // The log may go while it is copied: the signature differs then, and the caller takes another look.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      dispose();
+      throw error;
+    }
+  }
+  return { location: copy, readOnly: false, snapshot: true, dispose };
+}
+
+/** Bytes 18 and 19 of the header are 2 in WAL mode (sqlite.org/fileformat2.html, section 1.3). */
+function isWalMode(file: string): boolean {
+  const handle = fs.openSync(file, "r");
+  try {
+    const header = Buffer.alloc(20);
+    const length = fs.readSync(handle, header, 0, 20, 0);
+    if (length < 20 || header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw new DatabaseError("is not an SQLite database");
+    return header[18] === 2 || header[19] === 2;
+  } finally {
+    fs.closeSync(handle);
+  }
+}
+
+/** Only this finds damaged pages that a query happens not to touch. */
+function checkPages(database: DatabaseSync): void {
+  const row = database.prepare("PRAGMA quick_check(1)").get();
+  const word = Object.values(row ?? {})[0];
+  if (word !== "ok") throw new DatabaseError(`is damaged (quick_check: ${String(word)}); restore it from a backup or run ".recover" of the sqlite3 program`);
+}
+
+function explain(error: unknown): Error {
+  if (error instanceof DatabaseError) return error;
+  const { errcode, code, message } = error as { errcode?: number; code?: string; message: string };
+  switch (errcode === undefined ? undefined : errcode & 0xff) {
+    case 5:
+    case 6:
+      return new DatabaseError("is locked by another program; wait until it is done and try again", errcode);
+    case 11:
+      return new DatabaseError(`is damaged (${message}); restore it from a backup or run ".recover" of the sqlite3 program`, errcode);
+    case 26:
+      return new DatabaseError("is not an SQLite database", errcode);
+    case undefined:
+      return code === "EACCES" || code === "EPERM" ? new DatabaseError("may not be read by this user") : new DatabaseError(message);
+    default:
+      return new DatabaseError(message, errcode);
+  }
+}
+
+let sqlite: typeof import("node:sqlite") | undefined;
+
+/** Loaded when first needed: a runtime without it can still do everything else. */
+export function loadSqlite(): typeof import("node:sqlite") {
+  if (sqlite) return sqlite;
+  try {
+    sqlite = createRequire(import.meta.url)("node:sqlite") as typeof import("node:sqlite");
+    return sqlite;
+  } catch {
+    throw new DatabaseError(
+      `needs node:sqlite, which this runtime (Node ${process.versions.node}) does not have; use Node 22.13 or newer, or a VS Code release with it (1.101, or 1.104 and newer)`,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/** `offcut.json` as text: values and the lines they stand in. */
+import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type ParseError } from "jsonc-parser";
+import type { Problem } from "../model.ts";
+import { ConfigError } from "./config.ts";
+
+export interface ConfigDocument {
+  /** As shown in messages. */
+  readonly label: string;
+  readonly value: unknown;
+  /** The line, from 1, of the value at a JSON path, or of the nearest enclosing value that exists. */
+  lineOf(path: readonly (string | number)[]): number;
+}
+
+/** Throws a {@link ConfigError} that names the line of every syntax error. */
+export function parseDocument(text: string, label: string): ConfigDocument {
+  const errors: ParseError[] = [];
+  const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
+  const tree = parseTree(source, errors, { allowTrailingComma: true });
+  const line = (offset: number): number => source.slice(0, offset).split(/\r\n|\r|\n/).length;
+  const problems: Problem[] = errors.map((error) => ({
+    severity: "error",
+    source: label,
+    line: line(error.offset),
+    message: `is not valid JSON with comments: ${words(printParseErrorCode(error.error))}`,
+  }));
+  if (!tree && problems.length === 0) problems.push({ severity: "error", source: label, line: 1, message: 'is empty; write { "preset": "video-generator" } or run "offcut doctor" for what is missing' });
+  if (problems.length > 0 || !tree) throw new ConfigError(problems);
+  return {
+    label,
+    value: getNodeValue(tree) as unknown,
+    lineOf(path) {
+      for (let length = path.length; length >= 0; length--) {
+        const node = findNodeAtLocation(tree, path.slice(0, length) as (string | number)[]);
+        if (node) return line(node.parent?.type === "property" ? node.parent.offset : node.offset);
+      }
+      return 1;
+    },
+  };
+}
+
+/** `PropertyNameExpected` → `property name expected`. */
+function words(code: string): string {
+  return code.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+}

@@ -1,0 +1,158 @@
+/** Finds `offcut.json`, completes it by its preset, checks it and resolves it. */
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import type { Problem, Role } from "../model.ts";
+import { type Brake, type Config, ConfigError, type DatabaseConfig, type Policy, type StatusTable, type TemplatedStore } from "./config.ts";
+import { type ConfigDocument, parseDocument } from "./document.ts";
+import { mergePreset } from "./presets.ts";
+import type { ConfigFile, DatabaseFile, StoreFile } from "./schema.ts";
+import { parseTemplate, TemplateError } from "./template.ts";
+import { parseDuration, parseSize } from "./units.ts";
+import { validate } from "./validate.ts";
+
+export const CONFIG_FILE = "offcut.json";
+const OWNER_CAPTURES = ["project", "job", "owner"];
+
+/**
+ * Reads the configuration of a workspace. Without an `offcut.json` there are no stores, and a problem says what to write.
+ * Throws a {@link ConfigError} that names file, line and mend when the configuration cannot be used.
+ */
+export function loadConfig(root: string): Config {
+  const file = path.join(root, CONFIG_FILE);
+  let text: string;
+  try {
+    text = fs.readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      throw new ConfigError([{ severity: "error", source: CONFIG_FILE, message: `cannot be read: ${(error as Error).message}` }]);
+    }
+    return resolveConfig(root, undefined, parseDocument("{}", CONFIG_FILE), [
+      { severity: "warning", source: CONFIG_FILE, message: `is not there (${file}), so Offcut knows no stores and keeps everything. Write { "preset": "video-generator" } to start.` },
+    ]);
+  }
+  return resolveConfig(root, file, parseDocument(text, CONFIG_FILE), []);
+}
+
+/** The same for a text that may not be saved yet, as an editor has it. Throws a {@link ConfigError}. */
+export function parseConfig(root: string, text: string): Config {
+  return resolveConfig(root, path.join(root, CONFIG_FILE), parseDocument(text, CONFIG_FILE), []);
+}
+
+function resolveConfig(root: string, file: string | undefined, document: ConfigDocument, noticed: readonly Problem[]): Config {
+  const merged = mergePreset(document);
+  const { value, problems: invalid } = validate(merged, document);
+  if (!value) throw new ConfigError(invalid);
+  const problems: Problem[] = [];
+  const stores = resolveStores(root, value, document, problems);
+  const databases = resolveDatabases(root, value, stores, document, problems);
+  const policy = resolvePolicy(value.policy ?? {});
+  if (problems.some((problem) => problem.severity === "error")) throw new ConfigError(problems);
+  const resolved = { preset: value.preset, databases, stores: stores.map(({ template: _, ...store }) => store), policy };
+  return {
+    root,
+    ...(file !== undefined && { file }),
+    ...(value.preset !== undefined && { preset: value.preset }),
+    databases,
+    stores,
+    policy,
+    problems: [...noticed, ...problems],
+    hash: createHash("sha256").update(JSON.stringify(resolved)).digest("hex").slice(0, 16),
+  };
+}
+
+function resolveStores(root: string, value: ConfigFile, document: ConfigDocument, problems: Problem[]): TemplatedStore[] {
+  const stores: TemplatedStore[] = [];
+  for (const [name, store] of Object.entries(value.stores ?? {})) {
+    if (store === false) continue;
+    const at = (key: string, severity: Problem["severity"], message: string): void => {
+      problems.push({ severity, source: document.label, line: document.lineOf(["stores", name, key]), message: `stores.${name}.${key}: ${message}` });
+    };
+    try {
+      const template = parseTemplate(store.path);
+      const capture = store.owner ?? OWNER_CAPTURES.find((candidate) => template.captures.includes(candidate));
+      if (capture !== undefined && !template.captures.includes(capture)) at("owner", "error", `the path has no {${capture}}; name one of its placeholders`);
+      checkLimits(store, at);
+      stores.push({
+        name,
+        path: store.path,
+        role: store.role,
+        root: path.resolve(root, store.root ?? "."),
+        ...(capture !== undefined && { ownerCapture: capture }),
+        automatic: store.automatic ?? automaticByDefault(store.role),
+        template,
+      });
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      at("path", "error", error.message);
+    }
+  }
+  return stores;
+}
+
+/** A download costs time and money, so a cache is not emptied by itself unless its owner says so (R33). */
+function automaticByDefault(role: Role): boolean {
+  return role !== "shared";
+}
+
+function checkLimits(store: StoreFile, at: (key: string, severity: Problem["severity"], message: string) => void): void {
+  const high = store.maxBytes === undefined ? undefined : parseSize(store.maxBytes);
+  const low = store.targetBytes === undefined ? undefined : parseSize(store.targetBytes);
+  if (low !== undefined && high === undefined) at("targetBytes", "error", 'has no "maxBytes" to go with it');
+  if (low !== undefined && high !== undefined && low >= high) at("targetBytes", "error", `must be less than maxBytes (${store.maxBytes})`);
+  const unused = (["maxAge", "maxBytes", "every"] as const).filter((key) => store[key] !== undefined);
+  if (unused.length > 0) at(unused[0]!, "info", "age and size limits are read but not enforced by this version; the files are kept");
+}
+
+function resolveDatabases(root: string, value: ConfigFile, stores: readonly TemplatedStore[], document: ConfigDocument, problems: Problem[]): DatabaseConfig[] {
+  const several = Array.isArray(value.database);
+  const written = value.database === undefined ? [] : Array.isArray(value.database) ? value.database : [value.database];
+  for (const [i, database] of written.entries()) {
+    for (const name of Object.keys(database.references ?? {})) {
+      if (stores.some((store) => store.name === name) || value.stores?.[name] === false) continue;
+      const where = several ? ["database", i, "references", name] : ["database", "references", name];
+      problems.push({ severity: "error", source: document.label, line: document.lineOf(where), message: `database.references.${name}: there is no store "${name}"; the stores are ${stores.map((store) => store.name).join(", ") || "none"}` });
+    }
+  }
+  return written.map((database) => resolveDatabase(root, database));
+}
+
+function resolveDatabase(root: string, database: DatabaseFile): DatabaseConfig {
+  const { owners, outputs, autoCleanup, setAutoCleanup } = database;
+  const trackStatus = statusTable(database.trackStatus);
+  return {
+    path: path.resolve(root, database.path),
+    label: database.path,
+    base: path.resolve(root, database.base ?? "."),
+    states: { succeeded: database.states?.succeeded ?? [], failed: database.states?.failed ?? [] },
+    references: database.references ?? {},
+    ...(owners !== undefined && { owners }),
+    ...(outputs !== undefined && { outputs }),
+    ...(autoCleanup !== undefined && { autoCleanup }),
+    ...(setAutoCleanup !== undefined && { setAutoCleanup }),
+    ...(trackStatus && { trackStatus }),
+  };
+}
+
+function statusTable(value: DatabaseFile["trackStatus"]): StatusTable | undefined {
+  if (value === undefined || value === false) return undefined;
+  return value === true ? { table: "projects", id: "id" } : value;
+}
+
+function resolvePolicy(policy: NonNullable<ConfigFile["policy"]>): Policy {
+  const duration = (text: string | undefined, fallback: string): number => parseDuration(text ?? fallback) ?? 0;
+  const brake: Brake = {
+    share: policy.brake?.share ?? 0.5,
+    floor: policy.brake?.floor ?? 50,
+    files: policy.brake?.files ?? 10_000,
+    bytes: parseSize(policy.brake?.bytes ?? "100GB") ?? 0,
+  };
+  return {
+    retentionMs: duration(policy.retention, "0h"),
+    preserveOnFailure: policy.preserveOnFailure ?? true,
+    graceMs: duration(policy.grace, "1h"),
+    undoMs: duration(policy.undo, "24h"),
+    debugModeDisables: policy.debugModeDisables ?? true,
+    brake,
+  };
+}

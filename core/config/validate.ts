@@ -1,0 +1,92 @@
+/** Checks a configuration against its schema and words what is wrong so that the reader can mend it. */
+import type * as z from "zod/mini";
+import type { Problem } from "../model.ts";
+import type { ConfigDocument } from "./document.ts";
+import { type ConfigFile, configSchema, parts } from "./schema.ts";
+
+type Path = readonly (string | number)[];
+
+export function validate(merged: unknown, document: ConfigDocument): { readonly value?: ConfigFile; readonly problems: readonly Problem[] } {
+  const result = configSchema.safeParse(merged);
+  if (result.success) return { value: result.data, problems: [] };
+  const problems = result.error.issues.flatMap((issue) => explain(issue, [], merged)).map(
+    ({ path, message }): Problem => ({ severity: "error", source: document.label, line: document.lineOf(path), message: path.length > 0 ? `${path.join(".")}: ${message}` : message }),
+  );
+  return { problems };
+}
+
+interface Explained {
+  readonly path: Path;
+  readonly message: string;
+}
+
+function explain(issue: z.core.$ZodIssue, base: Path, root: unknown): Explained[] {
+  const path = [...base, ...(issue.path as (string | number)[])];
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return issue.keys.map((key) => ({ path: [...path, key], message: `is not a setting${nearest(key, path)}` }));
+    case "invalid_type":
+      return [{ path, message: valueAt(root, path) === undefined ? `is missing; it is ${article(issue.expected)}` : `must be ${article(issue.expected)}` }];
+    case "invalid_value":
+      return [{ path, message: `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}` }];
+    case "invalid_union":
+      return explainUnion(path, root);
+    default:
+      return [{ path, message: issue.message }];
+  }
+}
+
+/** A union's own message says nothing: the part that the writer meant says what is wrong. */
+function explainUnion(path: Path, root: unknown): Explained[] {
+  const value = valueAt(root, path);
+  if (path[0] === "stores" && path.length === 2) return explainPart(parts.store, value, path, root);
+  if (path[0] === "database" && path.length === 1) {
+    return Array.isArray(value)
+      ? value.flatMap((one: unknown, i) => explainPart(parts.database, one, [...path, i], root))
+      : explainPart(parts.database, value, path, root);
+  }
+  return [{ path, message: path.at(-1) === "trackStatus" ? 'must be true, false or { "table": …, "id": … }' : "has a form that is not known here" }];
+}
+
+function explainPart(part: z.core.$ZodType, value: unknown, path: Path, root: unknown): Explained[] {
+  const result = (part as z.ZodMiniType).safeParse(value);
+  return result.success ? [] : result.error.issues.flatMap((issue) => explain(issue, path, root));
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  let value = root;
+  for (const key of path) value = (value as Record<string | number, unknown> | null | undefined)?.[key];
+  return value;
+}
+
+function article(expected: string): string {
+  const words: Readonly<Record<string, string>> = { object: "an object { … }", array: "a list [ … ]", int: "a whole number", record: "an object { … }", boolean: "true or false" };
+  return words[expected] ?? `a ${expected}`;
+}
+
+/** Suggests the known setting that is written most alike. */
+function nearest(key: string, path: Path): string {
+  const shape = shapeAt(path);
+  const known = Object.keys(shape ?? {}).filter((name) => name !== "$schema");
+  const close = known.map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  if (close && close.distance <= Math.max(1, Math.floor(close.name.length / 3))) return `; did you mean "${close.name}"?`;
+  return known.length > 0 ? `; the settings here are ${known.join(", ")}` : "";
+}
+
+function shapeAt(path: Path): object | undefined {
+  if (path.length === 0) return configSchema.shape;
+  if (path[0] === "stores" && path.length === 2) return parts.store.shape;
+  if (path[0] === "database" && (path.length === 1 || typeof path[1] === "number")) return parts.database.shape;
+  if (path[0] === "policy" && path.length === 1) return (parts.policy as typeof parts.policy & { shape: object }).shape;
+  return undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length]!;
+}

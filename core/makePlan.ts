@@ -1,0 +1,150 @@
+/** From a configuration to a plan: walks, reads, decides. Writes nothing (R13). */
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import { type Catalog, type MediaCache, readCatalog } from "./catalog/catalog.ts";
+import { canonicalKey } from "./catalog/paths.ts";
+import { resolveAutoCleanup } from "./config/auto.ts";
+import { type Config, rootsOf } from "./config/config.ts";
+import type { FileEntry, Plan, PlanItem, Problem } from "./model.ts";
+import { buildPlan, createDecider, type DecisionContext, type Selection } from "./plan/build.ts";
+import { identityOf } from "./reclaim/guard.ts";
+import { compareRecords, readPins } from "./reclaim/records.ts";
+import { trackedFiles } from "./scan/git.ts";
+import { walkStores } from "./scan/walk.ts";
+
+export interface PlanOptions {
+  /** By hand (default), or by itself: then stores that are not automatic are kept. */
+  readonly mode?: "manual" | "automatic";
+  /** Take files without an owner too (R30). */
+  readonly orphans?: boolean;
+  readonly selection?: Selection;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** False in a workspace that the user does not trust: SQL from its files is not run, so everything is kept (R82). */
+  readonly trusted?: boolean;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly phase: "catalog" | "scan" | "decide"; readonly files: number; readonly bytes: number }) => void;
+  readonly mediaCache?: MediaCache;
+}
+
+export async function makePlan(config: Config, options: PlanOptions): Promise<Plan> {
+  const nowMs = (options.now ?? Date.now)();
+  const problems: Problem[] = [...config.problems];
+  const tell = (phase: "catalog" | "scan" | "decide", files: number, bytes: number): void => options.onProgress?.({ phase, files, bytes });
+
+  tell("catalog", 0, 0);
+  const { context, noticed, override } = await readContext(config, options, nowMs);
+  problems.push(...noticed);
+  const { auto, problems: autoProblems } = resolveAutoCleanup({ root: config.root, environment: options.environment, ...(override && { override }), debugModeDisables: config.policy.debugModeDisables });
+  problems.push(...autoProblems);
+
+  const files: FileEntry[] = [];
+  for await (const batch of walkStores(context.config.stores, { ...(options.signal && { signal: options.signal }), onProgress: (seen) => tell("scan", seen.files, seen.bytes) })) {
+    for (const file of batch.files) files.push(file);
+    problems.push(...batch.problems);
+  }
+
+  tell("decide", files.length, 0);
+  const doubt = context.doubt ?? emptyCatalog(config, context.catalog, files);
+  if (doubt !== undefined && context.doubt === undefined) problems.push({ severity: "error", source: config.databases[0]?.label ?? "database", message: t("{0}. Everything is kept.", doubt) });
+  const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
+  return buildPlan({
+    config,
+    catalog: context.catalog,
+    nowMs,
+    items: files.map((file) => identify(decide(file), file)),
+    selection: options.selection ?? {},
+    problems: dedupe(problems),
+    autoCleanup: auto,
+  });
+}
+
+/** Everything a decision needs beside the files themselves. A run reads it again. */
+export async function readContext(
+  config: Config,
+  options: PlanOptions & { readonly checkPages?: boolean },
+  nowMs: number,
+): Promise<{ readonly context: DecisionContext; readonly noticed: readonly Problem[]; readonly override?: Catalog["override"] }> {
+  const trusted = options.trusted !== false;
+  const roots = rootsOf(config);
+  const remembered = compareRecords(config.root, roots, nowMs);
+  const outside = trusted ? [] : roots.filter((root) => root !== config.root && !root.startsWith(config.root + path.sep));
+  const catalog = await readCatalog(trusted ? config : { ...config, databases: [] }, {
+    ...(options.signal && { signal: options.signal }),
+    ...(options.mediaCache && { mediaCache: options.mediaCache }),
+    checkPages: options.checkPages !== false,
+  });
+  const tracked = await askGit(config, options.signal);
+  const untrusted = trusted ? undefined : t("the workspace is not trusted, so the queries of offcut.json are not run and nothing is deleted");
+  const doubt = untrusted ?? remembered.unreachable;
+  const noticed: Problem[] = [...catalog.problems, ...remembered.problems];
+  if (untrusted !== undefined) noticed.push({ severity: "warning", source: t("workspace"), message: t("{0}. Trust the workspace to see what is reclaimable.", untrusted) });
+  for (const root of outside) noticed.push({ severity: "warning", source: root, message: t("lies outside the workspace and is looked at only when the workspace is trusted") });
+  if (tracked.unknown !== undefined) noticed.push({ severity: "warning", source: "git", message: tracked.unknown });
+  const context: DecisionContext = {
+    config: outside.length === 0 ? config : { ...config, stores: config.stores.filter((store) => !outside.includes(store.root)) },
+    catalog,
+    nowMs,
+    mode: options.mode ?? "manual",
+    orphans: options.orphans ?? false,
+    pins: readPins(config.root),
+    tracked: tracked.files,
+    ...(tracked.unknown !== undefined && { trackedUnknown: tracked.unknown }),
+    ...(remembered.clock !== undefined && { clock: remembered.clock }),
+    ...(doubt !== undefined && { doubt }),
+  };
+  return { context, noticed, override: catalog.override };
+}
+
+async function askGit(config: Config, signal: AbortSignal | undefined): Promise<{ readonly files: ReadonlySet<string>; readonly unknown?: string }> {
+  const files = new Set<string>();
+  let unknown: string | undefined;
+  for (const root of rootsOf(config)) {
+    const directories = [...new Set(config.stores.filter((store) => store.root === root).map((store) => store.template.prefix))];
+    const tracked = await trackedFiles(root, directories, signal);
+    for (const file of tracked.files) files.add(file);
+    unknown ??= tracked.unknown;
+  }
+  return { files, ...(unknown !== undefined && { unknown }) };
+}
+
+/** A database without projects beside a tree full of files is the wrong database, or an empty copy of the right one (R75). */
+function emptyCatalog(config: Config, catalog: Catalog, files: readonly FileEntry[]): string | undefined {
+  const asked = config.databases.filter((database) => database.owners !== undefined);
+  if (asked.length === 0 || catalog.owners.size > 0 || files.length === 0 || catalog.unavailable !== undefined) return undefined;
+  return t("{0} lists no projects, but there are {1} files; is it the right database?", asked.map((database) => database.label).join(", "), files.length);
+}
+
+/** What will be taken is looked at once more, to the nanosecond: that is what the sink will insist on (R3). */
+function identify(item: PlanItem, file: FileEntry): PlanItem {
+  if (item.verdict === "keep") return item;
+  const now = identityOf(path.join(item.root, item.path));
+  if (!now?.isFile || now.bytes !== file.bytes || Number(now.ino) !== file.ino || Number(now.dev) !== file.dev) {
+    return { ...item, verdict: "keep", reason: "changed", evidence: [t("it changed while it was looked at")] };
+  }
+  return { ...item, identity: { dev: now.dev, ino: now.ino, bytes: now.bytes, mtimeNs: now.mtimeNs } };
+}
+
+/** Files whose names differ only in how Unicode spells them (R11). Names in ASCII have one spelling. */
+function twinsOf(files: readonly FileEntry[]): ReadonlyMap<string, string> {
+  const byKey = new Map<string, FileEntry>();
+  const twins = new Map<string, string>();
+  for (const file of files) {
+    // oxlint-disable-next-line no-control-regex -- ASCII is what is asked for
+    if (/^[\x00-\x7f]*$/.test(file.path)) continue;
+    const absolute = path.join(file.root, file.path);
+    const key = canonicalKey(absolute, false);
+    const other = byKey.get(key);
+    if (other) {
+      twins.set(absolute, other.path);
+      twins.set(path.join(other.root, other.path), file.path);
+    } else byKey.set(key, file);
+  }
+  return twins;
+}
+
+function dedupe(problems: readonly Problem[]): readonly Problem[] {
+  const seen = new Map(problems.map((problem) => [`${problem.source}\0${problem.line ?? ""}\0${problem.message}`, problem]));
+  return [...seen.values()];
+}

@@ -1,0 +1,40 @@
+/** Directories that a run left empty go too: bottom-up, below a store's directory, never that itself (R85). */
+import fs from "node:fs";
+import path from "node:path";
+import type { PlanItem } from "../model.ts";
+import { checkDirectories, type Guard } from "./guard.ts";
+import type { Journal } from "./journal.ts";
+
+/** Returns how many were removed. What cannot be removed stays, which harms nobody. */
+export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, journal: Journal): number {
+  const candidates = new Map<string, { readonly root: string; readonly path: string }>();
+  for (const item of held) {
+    for (let directory = path.posix.dirname(item.path); guard.mayRemoveDirectory(item.root, directory); directory = path.posix.dirname(directory)) {
+      candidates.set(`${item.root}\0${directory}`, { root: item.root, path: directory });
+    }
+  }
+  const deepestFirst = [...candidates.values()].sort((a, b) => b.path.split("/").length - a.path.split("/").length || (a.path < b.path ? -1 : 1));
+  const empty = deepestFirst.filter((directory) => isEmptyBut(directory, candidates));
+  const records = empty.map(({ root, path: relative }) => ({ t: "rmdir", root, path: relative, mode: fs.lstatSync(path.join(root, relative)).mode & 0o7777 }) as const);
+  journal.append(...records);
+  journal.sync();
+  return empty.filter(({ root, path: relative }) => {
+    try {
+      checkDirectories(root, relative);
+      fs.rmdirSync(path.join(root, relative));
+      return true;
+    } catch {
+      return false; // Somebody wrote into it meanwhile: rmdir only ever removes what is empty.
+    }
+  }).length;
+}
+
+/** Empty, or full of nothing but directories that are candidates themselves. */
+function isEmptyBut(directory: { readonly root: string; readonly path: string }, candidates: ReadonlyMap<string, unknown>): boolean {
+  try {
+    const entries = fs.readdirSync(path.join(directory.root, directory.path), { withFileTypes: true });
+    return entries.every((entry) => entry.isDirectory() && candidates.has(`${directory.root}\0${directory.path}/${entry.name}`));
+  } catch {
+    return false; // Gone or unreadable: not ours to remove.
+  }
+}

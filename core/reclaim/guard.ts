@@ -1,0 +1,147 @@
+/**
+ * What the sink insists on for every single file, whoever asks: no links on the way (R1, R2), no other device (R4), a regular
+ * file (R5), below its store's directory and in no forbidden place (R6, R7), the very file that was previewed (R3), and nothing
+ * that is protected (R28).
+ */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { canonicalKey, ignoresCase } from "../catalog/paths.ts";
+import type { TemplatedStore } from "../config/config.ts";
+import { matchTemplate } from "../config/template.ts";
+import type { Identity, PlanItem } from "../model.ts";
+import { Refusal } from "./home.ts";
+
+const VERSION_CONTROL = [".git", ".hg", ".svn", ".jj"];
+
+/** What a path is now; undefined when nothing is there. Never follows a link. */
+export function identityOf(absolute: string): (Identity & { readonly isFile: boolean; readonly links: number; readonly allocated: number }) | undefined {
+  const stat = lstatOrNothing(absolute);
+  return stat && { dev: String(stat.dev), ino: String(stat.ino), bytes: Number(stat.size), mtimeNs: String(stat.mtimeNs), isFile: stat.isFile(), links: Number(stat.nlink), allocated: allocatedBytes(stat) };
+}
+
+/** Blocks are of 512 bytes whatever the filesystem's own are (stat(2)); Windows has none. */
+function allocatedBytes(stat: fs.BigIntStats): number {
+  return process.platform === "win32" ? Number(stat.size) : Number(stat.blocks) * 512;
+}
+
+function lstatOrNothing(absolute: string): fs.BigIntStats | undefined {
+  try {
+    return fs.lstatSync(absolute, { bigint: true });
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Throws a {@link Refusal} when nothing may ever be deleted below this directory (R2, R7). */
+export function checkRoot(root: string): void {
+  const stat = lstatOrNothing(root);
+  if (!stat) throw new Refusal(`${root} is not there; mount or make it, nothing is done until then`);
+  if (stat.isSymbolicLink()) throw new Refusal(`${root} is a symbolic link; use its real path ${fs.realpathSync(root)} instead`);
+  if (!stat.isDirectory()) throw new Refusal(`${root} is not a directory`);
+  if (root === path.parse(root).root) throw new Refusal(`${root} is the root of a filesystem; choose the directory of one project`);
+  if (root === realOrSame(os.homedir())) throw new Refusal(`${root} is your home directory; choose the directory of one project`);
+}
+
+function realOrSame(directory: string): string {
+  try {
+    return fs.realpathSync(directory);
+  } catch {
+    return directory; // No home directory: nothing to protect.
+  }
+}
+
+export interface GuardInput {
+  /** Absolute path of the workspace. */
+  readonly workspace: string;
+  readonly stores: readonly TemplatedStore[];
+  readonly protectedPaths: readonly string[];
+  readonly protectedInodes: readonly string[];
+}
+
+export interface Guard {
+  /** Why the file may not be touched; `"gone"` when nothing is there any more. */
+  refuse(item: PlanItem): string | undefined;
+  /** Whether a directory may be removed when it is empty: below its store's directory, never that itself (R85). */
+  mayRemoveDirectory(root: string, relative: string): boolean;
+}
+
+export function createGuard(input: GuardInput): Guard {
+  const protectedPaths = new Set(input.protectedPaths);
+  const protectedInodes = new Set(input.protectedInodes);
+  const stores = new Map(input.stores.map((store) => [store.name, store]));
+  const devices = new Map<string, bigint>();
+  const cleanDirectories = new Set<string>();
+
+  return {
+    refuse(item) {
+      const store = stores.get(item.store);
+      if (!store || store.root !== item.root || !matchTemplate(store.template, item.path)) return "it does not match the template of its store";
+      if (store.role === "final" || protectedPaths.has(canonicalKey(path.join(item.root, item.path), ignoresCase(input.workspace)))) return "it is a final output";
+      const stat = refuseComponents(item.root, item.path, devices);
+      if (typeof stat === "string") return stat;
+      if (!stat.isFile()) return "it is not a regular file";
+      if (protectedInodes.has(`${stat.dev}:${stat.ino}`)) return "it is a final output under another name";
+      const expected = item.identity;
+      if (!expected) return "the plan does not say what it should be";
+      if (String(stat.dev) !== expected.dev || String(stat.ino) !== expected.ino || Number(stat.size) !== expected.bytes || String(stat.mtimeNs) !== expected.mtimeNs) return "changed";
+      return refusePlace(input.workspace, store, item.path, cleanDirectories);
+    },
+    mayRemoveDirectory(root, relative) {
+      return input.stores.some((store) => store.root === root && store.template.prefix !== "" && relative.startsWith(`${store.template.prefix}/`));
+    },
+  };
+}
+
+/** Looks at every component from the root to the leaf (R1, R4). Returns the leaf's stat, or why not. */
+function refuseComponents(root: string, relative: string, devices: Map<string, bigint>): fs.BigIntStats | string {
+  const parts = relative.split("/");
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) return "its path is not plain";
+  let current = root;
+  let device = devices.get(root);
+  const rootStat = lstatOrNothing(root);
+  if (!rootStat) return `${root} is not there`;
+  if (!rootStat.isDirectory()) return `${root} is not a directory any more`;
+  if (device === undefined) devices.set(root, (device = rootStat.dev));
+  if (rootStat.dev !== device) return `${root} is on another device than before`;
+  let stat = rootStat;
+  for (const [i, part] of parts.entries()) {
+    current = path.join(current, part);
+    const next = lstatOrNothing(current);
+    if (!next) return "gone";
+    if (next.isSymbolicLink()) return i === parts.length - 1 ? "it is a symbolic link" : `${parts.slice(0, i + 1).join("/")} is a symbolic link`;
+    if (next.dev !== device) return "it is on another device";
+    if (i < parts.length - 1 && !next.isDirectory()) return "gone";
+    stat = next;
+  }
+  return stat;
+}
+
+/** No forbidden directory above the file, and none that holds a repository (R7). */
+function refusePlace(workspace: string, store: TemplatedStore, relative: string, clean: Set<string>): string | undefined {
+  const base = path.join(store.root, store.template.prefix);
+  if (base === workspace || workspace.startsWith(base + path.sep)) return "its store holds the workspace";
+  const depth = store.template.prefix.split("/").length;
+  const parts = relative.split("/").slice(0, -1);
+  for (let length = depth; length <= parts.length; length++) {
+    const directory = path.join(store.root, ...parts.slice(0, length));
+    if (clean.has(directory)) continue;
+    const holder = VERSION_CONTROL.find((name) => lstatOrNothing(path.join(directory, name)) !== undefined);
+    if (holder !== undefined) return `${parts.slice(0, length).join("/")} holds a repository (${holder})`;
+    clean.add(directory);
+  }
+  return undefined;
+}
+
+/** Throws a {@link Refusal} when a directory below `root` is reached through a link. Missing ones are fine. */
+export function checkDirectories(root: string, relativeDirectory: string): void {
+  let current = root;
+  for (const part of relativeDirectory === "" ? [] : relativeDirectory.split("/")) {
+    if (part === "" || part === "." || part === "..") throw new Refusal(`${relativeDirectory} is not a plain path`);
+    current = path.join(current, part);
+    const stat = lstatOrNothing(current);
+    if (!stat) return;
+    if (!stat.isDirectory()) throw new Refusal(`${current} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}`);
+  }
+}

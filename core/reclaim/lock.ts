@@ -1,0 +1,135 @@
+/**
+ * One cleaner per root, across processes (R41). Each contender announces itself by a file of its own, then looks for others: of
+ * two that come at once each sees the other, so they never both win; and a file is only ever removed by its owner or after its
+ * owner died, so there is no takeover to race for.
+ */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { ensureHome, HOME, Refusal } from "./home.ts";
+
+interface Holder {
+  readonly pid: number;
+  /** Ticks since boot at which the process started: a pid is used again, a pid with its start time is not. */
+  readonly started: string;
+  readonly boot: string;
+  readonly namespace: string;
+  readonly host: string;
+  readonly at: string;
+}
+
+const TRIES = 5;
+
+/** Locks several roots, in one order everywhere. Throws a {@link Refusal} that names the process when another one is cleaning. */
+export async function acquireLocks(roots: readonly string[]): Promise<Disposable> {
+  const locks: Disposable[] = [];
+  const release = (): void => {
+    for (const lock of locks) lock[Symbol.dispose]();
+  };
+  try {
+    for (const root of [...roots].sort()) locks.push(await acquireLock(root));
+    return { [Symbol.dispose]: release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function acquireLock(root: string): Promise<Disposable> {
+  ensureHome(root);
+  const directory = path.join(root, HOME, "locks");
+  for (let attempt = 1; ; attempt++) {
+    const mine = path.join(directory, `${process.pid}-${randomUUID()}.json`);
+    fs.writeFileSync(mine, JSON.stringify(myself()), { flag: "wx", flush: true });
+    const other = liveOthers(directory, mine)[0];
+    if (!other) return { [Symbol.dispose]: () => fs.rmSync(mine, { force: true }) };
+    fs.rmSync(mine, { force: true });
+    if (attempt === TRIES) throw new Refusal(`${describeHolder(other)} is cleaning ${root} (since ${other.at}); try again when it is done`);
+    await delay(10 + Math.random() * 40 * attempt);
+  }
+}
+
+/** Who holds the lock now, in words. Looks only. */
+export function lockHolder(root: string): string | undefined {
+  const directory = path.join(root, HOME, "locks");
+  const other = fs.existsSync(directory) ? liveOthers(directory, "", false)[0] : undefined;
+  return other && describeHolder(other);
+}
+
+function describeHolder(holder: Holder): string {
+  return holder.host === os.hostname() ? `process ${holder.pid}` : `process ${holder.pid} on ${holder.host}`;
+}
+
+function liveOthers(directory: string, mine: string, removeDead = true): Holder[] {
+  const live: Holder[] = [];
+  for (const name of fs.readdirSync(directory)) {
+    const file = path.join(directory, name);
+    if (file === mine || !name.endsWith(".json")) continue;
+    const holder = readHolder(file);
+    if (holder === "gone") continue;
+    if (holder && isAlive(holder)) live.push(holder);
+    else if (holder && removeDead) fs.rmSync(file, { force: true });
+    else if (!holder) live.push({ pid: Number(name.split("-")[0]), started: "", boot: "", namespace: "", host: os.hostname(), at: "just now" });
+  }
+  return live;
+}
+
+/** Undefined while its owner is still writing it, which takes less than the retries. A torn one of a dead process counts as dead. */
+function readHolder(file: string): Holder | "gone" | undefined {
+  try {
+    return JSON.parse(fs.readFileSync(file, "utf8")) as Holder;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "gone";
+    const pid = Number(path.basename(file).split("-")[0]);
+    return processExists(pid) ? undefined : { pid, started: "", boot: bootId(), namespace: pidNamespace(), host: os.hostname(), at: "" };
+  }
+}
+
+/** Only a process of this boot and this process table can be called dead; any other counts as alive. */
+function isAlive(holder: Holder): boolean {
+  if (holder.host !== os.hostname() || holder.namespace !== pidNamespace()) return true;
+  if (holder.boot !== bootId()) return false;
+  return processExists(holder.pid) && (holder.started === "" || startTime(holder.pid) === holder.started);
+}
+
+function myself(): Holder {
+  return { pid: process.pid, started: startTime(process.pid), boot: bootId(), namespace: pidNamespace(), host: os.hostname(), at: new Date().toISOString() };
+}
+
+function processExists(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Field 22 of `/proc/PID/stat`; the name in field 2 may hold anything, so fields are counted from its last parenthesis. */
+function startTime(pid: number): string {
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}
+
+function bootId(): string {
+  return readOrEmpty("/proc/sys/kernel/random/boot_id").trim();
+}
+
+function pidNamespace(): string {
+  try {
+    return fs.readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return ""; // Not Linux: there is one process table.
+  }
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return fs.readFileSync(file, "utf8");
+  } catch {
+    return ""; // Not Linux, or the process is gone.
+  }
+}

@@ -1,0 +1,46 @@
+/** Short trouble is waited out, never for long (R24). */
+import { setTimeout as delay } from "node:timers/promises";
+
+const TRANSIENT = new Set(["EBUSY", "EPERM", "ENOTEMPTY", "EACCES"]);
+const WAITS_MS = [15, 60];
+
+/** At most three tries per act, and at most `totalMs` of waiting for all acts together. */
+export function createRetry(totalMs = 3000): <T>(act: () => T) => Promise<T> {
+  let left = totalMs;
+  return async (act) => {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return act();
+      } catch (error) {
+        const wait = WAITS_MS[attempt];
+        if (wait === undefined || left < wait || !TRANSIENT.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+        left -= wait;
+        await delay(wait);
+      }
+    }
+  };
+}
+
+/** Words for what a system call said, with what usually mends it. */
+export function explainErrno(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "EACCES":
+    case "EPERM":
+      return "not permitted (check the owner, the mode and the immutable flag)";
+    case "EBUSY":
+      return "in use by the system (a mount point?)";
+    case "EROFS":
+      return "the filesystem is read-only";
+    case "EXDEV":
+      return "on another filesystem than its root, so it cannot be held for undo";
+    case "ENOSPC":
+      return "no space left on the device";
+    case "EIO":
+      return "the device reported an input/output error";
+    case undefined:
+      return message;
+    default:
+      return `${code}: ${message}`;
+  }
+}

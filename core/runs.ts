@@ -1,0 +1,108 @@
+/** What became of earlier runs: history, undo, purge, recovery. */
+import fs from "node:fs";
+import { t } from "@vscode/l10n";
+import type { Config } from "./config/config.ts";
+import type { RunSummary } from "./model.ts";
+import { holdOf, journalOf, Refusal, STATE_SCHEMA } from "./reclaim/home.ts";
+import { type Journal, openJournal, readJournal } from "./reclaim/journal.ts";
+import { acquireLocks } from "./reclaim/lock.ts";
+import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
+import { needsRecovery, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
+import { foldJournal, type RunState, summarise } from "./reclaim/runState.ts";
+import { undoRun, type UndoOptions, type UndoResult } from "./reclaim/undo.ts";
+import { undoStatus } from "./status.ts";
+
+/** All runs, the newest first. */
+export function listRuns(workspace: string): readonly RunSummary[] {
+  return readRuns(workspace).map((state) => summarise(state, isReachable(state))).reverse();
+}
+
+/** Every file of a run, for the history. Undefined when there is no such run. */
+export function readRun(workspace: string, run: string): RunState | undefined {
+  return readRuns(workspace).find((state) => state.run === run);
+}
+
+/** A hold that is not there with its files is not forgotten: its drive may be away (R64). */
+function isReachable(state: RunState): boolean {
+  const roots = new Set(state.files.filter((file) => file.state === "held").map((file) => file.root));
+  return [...roots].every((root) => fs.existsSync(holdOf(root, state.run)));
+}
+
+/** Finishes what a crash left. Returns what was done, run by run; nothing is locked or written when nothing has to be done. */
+export async function recoverRuns(workspace: string, now: () => number = Date.now): Promise<readonly Recovered[]> {
+  if (needsRecovery(workspace).length === 0) return [];
+  using _lock = await acquireLocks([workspace]);
+  return recover(workspace, now);
+}
+
+/** Puts a run back; without a name the newest one that holds files. Throws a {@link Refusal} when there is none. */
+export async function undo(config: Config, run: string | undefined, options: UndoOptions = {}): Promise<UndoResult> {
+  await recoverRuns(config.root);
+  const chosen = run ?? listRuns(config.root).find((one) => one.heldFiles > 0)?.run;
+  if (chosen === undefined) throw new Refusal(t("there is nothing to undo: no cleanup holds files"));
+  return withRun(config.root, chosen, async (state, journal) => {
+    if (!state.files.some((file) => file.state === "held")) throw new Refusal(t("{0} cannot be undone: {1}", chosen, explainEmpty(state)));
+    if (!isReachable(state)) throw new Refusal(t("{0} cannot be undone now: its held files are out of reach; mount the drive and try again", chosen));
+    const missing = options.paths?.filter((wanted) => !state.files.some((file) => file.state === "held" && file.path === wanted)) ?? [];
+    if (missing.length > 0) throw new Refusal(t("{0} does not hold {1}", chosen, missing.join(", ")));
+    const result = await undoRun(state, journal, options);
+    const whole = options.paths === undefined && !result.cancelled;
+    return { ...result, errors: [...result.errors, ...(whole ? undoStatus(config, state) : [])] };
+  });
+}
+
+function explainEmpty(state: RunState): string {
+  if (state.files.some((file) => file.state === "purged")) return t("its space was freed");
+  if (state.files.some((file) => file.state === "restored")) return t("it is undone already");
+  return t("it moved no files");
+}
+
+export interface PurgeSelection {
+  /** Only this run. */
+  readonly run?: string;
+  /** Only runs whose undo window is over at this time, milliseconds since 1970. */
+  readonly expiredAt?: number;
+}
+
+/** Frees what runs hold, the oldest first. */
+export async function purge(workspace: string, selection: PurgeSelection = {}, options: PurgeOptions = {}): Promise<readonly PurgeResult[]> {
+  await recoverRuns(workspace);
+  const { run, expiredAt } = selection;
+  const runs = listRuns(workspace)
+    .filter((one) => one.heldFiles > 0 && one.state !== "unreachable")
+    .filter((one) => run === undefined || one.run === run)
+    .filter((one) => expiredAt === undefined || (one.undoUntil !== undefined && Date.parse(one.undoUntil) <= expiredAt))
+    .reverse();
+  if (run !== undefined && runs.length === 0) throw new Refusal(t("{0} holds no files", run));
+  const results: PurgeResult[] = [];
+  for (const one of runs) {
+    if (options.signal?.aborted) break;
+    results.push(await withRun(workspace, one.run, (state, journal) => purgeRun(state, journal, options)));
+  }
+  return results;
+}
+
+/** For a caller that holds the lock already. */
+export async function purgeUnlocked(workspace: string, run: string, options: PurgeOptions): Promise<PurgeResult> {
+  const { state, end } = load(workspace, run);
+  using journal = openJournal(journalOf(workspace, run), end);
+  return await purgeRun(state, journal, options);
+}
+
+async function withRun<T>(workspace: string, run: string, act: (state: RunState, journal: Journal) => Promise<T>): Promise<T> {
+  const before = load(workspace, run);
+  using _locks = await acquireLocks([...new Set([workspace, ...before.state.files.filter((file) => file.state === "held").map((file) => file.root)])]);
+  const { state, end } = load(workspace, run);
+  if (state.schema > STATE_SCHEMA) throw new Refusal(t("{0} was made by a newer version of Offcut; update this one", run));
+  using journal = openJournal(journalOf(workspace, run), end);
+  return await act(state, journal);
+}
+
+function load(workspace: string, run: string): { readonly state: RunState; readonly end: { readonly sequence: number; readonly bytes: number } } {
+  const file = journalOf(workspace, run);
+  if (!/^[\w-]+$/.test(run) || !fs.existsSync(file)) throw new Refusal(t('there is no cleanup "{0}"; "offcut history" lists them', run));
+  const contents = readJournal(file);
+  const state = foldJournal(contents.records);
+  if (!state) throw new Refusal(t('the journal of "{0}" cannot be read', run));
+  return { state, end: contents.end };
+}

@@ -1,0 +1,208 @@
+/**
+ * The messages of Offcut beside standard LSP. Everything is JSON; folders and files are URIs on the wire.
+ * A request about a folder answers for that folder alone; the editor asks once per workspace folder.
+ */
+import type { AutoCleanup, CleanResult, PlanItem, Problem, Reason, Role, RunSummary, Totals } from "../core/model.ts";
+
+/** What the client hands over in `initialize`. */
+export interface InitializationOptions {
+  /** Whether the user trusts the workspace (R82). Without it SQL is not run and nothing is deleted. Default true: other editors have no such notion. */
+  readonly trusted?: boolean;
+  /** The l10n bundle of the editor's language, as VS Code has it. */
+  readonly l10n?: Readonly<Record<string, string>>;
+}
+
+export interface FolderParams {
+  /** URI of the workspace folder. */
+  readonly folder: string;
+}
+
+/** Files of one verdict, owner and store, added up: what a tree shows before it is opened. */
+export interface Group extends Totals {
+  readonly verdict: "reclaim" | "keep";
+  /** Absent for files that nobody is known to own. */
+  readonly owner?: string;
+  readonly store: string;
+  readonly role: Role;
+  /** Age of the oldest file, milliseconds. */
+  readonly oldestMs: number;
+  /** How many files for which reason, the most frequent first. */
+  readonly reasons: readonly { readonly reason: Reason; readonly files: number }[];
+  /** The evidence of the group's first file. */
+  readonly evidence: readonly string[];
+}
+
+/** A plan without its files. They are asked for by {@link itemsRequest} while the plan lives. */
+export interface PlanSummary {
+  readonly folder: string;
+  readonly digest: string;
+  /** URI of `offcut.json`; absent when the folder has none, and then nothing is known of it. */
+  readonly configFile?: string;
+  readonly expires: string;
+  readonly groups: readonly Group[];
+  readonly totals: { readonly reclaim: Totals; readonly keep: Totals };
+  readonly owners: readonly { readonly id: string; readonly state: string; readonly status: string }[];
+  readonly problems: readonly Problem[];
+  readonly autoCleanup: AutoCleanup;
+  readonly brake: readonly string[];
+  /** Directories that a run would touch, for the confirmation (R86). */
+  readonly roots: readonly string[];
+  /** What earlier runs still hold, and when the first of them ends. */
+  readonly held: Held;
+}
+
+export interface Held extends Totals {
+  readonly undoUntil?: string;
+}
+
+export interface PlanParams extends FolderParams {
+  /** Also take files without an owner (R30). */
+  readonly orphans?: boolean;
+  readonly workDoneToken?: string | number;
+}
+
+export interface ItemsParams extends FolderParams {
+  readonly digest: string;
+  readonly verdict: "reclaim" | "keep";
+  /** One group; absent: all files of the verdict. A group without owner is that of the files nobody is known to own. */
+  readonly group?: { readonly owner?: string; readonly store: string };
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** A part of a plan. Absent lists are everything, empty ones nothing (R21). */
+export interface Part {
+  readonly projects?: readonly string[];
+  readonly stores?: readonly string[];
+  /** URIs. */
+  readonly files?: readonly string[];
+}
+
+export interface PrepareParams extends FolderParams, Part {
+  readonly workDoneToken?: string | number;
+}
+
+/** What the user is asked before anything is moved (R86), from a plan that was made for the question. */
+export interface Question {
+  readonly plan: PlanSummary;
+  /** What {@link cleanRequest} would take of that plan. No files: there is nothing to ask, and `detail` says why. */
+  readonly totals: Totals;
+  /** The question in one sentence, naming count and bytes. */
+  readonly message: string;
+  /** Roots, what stays, until when it can be undone, and what made the brake ask (R20); lines. */
+  readonly detail: string;
+  /** The button's label; names the count. */
+  readonly action: string;
+}
+
+export interface CleanParams extends FolderParams, Part {
+  /** The plan that the user saw and confirmed: nothing beyond it is touched (R15). */
+  readonly digest: string;
+  readonly workDoneToken?: string | number;
+}
+
+export interface RunParams extends FolderParams {
+  /** Absent: the newest run that holds files (undo), all of them (purge). */
+  readonly run?: string;
+  readonly workDoneToken?: string | number;
+}
+
+/** One line for people about what happened, in the words of S0.8. */
+export interface Told {
+  readonly message: string;
+}
+
+export interface UndoAnswer extends Told {
+  readonly run: string;
+  readonly restoredFiles: number;
+  readonly restoredSpace: number;
+  readonly renamed: readonly { readonly path: string; readonly to: string }[];
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+}
+
+export interface PurgeAnswer extends Told {
+  readonly deletedFiles: number;
+  readonly freedSpace: number;
+  readonly linkedFiles: number;
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+}
+
+export interface AutoParams extends FolderParams {
+  /** Absent: only tell. */
+  readonly enabled?: boolean;
+  /** The user was asked and agreed that the database is written, because its value is the one that counts. */
+  readonly writeDatabase?: boolean;
+}
+
+export interface AutoAnswer {
+  readonly auto: AutoCleanup;
+  /** What was changed, in words; absent when nothing was. */
+  readonly changed?: string;
+  /** The value that counts is in the database (named here): ask, then send again with `writeDatabase`. */
+  readonly askDatabase?: string;
+}
+
+export interface PinParams extends FolderParams {
+  readonly kind: "file" | "store" | "project";
+  /** A file's URI, a store's name, a project's id. */
+  readonly value: string;
+  readonly remove?: boolean;
+}
+
+/** Client → server, when a view is shown or refreshed. Progress is reported on the token; cancelling ends the walk. */
+export const planRequest = "offcut/plan";
+export type PlanAnswer = PlanSummary;
+
+/** Client → server, when a group is opened or a preview is shown. Fails with {@link planExpired} when the server no longer has the plan. */
+export const itemsRequest = "offcut/items";
+export type ItemsAnswer = readonly (PlanItem & { readonly uri: string })[];
+
+/** Client → server, before the user is asked: plans anew and words the question. */
+export const prepareRequest = "offcut/prepare";
+
+/** Client → server, after the user confirmed. Fails with {@link refused} when nothing may be done; failures of single files are in the answer. */
+export const cleanRequest = "offcut/clean";
+export type CleanAnswer = CleanResult & Told;
+
+/** Client → server: put a run back. */
+export const undoRequest = "offcut/undo";
+
+/** Client → server: free what runs hold. */
+export const purgeRequest = "offcut/purge";
+
+/** Client → server: the runs, the newest first. */
+export const historyRequest = "offcut/history";
+export type HistoryAnswer = readonly RunSummary[];
+
+/** Client → server: AUTO_CLEANUP_ENABLED. */
+export const autoRequest = "offcut/auto";
+
+/** Client → server: always keep a file, a store or a project. */
+export const pinRequest = "offcut/pin";
+
+/** Client → server, notification: the user trusts the workspace now. */
+export const trustedNotification = "offcut/trusted";
+
+/** Server → client, notification, after a run, an undo, a purge, a pin or a change of the switch, of offcut.json or of a database: what is shown is old. */
+export const changedNotification = "offcut/changed";
+export type ChangedParams = FolderParams;
+
+/** `workspace/executeCommand`, for editors that know none of the above. Each takes the folder's URI, or none when there is one folder. */
+export const serverCommands = {
+  /** Plans, shows the totals as a message, answers with a {@link PlanSummary}. */
+  preview: "offcut.server.preview",
+  /** Plans, asks by `window/showMessageRequest`, cleans, shows the result, answers with a {@link CleanAnswer} or null. */
+  clean: "offcut.server.clean",
+  /** Puts the newest run back and says so, answers with an {@link UndoAnswer}. */
+  undo: "offcut.server.undo",
+} as const;
+
+/** Error codes of responses, outside the ranges that JSON-RPC and LSP reserve. */
+export const planExpired = -31001;
+export const refused = -31002;
+export const configInvalid = -31003;
+
+/** `data` of a {@link configInvalid} error. */
+export interface ConfigInvalidData {
+  readonly problems: readonly Problem[];
+}
