@@ -63,7 +63,9 @@ export const COMMANDS: Readonly<Record<string, { readonly options: readonly Opti
 export function parseCommandLine(argv: readonly string[]): Arguments {
   const { values, positionals } = parse(argv);
   const [command = "", ...rest] = positionals;
-  if (values.help || values.version || command === "" || command === "help") return toArguments(values, command === "help" ? (rest[0] ?? "") : command, []);
+  if (values.help || values.version || command === "" || command === "help") {
+    return toArguments({ ...values, help: values.help === true || values.version !== true }, command === "help" ? (rest[0] ?? "") : command, []);
+  }
   const known = COMMANDS[command];
   if (!known) throw new UsageError(`there is no command "${command}"; the commands are ${Object.keys(COMMANDS).join(", ")}`);
   if (rest.length > known.positionals) throw new UsageError(`"offcut ${command}" does not take "${rest[known.positionals]}"; see offcut ${command} --help`);

@@ -1,9 +1,11 @@
 /** What every command is given. */
+import fs from "node:fs";
 import path from "node:path";
 import type { Config } from "../core/config/config.ts";
 import { loadConfig } from "../core/config/load.ts";
 import { makePlan, type PlanOptions } from "../core/makePlan.ts";
 import type { Plan } from "../core/model.ts";
+import { checkRoot } from "../core/reclaim/guard.ts";
 import { countFiles, formatBytes } from "../core/words.ts";
 import { type Arguments, UsageError } from "./args.ts";
 import type { Terminal } from "./terminal.ts";
@@ -18,7 +20,10 @@ export interface Context {
   readonly root: string;
 }
 
+/** Throws when the workspace is not there (wrong usage) or is one that must not be touched (R2, R7). */
 export function configOf(context: Context): Config {
+  if (!fs.existsSync(context.root)) throw new UsageError(`${context.root} is not there; give the workspace with --root DIR`);
+  checkRoot(context.root);
   return loadConfig(context.root);
 }
 

@@ -7,6 +7,43 @@ import { formatProblem, table, type Terminal } from "./terminal.ts";
 /** Rows that a person reads before they want a summary. Pipes get everything. */
 const ROWS = 40;
 
+/** What a cleanup is about to take, summed up by project, kind and reason; `offcut plan` has the files. */
+export function showSummary(terminal: Terminal, plan: Plan): void {
+  showProblems(terminal, plan, false);
+  const items = plan.items.filter((item) => item.verdict === "reclaim");
+  if (items.length === 0) return;
+  const rows = groupBy(items, (item) => [item.owner ?? "-", item.store, item.reason].join("\0")).map((group) => [
+    group[0]?.owner ?? "-",
+    group[0]?.store ?? "",
+    String(group.length),
+    formatBytes(sumBytes(group)),
+    formatDuration(Math.max(...group.map((item) => item.ageMs))),
+    group[0]?.reason ?? "",
+  ]);
+  const columns = [{ title: t("PROJECT") }, { title: t("KIND") }, { title: t("FILES"), align: "right" }, { title: t("BYTES"), align: "right" }, { title: t("AGE"), align: "right" }, { title: t("REASON") }] as const;
+  terminal.print(...table(terminal, columns, rows), "", terminal.style("bold", t("{0} in {1} to clean up; keeps {2} in {3}.", formatBytes(plan.totals.reclaim.bytes), countFiles(plan.totals.reclaim.files), formatBytes(plan.totals.keep.bytes), countFiles(plan.totals.keep.files))));
+}
+
+function showProblems(terminal: Terminal, plan: Plan, notes: boolean): void {
+  for (const problem of plan.problems) {
+    if (problem.severity !== "info" || notes) terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
+  }
+}
+
+function groupBy(items: readonly PlanItem[], keyOf: (item: PlanItem) => string): PlanItem[][] {
+  const groups = new Map<string, PlanItem[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return [...groups.values()];
+}
+
+function sumBytes(items: readonly PlanItem[]): number {
+  return items.reduce((sum, item) => sum + item.bytes, 0);
+}
+
 export interface ShowOptions {
   /** The evidence under each row. */
   readonly why: boolean;
@@ -15,7 +52,7 @@ export interface ShowOptions {
 }
 
 export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): void {
-  for (const problem of plan.problems) if (problem.severity !== "info" || options.why) terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
+  showProblems(terminal, plan, options.why);
   const reclaim = plan.items.filter((item) => item.verdict === "reclaim");
   const keep = plan.items.filter((item) => item.verdict === "keep");
   showReclaimable(terminal, reclaim, options);
@@ -36,15 +73,13 @@ function showReclaimable(terminal: Terminal, items: readonly PlanItem[], options
     shown.map((item) => [item.owner ?? "-", item.store, formatBytes(item.bytes), formatDuration(item.ageMs), item.reason, item.path]),
   );
   terminal.print(lines[0] ?? "");
-  let before: PlanItem | undefined;
   for (const [i, item] of shown.entries()) {
     terminal.print(lines[i + 1] ?? "");
     // Neighbours with the same evidence say it once.
     const next = shown[i + 1];
     if (options.why && !(next && sameWhy(item, next))) terminal.print(...whyLines(terminal, item));
-    before = item;
   }
-  if (before && shown.length < items.length) terminal.print(terminal.style("dim", t("… and {0} more files (--all lists them)", items.length - shown.length)));
+  if (shown.length < items.length) terminal.print(terminal.style("dim", t("… and {0} more files (--all lists them)", items.length - shown.length)));
 }
 
 function sameWhy(a: PlanItem, b: PlanItem): boolean {
@@ -58,16 +93,11 @@ function whyLines(terminal: Terminal, item: PlanItem): string[] {
 /** What stays is summed up: by project, kind and reason. */
 function showKept(terminal: Terminal, items: readonly PlanItem[], options: ShowOptions): void {
   if (items.length === 0) return;
-  const groups = new Map<string, PlanItem[]>();
-  for (const item of items) {
-    const key = [item.owner ?? "-", item.store, item.reason, ...(options.why ? item.evidence : [])].join("\0");
-    groups.set(key, [...(groups.get(key) ?? []), item]);
-  }
-  const rows = [...groups.values()];
+  const rows = groupBy(items, (item) => [item.owner ?? "-", item.store, item.reason, ...(options.why ? item.evidence : [])].join("\0"));
   const lines = table(
     terminal,
     [{ title: t("KEPT") }, { title: t("KIND") }, { title: t("FILES"), align: "right" }, { title: t("BYTES"), align: "right" }, { title: t("REASON") }, ...(options.why ? [] : [{ title: "", flexible: true }])],
-    rows.map((group) => [group[0]?.owner ?? "-", group[0]?.store ?? "", String(group.length), formatBytes(group.reduce((sum, item) => sum + item.bytes, 0)), group[0]?.reason ?? "", group[0]?.evidence[0] ?? ""]),
+    rows.map((group) => [group[0]?.owner ?? "-", group[0]?.store ?? "", String(group.length), formatBytes(sumBytes(group)), group[0]?.reason ?? "", group[0]?.evidence[0] ?? ""]),
   );
   terminal.print("", lines[0] ?? "");
   for (const [i, group] of rows.entries()) {

@@ -1,4 +1,5 @@
 /** From a configuration to a plan: walks, reads, decides. Writes nothing (R13). */
+import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { type Catalog, type MediaCache, readCatalog } from "./catalog/catalog.ts";
@@ -67,15 +68,15 @@ export async function readContext(
   nowMs: number,
 ): Promise<{ readonly context: DecisionContext; readonly noticed: readonly Problem[]; readonly override?: Catalog["override"] }> {
   const trusted = options.trusted !== false;
-  const roots = rootsOf(config);
-  const remembered = compareRecords(config.root, roots, nowMs);
-  const outside = trusted ? [] : roots.filter((root) => root !== config.root && !root.startsWith(config.root + path.sep));
+  const outside = trusted ? [] : rootsOf(config).filter((root) => !isWithin(root, config.root));
+  const visible = outside.length === 0 ? config : { ...config, stores: config.stores.filter((store) => !outside.includes(store.root)) };
+  const remembered = compareRecords(config.root, rootsOf(visible), nowMs);
   const catalog = await readCatalog(trusted ? config : { ...config, databases: [] }, {
     ...(options.signal && { signal: options.signal }),
     ...(options.mediaCache && { mediaCache: options.mediaCache }),
     checkPages: options.checkPages !== false,
   });
-  const tracked = await askGit(config, options.signal);
+  const tracked = await askGit(visible, options.signal);
   const untrusted = trusted ? undefined : t("the workspace is not trusted, so the queries of offcut.json are not run and nothing is deleted");
   const doubt = untrusted ?? remembered.unreachable;
   const noticed: Problem[] = [...catalog.problems, ...remembered.problems];
@@ -83,7 +84,7 @@ export async function readContext(
   for (const root of outside) noticed.push({ severity: "warning", source: root, message: t("lies outside the workspace and is looked at only when the workspace is trusted") });
   if (tracked.unknown !== undefined) noticed.push({ severity: "warning", source: "git", message: tracked.unknown });
   const context: DecisionContext = {
-    config: outside.length === 0 ? config : { ...config, stores: config.stores.filter((store) => !outside.includes(store.root)) },
+    config: visible,
     catalog,
     nowMs,
     mode: options.mode ?? "manual",
@@ -93,8 +94,15 @@ export async function readContext(
     ...(tracked.unknown !== undefined && { trackedUnknown: tracked.unknown }),
     ...(remembered.clock !== undefined && { clock: remembered.clock }),
     ...(doubt !== undefined && { doubt }),
+    ...(options.selection?.projects && { projects: options.selection.projects }),
   };
   return { context, noticed, override: catalog.override };
+}
+
+/** Whether a directory lies in another one, links resolved. */
+function isWithin(directory: string, parent: string): boolean {
+  const [inner, outer] = [directory, parent].map((one) => (fs.existsSync(one) ? fs.realpathSync(one) : one)) as [string, string];
+  return inner === outer || inner.startsWith(outer + path.sep);
 }
 
 async function askGit(config: Config, signal: AbortSignal | undefined): Promise<{ readonly files: ReadonlySet<string>; readonly unknown?: string }> {
@@ -103,7 +111,7 @@ async function askGit(config: Config, signal: AbortSignal | undefined): Promise<
   for (const root of rootsOf(config)) {
     const directories = [...new Set(config.stores.filter((store) => store.root === root).map((store) => store.template.prefix))];
     const tracked = await trackedFiles(root, directories, signal);
-    for (const file of tracked.files) files.add(file);
+    for (const file of tracked.files) files.add(file.normalize("NFC"));
     unknown ??= tracked.unknown;
   }
   return { files, ...(unknown !== undefined && { unknown }) };

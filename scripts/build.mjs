@@ -21,6 +21,8 @@ const common = {
   minify: release,
   sourcemap: release ? false : "linked",
   legalComments: "none",
+  // jsonc-parser's "main" is UMD, whose inner requires no bundler can follow.
+  mainFields: ["module", "main"],
   logLevel: "warning",
 };
 

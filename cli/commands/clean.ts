@@ -9,7 +9,7 @@ import { cleanupLine, countFiles, formatBytes, formatDuration } from "../../core
 import { UsageError } from "../args.ts";
 import { type Context, configOf, planOf, planOptions } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { clock, planJson, showPlan } from "../show.ts";
+import { clock, planJson, showPlan, showSummary } from "../show.ts";
 
 /** Plans, asks, cleans. What it took can be undone until the window of `policy.undo` ends. */
 export async function clean(context: Context): Promise<ExitCode> {
@@ -19,7 +19,10 @@ export async function clean(context: Context): Promise<ExitCode> {
   if (args.plan !== undefined) checkDigest(args.plan, plan);
   const dry = args.has("dry-run");
   if (args.json && dry) terminal.printJson(planJson(plan));
-  if (!args.json) showPlan(terminal, plan, { why: args.has("why"), all: args.has("all") });
+  if (!args.json) {
+    if (dry || args.has("why") || args.has("all")) showPlan(terminal, plan, { why: args.has("why"), all: args.has("all") });
+    else showSummary(terminal, plan);
+  }
   if (dry) return args.has("exit-code") && plan.totals.reclaim.files > 0 ? EXIT.reclaimable : EXIT.done;
   if (args.has("auto") && !plan.autoCleanup.enabled) {
     return finish(context, plan, NOTHING, t("Automatic cleanup is off ({0}); nothing was touched.", plan.autoCleanup.source));

@@ -7,7 +7,7 @@ import { isSafeId } from "../config/template.ts";
 import type { MediaCheck, Output, Owner, OwnerState, Problem } from "../model.ts";
 import { type DatabaseContents, readContents, type UseRow } from "./contents.ts";
 import { checkMedia } from "./media/check.ts";
-import { canonicalKey, ignoresCase, refusePath, resolveStored } from "./paths.ts";
+import { canonicalKey, createResolver, ignoresCase, refusePath, resolveStored, spellingsOf } from "./paths.ts";
 
 /** One row that says that an owner uses a file. */
 export interface Use {
@@ -52,15 +52,22 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   const contents = config.databases.map((database) => ({ database, ...readContents(database, { check: options.checkPages !== false }) }));
   const owners = mergeOwners(contents);
   const problems: Problem[] = contents.flatMap((one) => one.problems);
-  const keyOf = (absolute: string): string => canonicalKey(absolute, ignoresCase(config.root));
+  const real = createResolver();
+  const keyOf = (absolute: string): string => canonicalKey(real(absolute), ignoresCase(config.root));
 
   const byKey = new Map<string, Use[]>();
   const byIds = new Map<string, Map<string, Use[]>>();
   const blockedStores = new Map<string, string>();
-  const outputs: { readonly row: UseRow; readonly path: string; readonly refused?: string }[] = [];
+  const outputs: NamedOutput[] = [];
   for (const one of contents) {
     for (const [name, rows] of one.references) {
       const store = config.stores.find((candidate) => candidate.name === name);
+      const lacking = store && rows[0] && lackingColumns(rows[0], store);
+      if (lacking !== undefined) {
+        problems.push({ severity: "error", source: one.database.label, message: `database.references.${name} ${lacking}. Everything in the store is kept until then.` });
+        blockedStores.set(name, `database.references.${name} ${lacking}`);
+        continue;
+      }
       for (const row of rows) {
         const refused = addUse(row, one.database.base, store, keyOf, byKey, byIds);
         if (refused === undefined) continue;
@@ -71,7 +78,8 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     for (const row of one.outputs) {
       if (row.path === undefined) continue;
       const refused = refusePath(row.path);
-      outputs.push({ row, path: refused === undefined ? resolveStored(row.path, one.database.base) : row.path, ...(refused !== undefined && { refused }) });
+      const spelled = refused === undefined ? existing(spellingsOf(row.path).map((spelling) => resolveStored(spelling, one.database.base))) : row.path;
+      outputs.push({ row, spelled, path: refused === undefined ? real(spelled) : row.path, ...(refused !== undefined && { refused }) });
     }
   }
 
@@ -89,7 +97,8 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     },
     outputAt: (absolutePath, inode) => byOutputKey.get(keyOf(absolutePath)) ?? inodes.get(inode),
     outputs: checked,
-    protectedPaths: [...byOutputKey.keys()],
+    // The sink knows a file by its path below the root, which may lead there through links.
+    protectedPaths: [...new Set([...byOutputKey.keys(), ...outputs.map((output) => canonicalKey(output.spelled, ignoresCase(config.root)))])],
     protectedInodes: [...inodes.keys()],
     ...(unavailable !== undefined && { unavailable }),
     blockedStores,
@@ -116,25 +125,41 @@ function addUse(row: UseRow, base: string, store: TemplatedStore | undefined, ke
   if (row.path !== undefined) {
     const refused = refusePath(row.path);
     if (refused !== undefined) return `the path ${JSON.stringify(row.path.slice(0, 200))} ${refused}`;
-    append(byKey, keyOf(resolveStored(row.path, base)), use);
+    for (const spelling of spellingsOf(row.path)) append(byKey, keyOf(resolveStored(spelling, base)), use);
     return undefined;
   }
   if (!row.ids || !store) return undefined; // A path that is NULL: nothing was made yet.
   const ids = row.ids;
-  const needed = store.template.captures.filter((capture) => capture !== store.ownerCapture);
-  const known = needed.filter((capture) => ids[capture] !== undefined);
-  if (known.length === 0) return undefined;
-  if (known.length < needed.length) return `it has no value for {${needed.filter((capture) => ids[capture] === undefined).join("}, {")}}`;
+  const needed = placeholdersOf(store);
+  const missing = needed.filter((capture) => typeof ids[capture] !== "string");
+  if (missing.length === needed.length) return undefined;
+  if (missing.length > 0) return `it has no value for {${missing.join("}, {")}}`;
+  if (store.ownerCapture !== undefined && row.owner === "") return `it has no value for {${store.ownerCapture}}`;
   const unsafe = needed.find((capture) => !isSafeId(ids[capture] ?? ""));
   if (unsafe !== undefined) return `{${unsafe}} is ${JSON.stringify(ids[unsafe]?.slice(0, 200))}, which may not be part of a path`;
   let index = byIds.get(store.name);
   if (!index) byIds.set(store.name, (index = new Map<string, Use[]>()));
-  append(index, idsKey(store, ids), use);
+  append(index, idsKey(store, store.ownerCapture === undefined ? ids : { ...ids, [store.ownerCapture]: row.owner }), use);
   return undefined;
 }
 
-function idsKey(store: TemplatedStore, ids: Readonly<Record<string, string>>): string {
-  return store.template.captures.filter((capture) => capture !== store.ownerCapture).map((capture) => ids[capture] ?? "").join("\0");
+/** A query that names neither paths nor ids would look as if nobody used anything (R19). */
+function lackingColumns(row: UseRow, store: TemplatedStore): string | undefined {
+  const { ids } = row;
+  if (ids === undefined) return undefined;
+  const needed = placeholdersOf(store);
+  const absent = needed.filter((capture) => !(capture in ids));
+  if (needed.length > 0 && absent.length === 0) return undefined;
+  return `gives no column "path"${needed.length > 0 ? `, nor "${absent.join('", "')}" for the placeholders of the store` : ""}; name it with AS`;
+}
+
+/** What a row has to fill beside its owner. */
+function placeholdersOf(store: TemplatedStore): readonly string[] {
+  return store.template.captures.filter((capture) => capture !== store.ownerCapture);
+}
+
+function idsKey(store: TemplatedStore, ids: Readonly<Record<string, string | null>>): string {
+  return store.template.captures.map((capture) => ids[capture] ?? "").join("\0");
 }
 
 function append(index: Map<string, Use[]>, key: string, use: Use): void {
@@ -143,14 +168,26 @@ function append(index: Map<string, Use[]>, key: string, use: Use): void {
   else index.set(key, [use]);
 }
 
+/** An output with its path without links in its directories, and as the database has it. */
+interface NamedOutput {
+  readonly row: UseRow;
+  readonly path: string;
+  readonly spelled: string;
+  readonly refused?: string;
+}
+
+function existing(candidates: readonly string[]): string {
+  return candidates.find((candidate) => fs.existsSync(candidate)) ?? candidates[0] ?? "";
+}
+
 async function checkOutputs(
-  outputs: readonly { readonly row: UseRow; readonly path: string; readonly refused?: string }[],
+  outputs: readonly NamedOutput[],
   owners: ReadonlyMap<string, Owner>,
   options: CatalogOptions,
 ): Promise<readonly Output[]> {
   const cache: MediaCache = options.mediaCache ?? new Map<string, MediaCheck>();
   const checked: Output[] = [];
-  const check = async (output: (typeof outputs)[number]): Promise<MediaCheck> => {
+  const check = async (output: NamedOutput): Promise<MediaCheck> => {
     const format = path.extname(output.path).slice(1).toLowerCase();
     if (output.refused !== undefined) return { status: "unknown", format, bytes: 0, detail: `its path ${output.refused}` };
     // Only a finished project is ever cleaned, so only its final has to be looked into.

@@ -17,7 +17,8 @@ export interface UseRow {
   readonly owner: string;
   readonly source: string;
   readonly path?: string;
-  readonly ids?: Readonly<Record<string, string>>;
+  /** A column that is NULL is null here; one that the query does not give is absent. */
+  readonly ids?: Readonly<Record<string, string | null>>;
   readonly eventMs?: number;
 }
 
@@ -52,7 +53,9 @@ export function readContents(config: DatabaseConfig, options: { readonly check?:
 function readTables(database: DatabaseSync, config: DatabaseConfig, report: (message: string) => void): DatabaseContents {
   const query = (what: string, sql: string, columns: readonly string[]): readonly Row[] => {
     try {
-      const rows = database.prepare(sql).all() as Row[];
+      const statement = database.prepare(sql);
+      statement.setReadBigInts(true); // Ids of 64 bits do not fit into a number.
+      const rows = statement.all() as Row[];
       const missing = rows[0] ? columns.filter((column) => !(column in rows[0]!)) : [];
       if (missing.length > 0) {
         report(`database.${what} gives no column "${missing.join('", "')}"; name it with AS. Everything is kept until then.`);
@@ -60,6 +63,7 @@ function readTables(database: DatabaseSync, config: DatabaseConfig, report: (mes
       }
       return rows;
     } catch (error) {
+      if (!isAboutQuery(error)) throw error;
       report(explainDrift(database, what, sql, error));
       return [];
     }
@@ -80,6 +84,14 @@ function readTables(database: DatabaseSync, config: DatabaseConfig, report: (mes
 }
 
 type Row = Readonly<Record<string, unknown>>;
+
+/** Busy, locked, unreadable, damaged and "no database" (sqlite.org/rescode.html) are no fault of the query. */
+const DATABASE_FAULTS: readonly number[] = [5, 6, 10, 11, 26];
+
+function isAboutQuery(error: unknown): boolean {
+  const { errcode } = error as { readonly errcode?: number };
+  return errcode === undefined || !DATABASE_FAULTS.includes(errcode & 0xff);
+}
 
 function toOwner(row: Row, config: DatabaseConfig): OwnerRow[] {
   if (row["id"] === null || row["id"] === undefined) return [];
@@ -108,24 +120,30 @@ function stateOf(status: string, states: DatabaseConfig["states"]): OwnerState {
 function toUse(row: Row, sql: string): UseRow {
   const { owner, path: stored, at, ...rest } = row;
   const eventMs = toTime(at);
-  const ids: Record<string, string> = {};
-  for (const [name, value] of Object.entries(rest)) if (value !== null && value !== undefined) ids[name] = String(value);
+  const ids: Record<string, string | null> = {};
+  for (const [name, value] of Object.entries(rest)) ids[name] = value === null || value === undefined ? null : String(value);
   return {
     owner: owner === null || owner === undefined ? "" : String(owner),
     source: tableOf(sql),
-    ...("path" in row ? typeof stored === "string" && { path: stored } : { ids }),
+    ...("path" in row ? stored !== null && stored !== undefined && { path: toText(stored) } : { ids }),
     ...(eventMs !== undefined && { eventMs }),
   };
 }
 
-/** A date of SQLite (`2026-01-31 12:00:00`, UTC), ISO 8601, or seconds or milliseconds since 1970. */
+/** Some programs store text as a BLOB. Bytes that are no UTF-8 become U+FFFD, which no path may have (R8). */
+function toText(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : String(value);
+}
+
+/** A date of SQLite (`2026-01-31 12:00:00`), ISO 8601, both UTC unless they say otherwise (R48), or seconds or milliseconds since 1970. */
 function toTime(value: unknown): number | undefined {
   if (typeof value === "number" || typeof value === "bigint") {
     const number = Number(value);
     return number > 1e11 ? number : number * 1000;
   }
   if (typeof value !== "string") return undefined;
-  const plain = /^\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?$/.test(value) ? `${value.replace(" ", "T")}Z` : value;
+  if (/^\d{9,14}(\.\d+)?$/.test(value)) return toTime(Number(value));
+  const plain = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(value) ? `${value.replace(" ", "T")}Z` : value;
   const time = Date.parse(plain);
   return Number.isNaN(time) ? undefined : time;
 }

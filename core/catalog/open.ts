@@ -37,7 +37,17 @@ const WAL_HEADER_BYTES = 32;
 
 /** What changes whenever the content may have changed: database, log and journal. */
 export function databaseSignature(file: string): string {
-  return ["", "-wal", "-journal"].map((suffix) => fileSignature(file + suffix)).join("|");
+  const real = realFile(file);
+  return ["", "-wal", "-journal"].map((suffix) => fileSignature(real + suffix)).join("|");
+}
+
+/** SQLite follows a link to the database and keeps the log beside the real file. */
+function realFile(file: string): string {
+  try {
+    return fs.realpathSync.native(file);
+  } catch {
+    return file; // It is missing or may not be reached: opening it says so.
+  }
 }
 
 function fileSignature(file: string): string {
@@ -52,12 +62,14 @@ function fileSignature(file: string): string {
 export function readDatabase<T>(file: string, read: (database: DatabaseSync) => T, options: { readonly check?: boolean } = {}): T {
   const { DatabaseSync } = loadSqlite();
   for (let attempt = 1; ; attempt++) {
-    const before = databaseSignature(file);
-    const source = chooseSource(file);
+    let before = "";
+    let source: Source | undefined;
     let database: DatabaseSync | undefined;
     let result: { readonly value: T } | undefined;
     let failure: unknown;
     try {
+      before = databaseSignature(file);
+      source = chooseSource(realFile(file));
       database = new DatabaseSync(source.location, { readOnly: source.readOnly });
       database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = 1`);
       if (options.check !== false) checkPages(database);
@@ -66,10 +78,10 @@ export function readDatabase<T>(file: string, read: (database: DatabaseSync) => 
       failure = error;
     } finally {
       database?.close();
-      source.dispose();
+      source?.dispose();
     }
     // A change meanwhile explains a failure as well as it spoils a result.
-    const moved = source.snapshot && databaseSignature(file) !== before;
+    const moved = source?.snapshot === true && databaseSignature(file) !== before;
     if (moved && attempt < ATTEMPTS) continue;
     if (moved) throw new DatabaseError("changes faster than it can be read; try again when the pipeline is quieter");
     if (result) return result.value;

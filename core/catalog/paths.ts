@@ -47,30 +47,38 @@ export function refusePath(stored: string): string | undefined {
   if (stored.startsWith("~")) return "starts with ~, which is never expanded";
   if (/\$\{|\$[A-Za-z_]|%[A-Za-z_][A-Za-z0-9_]*%/.test(stored)) return "has a variable in it, which is never expanded";
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(stored)) return "is a URL, not a path";
+  if (process.platform !== "win32" && /^([A-Za-z]:[\\/]|\\\\)/.test(stored)) return "is an absolute path of Windows, which names nothing on this system";
   return undefined;
 }
 
-/**
- * The absolute path that a stored one means. Back slashes separate directories in paths that a Windows program stored.
- * Links in the directories of an absolute path are resolved, so that it meets the path below the root as it is scanned.
- */
+/** The absolute path that a stored one means, without looking. Back slashes separate directories in paths that a Windows program stored. */
 export function resolveStored(stored: string, base: string): string {
-  const slashed = stored.includes("\\") && !stored.includes("/") ? stored.replaceAll("\\", "/") : stored;
-  return path.isAbsolute(slashed) ? path.join(realDirectory(path.dirname(slashed)), path.basename(slashed)) : path.resolve(base, slashed);
+  return path.resolve(base, stored.includes("\\") && !stored.includes("/") ? stored.replaceAll("\\", "/") : stored);
 }
 
-const realDirectories = new Map<string, string>();
+/** A back slash beside a slash may be a separator or part of a name: both are meant. */
+export function spellingsOf(stored: string): readonly string[] {
+  return stored.includes("\\") && stored.includes("/") ? [stored, stored.replaceAll("\\", "/")] : [stored];
+}
 
-function realDirectory(directory: string): string {
-  const known = realDirectories.get(directory);
-  if (known !== undefined) return known;
-  let real = directory;
+/**
+ * Resolves the links in the directories of an absolute path, so that a stored path meets the one that was scanned, whatever way
+ * either took. Each directory is looked at once, so a resolver serves one look at the disk and no longer.
+ */
+export function createResolver(): (absolute: string) => string {
+  const known = new Map<string, string>();
+  return (absolute) => {
+    const directory = path.dirname(absolute);
+    let real = known.get(directory);
+    if (real === undefined) known.set(directory, (real = realOrSame(directory)));
+    return path.join(real, path.basename(absolute));
+  };
+}
+
+function realOrSame(directory: string): string {
   try {
-    real = fs.realpathSync.native(directory);
+    return fs.realpathSync.native(directory);
   } catch {
-    // What does not exist cannot be a link either.
+    return directory; // What does not exist cannot be a link either.
   }
-  if (realDirectories.size > 10_000) realDirectories.clear();
-  realDirectories.set(directory, real);
-  return real;
 }

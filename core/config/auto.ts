@@ -22,7 +22,14 @@ export interface AutoInput {
 }
 
 export function resolveAutoCleanup(input: AutoInput): { readonly auto: AutoCleanup; readonly problems: readonly Problem[] } {
-  const written = findWritten(input);
+  let written: Written | undefined;
+  try {
+    written = findWritten(input);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    const message = t("cannot be read ({0}), so {1} is not known and automatic cleanup is off; make it readable", error.code, AUTO_CLEANUP);
+    return { auto: { enabled: false, source: error.file, kind: "file" }, problems: [{ severity: "warning", source: error.file, message }] };
+  }
   const value = written?.value;
   const parsed = value === undefined ? true : parseSwitch(value);
   const problems: Problem[] =
@@ -59,20 +66,34 @@ export function parseSwitch(text: string): boolean | undefined {
 
 function findInFiles(root: string): { readonly name: string; readonly assignment: Assignment } | undefined {
   for (const name of ENV_FILES) {
-    const text = readBytes(path.join(root, name));
+    const text = readBytes(root, name);
     const assignment = text === undefined ? undefined : findAssignment(text, AUTO_CLEANUP);
     if (assignment) return { name, assignment };
   }
   return undefined;
 }
 
+/** An environment file that is there and cannot be read might say anything. */
+class Unreadable extends Error {
+  override readonly name = "Unreadable";
+  readonly file: string;
+  readonly code: string;
+
+  constructor(file: string, cause: NodeJS.ErrnoException) {
+    super(t("{0} cannot be read ({1}); make it readable", file, cause.code ?? cause.message), { cause });
+    this.file = file;
+    this.code = cause.code ?? cause.message;
+  }
+}
+
 /** Latin-1 maps every byte to one character and back, so an edit leaves the rest of the file byte for byte. */
-function readBytes(file: string): string | undefined {
+function readBytes(root: string, name: string): string | undefined {
   try {
-    return fs.readFileSync(file, "latin1");
+    return fs.readFileSync(path.join(root, name), "latin1");
   } catch (error) {
-    if (["ENOENT", "ENOTDIR", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-    throw error;
+    const failure = error as NodeJS.ErrnoException;
+    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(failure.code ?? "")) return undefined;
+    throw new Unreadable(name, failure);
   }
 }
 
@@ -92,12 +113,15 @@ export function writeAutoCleanup(root: string, enabled: boolean): AutoEdit {
   const found = findInFiles(root);
   const name = found?.name ?? ENV_FILES.find((candidate) => fs.existsSync(path.join(root, candidate))) ?? ".env";
   const file = path.join(root, name);
-  const text = readBytes(file) ?? "";
+  const text = readBytes(root, name) ?? "";
   if (found) {
-    const { start, end, value, line } = found.assignment;
-    const after = inStyleOf(value, enabled);
-    replaceFile(file, text.slice(0, start) + after + text.slice(end));
-    return { file: name, line, before: value, after };
+    const { start, value, line } = found.assignment;
+    // Blanks inside the quotes stay.
+    const before = value.trim();
+    const at = start + value.indexOf(before);
+    const after = inStyleOf(before, enabled);
+    replaceFile(file, text.slice(0, at) + after + text.slice(at + before.length));
+    return { file: name, line, before, after };
   }
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
   const lead = text === "" || text.endsWith("\n") ? "" : newline;

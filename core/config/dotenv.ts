@@ -1,31 +1,39 @@
-/** Finds one assignment in a `.env` file, with its place. The grammar is dotenv's: `export`, quotes over several lines, comments. */
+/**
+ * Finds one assignment in a `.env` file, with its place. The grammar is dotenv's own (motdotla/dotenv, lib/main.js, `LINE`), so that
+ * Offcut reads what the pipeline reads. The text is expected one character per byte: bytes above 127 are never white space.
+ */
 
 export interface Assignment {
   readonly value: string;
-  /** From 1. */
+  /** Of the name, from 1. */
   readonly line: number;
   /** Where the value, without its quotes, starts and ends in the text. */
   readonly start: number;
   readonly end: number;
 }
 
-const QUOTED = /^(["'`])((?:\\[\s\S]|(?!\1)[\s\S])*)\1/;
+const SPACE = "[ \\t\\r\\n\\v\\f]";
+const BYTE_ORDER_MARK = "(?:\\xEF\\xBB\\xBF|\\uFEFF)?";
+const HEAD = `^${BYTE_ORDER_MARK}${SPACE}*(?:export${SPACE}+)?([\\w.-]+)(?:${SPACE}*=${SPACE}*?|:${SPACE}+?)`;
+/** Quotes may go over several lines. Text behind the closing quote makes the quotes part of a plain value. */
+const VALUE = `(${SPACE}*'(?:\\\\'|[^'])*'|${SPACE}*"(?:\\\\"|[^"])*"|${SPACE}*\`(?:\\\\\`|[^\`])*\`|[^#\\r\\n]+)?`;
+const ASSIGNMENT = new RegExp(`${HEAD}${VALUE}${SPACE}*(?:#.*)?$`, "gmd");
+const TRIM = new RegExp(`^${SPACE}+|${SPACE}+$`, "g");
 
 /** The last assignment wins, as it does for dotenv. */
 export function findAssignment(text: string, name: string): Assignment | undefined {
   let found: Assignment | undefined;
-  const head = /^[ \t\uFEFF]*(?:\xEF\xBB\xBF)?(?:export[ \t]+)?([\w.-]+)[ \t]*(?:=|:[ \t])[ \t]*/gm;
-  for (let match = head.exec(text); match; match = head.exec(text)) {
-    const start = head.lastIndex;
-    const quoted = QUOTED.exec(text.slice(start));
-    const plain = /^[^#\r\n]*/.exec(text.slice(start))?.[0] ?? "";
-    const value = quoted ? quoted[2]! : plain.trimEnd();
-    const valueStart = quoted ? start + 1 : start;
-    // A value in quotes may go on for lines that look like assignments: the search goes on behind it.
-    head.lastIndex = start + (quoted ? quoted[0].length : plain.length);
-    if (match[0] === "") head.lastIndex++;
+  for (const match of text.matchAll(ASSIGNMENT)) {
     if (match[1] !== name) continue;
-    found = { value, line: text.slice(0, start).split("\n").length, start: valueStart, end: valueStart + value.length };
+    const [nameStart, nameEnd] = match.indices?.[1] ?? [0, 0];
+    const written = match[2] ?? "";
+    const trimmed = written.replace(TRIM, "");
+    const inner = /^(["'`])([\s\S]*)\1$/.exec(trimmed)?.[2];
+    // Without a value the place for one is right behind the sign.
+    const from = match.indices?.[2]?.[0] ?? nameEnd + /^[^=:]*[=:]/.exec(text.slice(nameEnd))![0].length;
+    const start = from + (trimmed === "" ? 0 : written.indexOf(trimmed)) + (inner === undefined ? 0 : 1);
+    const value = inner ?? trimmed;
+    found = { value, line: text.slice(0, nameStart).split("\n").length, start, end: start + value.length };
   }
   return found;
 }

@@ -10,21 +10,17 @@ const describe = <T extends z.core.$ZodType>(schema: T, description: string): T 
   return schema;
 };
 
+/** Patterns reach the published schema, so that an editor marks the mistake too. */
+const DURATION = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$/i;
+const SIZE = /^\s*\d+(\.\d+)?\s*(b|kb|mb|gb|tb)\s*$/i;
+const NOT_A_DURATION = 'is not a duration; write "90s", "30m", "1h", "7d" (0 or more)';
+const NOT_A_SIZE = 'is not a size; write "900MB" or "1.5GB" (0 or more)';
+
 const duration = (description: string) =>
-  describe(
-    z.string().check(
-      z.refine((text) => parseDuration(text) !== undefined, 'is not a duration; write "90s", "30m", "1h", "7d" (0 or more)'),
-    ),
-    description,
-  );
+  describe(z.string().check(z.regex(DURATION, NOT_A_DURATION), z.refine((text) => parseDuration(text) !== undefined, NOT_A_DURATION)), description);
 
 const size = (description: string) =>
-  describe(
-    z.string().check(
-      z.refine((text) => parseSize(text) !== undefined, 'is not a size; write "900MB" or "1.5GB" (0 or more)'),
-    ),
-    description,
-  );
+  describe(z.string().check(z.regex(SIZE, NOT_A_SIZE), z.refine((text) => parseSize(text) !== undefined, NOT_A_SIZE)), description);
 
 const sql = (description: string) =>
   describe(
@@ -34,7 +30,7 @@ const sql = (description: string) =>
     description,
   );
 
-const strings = z.array(z.string());
+const strings = (description: string) => describe(z.array(z.string()), description);
 
 const database = describe(
   z.strictObject({
@@ -44,9 +40,9 @@ const database = describe(
     states: z.optional(
       describe(
         z.strictObject({
-          succeeded: z.optional(describe(strings, "Status values of finished projects.")),
-          failed: z.optional(describe(strings, "Status values of failed projects.")),
-          running: z.optional(describe(strings, "Status values of unfinished projects. Every value that is not listed counts as unfinished.")),
+          succeeded: z.optional(strings("Status values of finished projects.")),
+          failed: z.optional(strings("Status values of failed projects.")),
+          running: z.optional(strings("Status values of unfinished projects. Every value that is not listed counts as unfinished.")),
         }),
         "What the status values mean.",
       ),

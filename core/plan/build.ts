@@ -24,7 +24,7 @@ export interface DecisionContext {
   readonly mode: "manual" | "automatic";
   readonly orphans: boolean;
   readonly pins: Pins;
-  /** Absolute paths that git tracks, and why git could not be asked (then everything is kept). */
+  /** Absolute paths that git tracks, in NFC, and why git could not be asked (then everything is kept). */
   readonly tracked: ReadonlySet<string>;
   readonly trackedUnknown?: string;
   readonly clock?: string;
@@ -32,13 +32,15 @@ export interface DecisionContext {
   readonly twins?: ReadonlyMap<string, string>;
   /** Why the catalog cannot be believed, beyond what it says itself (no projects while the tree is full). */
   readonly doubt?: string;
+  /** The projects that were asked for: a shared file is shown under the first of them that uses it. */
+  readonly projects?: readonly string[];
 }
 
 export type Decider = (file: FileEntry) => PlanItem;
 
 export function createDecider(context: DecisionContext): Decider {
   const stores = new Map(context.config.stores.map((store) => [store.name, store]));
-  const finalsOf = groupFinals(context.catalog.outputs);
+  const finalsOf = groupFinals(context.catalog.outputs, context.config.stores);
   return (file) => {
     const store = stores.get(file.store);
     if (!store) throw new Error(`there is no store ${file.store}`);
@@ -78,13 +80,14 @@ function factsOf(file: FileEntry, store: TemplatedStore, context: DecisionContex
     ownerWord: store.ownerCapture === "job" ? t("job") : t("project"),
     owners,
     ageMs: context.nowMs - Math.max(ended, file.mtimeMs, file.ctimeMs),
-    gitTracked: context.tracked.has(absolute),
+    gitTracked: context.tracked.size > 0 && context.tracked.has(absolute.normalize("NFC")),
     ...(pinned !== undefined && { pinned }),
     ...(twin !== undefined && { twin }),
     ...(unavailable !== undefined && { unavailable }),
     ...(output ? { output: t("an output of {0} ({1})", output.owner, output.source) } : store.role === "final" && { output: t('a final: the store "{0}" is never cleaned', store.name) }),
   };
-  return { facts, owner: own ?? uses[0]?.owner };
+  const chosen = uses.find((use) => context.projects?.includes(use.owner)) ?? uses[0];
+  return { facts, owner: own ?? chosen?.owner };
 }
 
 function ownerFacts(id: string, by: OwnerFacts["by"], catalog: Catalog, finalsOf: FinalsOf): OwnerFacts {
@@ -94,8 +97,12 @@ function ownerFacts(id: string, by: OwnerFacts["by"], catalog: Catalog, finalsOf
 
 type FinalsOf = ReadonlyMap<string, OwnerFacts["finals"]>;
 
-/** The outputs that prove a project done: its videos and sounds, or its pictures when it makes only pictures. */
-function groupFinals(outputs: readonly Output[]): FinalsOf {
+/**
+ * The outputs that prove a project done: its videos and sounds, or its pictures when it makes only pictures. Where a store says
+ * that finals are videos, a thumbnail beside a final that the database does not name (NULL) proves nothing (R34).
+ */
+function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore[]): FinalsOf {
+  const makesWorks = stores.some((store) => store.role === "final" && WORKS.has(path.extname(store.path).slice(1).toLowerCase()));
   const grouped = new Map<string, Output[]>();
   for (const output of outputs) {
     const list = grouped.get(output.owner);
@@ -103,7 +110,7 @@ function groupFinals(outputs: readonly Output[]): FinalsOf {
     else grouped.set(output.owner, [output]);
   }
   return new Map([...grouped].map(([owner, list]) => {
-    const kinds = list.some((output) => WORKS.has(output.check.format)) ? WORKS : IMAGES;
+    const kinds = makesWorks || list.some((output) => WORKS.has(output.check.format)) ? WORKS : IMAGES;
     return [owner, list.map((output) => ({ name: path.basename(output.path), work: kinds.has(output.check.format), status: output.check.status, bytes: output.check.bytes, detail: output.check.detail }))];
   }));
 }

@@ -79,8 +79,10 @@ function protectedByOwners(facts: Facts, policy: Policy): Verdict | undefined {
   if (failed && policy.preserveOnFailure) return keep("failed-held", t("{0} {1} failed ({2} = {3}); its files are kept for debugging (policy.preserveOnFailure)", word, failed.id, failed.source, failed.status));
   const user = facts.owners.find((owner) => owner.by !== "path" && owner.state === "running");
   if (user) return keep("referenced", t("{0} {1} refers to it ({2}) and is not finished ({3} = {4})", word, user.id, tableOf(user), user.source, user.status));
-  const unknown = facts.owners.find((owner) => owner.state === "unknown" || (owner.state === "absent" && owner.by !== "path"));
+  // A project that only the path names is an orphan's; where a row names another one, the two contradict each other.
+  const unknown = facts.owners.find((owner) => owner.state === "unknown" || (owner.state === "absent" && (owner.by !== "path" || facts.owners.length > 1)));
   if (unknown?.state === "unknown") return keep("owner-unknown", t("the state of {0} {1} is not known ({2} = {3})", word, unknown.id, unknown.source, unknown.status || "NULL"));
+  if (unknown?.by === "path") return keep("owner-unknown", t("no database lists a {0} {1}", word, unknown.id));
   if (unknown) return keep("owner-unknown", unknown.id === "" ? t("{0} refers to it without naming a {1}", tableOf(unknown), word) : t("{0} refers to it for {1} {2}, which no database lists", tableOf(unknown), word, unknown.id));
   return undefined;
 }

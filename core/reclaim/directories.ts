@@ -4,6 +4,7 @@ import path from "node:path";
 import type { PlanItem } from "../model.ts";
 import { checkDirectories, type Guard } from "./guard.ts";
 import type { Journal } from "./journal.ts";
+import { pinDirectory } from "./pinned.ts";
 
 /** Returns how many were removed. What cannot be removed stays, which harms nobody. */
 export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, journal: Journal): number {
@@ -15,13 +16,16 @@ export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, 
   }
   const deepestFirst = [...candidates.values()].sort((a, b) => b.path.split("/").length - a.path.split("/").length || (a.path < b.path ? -1 : 1));
   const empty = deepestFirst.filter((directory) => isEmptyBut(directory, candidates));
-  const records = empty.map(({ root, path: relative }) => ({ t: "rmdir", root, path: relative, mode: fs.lstatSync(path.join(root, relative)).mode & 0o7777 }) as const);
+  const records = empty.flatMap(({ root, path: relative }) => {
+    const mode = fs.lstatSync(path.join(root, relative), { throwIfNoEntry: false })?.mode;
+    return mode === undefined ? [] : [{ t: "rmdir", root, path: relative, mode: mode & 0o7777 } as const];
+  });
   journal.append(...records);
   journal.sync();
-  return empty.filter(({ root, path: relative }) => {
+  return records.filter(({ root, path: relative }) => {
     try {
-      checkDirectories(root, relative);
-      fs.rmdirSync(path.join(root, relative));
+      using parent = pinDirectory(root, path.posix.dirname(relative));
+      fs.rmdirSync(parent.entry(path.posix.basename(relative)));
       return true;
     } catch {
       return false; // Somebody wrote into it meanwhile: rmdir only ever removes what is empty.
@@ -32,6 +36,7 @@ export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, 
 /** Empty, or full of nothing but directories that are candidates themselves. */
 function isEmptyBut(directory: { readonly root: string; readonly path: string }, candidates: ReadonlyMap<string, unknown>): boolean {
   try {
+    checkDirectories(directory.root, directory.path);
     const entries = fs.readdirSync(path.join(directory.root, directory.path), { withFileTypes: true });
     return entries.every((entry) => entry.isDirectory() && candidates.has(`${directory.root}\0${directory.path}/${entry.name}`));
   } catch {

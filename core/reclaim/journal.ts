@@ -5,8 +5,9 @@
 import fs from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Identity, Reason } from "../model.ts";
-import { syncDirectory } from "./home.ts";
+import { Refusal, syncDirectory } from "./home.ts";
 import path from "node:path";
+import { explainErrno } from "./retry.ts";
 
 export interface StatusChange {
   /** Absolute path of the database. */
@@ -32,6 +33,15 @@ export type JournalRecord =
   | { readonly t: "purged"; readonly n: number; readonly freed: number }
   | { readonly t: "gone"; readonly n: number };
 
+/** The journal cannot be written, so nothing more may be done under it. What was done stands, and recovery finds it. */
+export class JournalError extends Refusal {
+  constructor(file: string, cause: unknown) {
+    super(`stopped, because the journal ${file} cannot be written: ${explainErrno(cause)}; nothing is lost: mend that, then "offcut doctor" brings it to an end`);
+    this.cause = cause;
+  }
+}
+
+/** Appending and syncing throw a {@link JournalError} when they fail, and from then on always. */
 export interface Journal extends Disposable {
   append(...records: readonly JournalRecord[]): void;
   /** Everything appended is on the disk when this returns. */
@@ -40,34 +50,60 @@ export interface Journal extends Disposable {
 
 /** Starts a new journal (`sequence` 0), or goes on with one after its last good record. */
 export function openJournal(file: string, at: { readonly sequence: number; readonly bytes: number } = { sequence: 0, bytes: 0 }): Journal {
-  const handle = fs.openSync(file, at.sequence === 0 && at.bytes === 0 ? "wx" : "r+");
+  const handle = openFile(file, at.sequence === 0 && at.bytes === 0 ? "wx" : "r+");
   let sequence = at.sequence;
   let offset = at.bytes;
   let dirty = false;
+  let broken: JournalError | undefined;
   try {
     fs.ftruncateSync(handle, offset); // A torn tail would hide what follows it.
     syncDirectory(path.dirname(file));
   } catch (error) {
     fs.closeSync(handle);
-    throw error;
+    throw new JournalError(file, error);
   }
+  const attempt = (act: () => void): void => {
+    if (broken) throw broken;
+    try {
+      act();
+    } catch (error) {
+      broken = new JournalError(file, error);
+      throw broken;
+    }
+  };
   return {
     append(...records) {
       if (records.length === 0) return;
-      const bytes = Buffer.from(records.map((record) => encode(sequence++, record)).join(""));
-      for (let written = 0; written < bytes.length; ) written += fs.writeSync(handle, bytes, written, bytes.length - written, offset + written);
-      offset += bytes.length;
-      dirty = true;
+      attempt(() => {
+        const bytes = Buffer.from(records.map((record, i) => encode(sequence + i, record)).join(""));
+        for (let written = 0; written < bytes.length; ) written += fs.writeSync(handle, bytes, written, bytes.length - written, offset + written);
+        sequence += records.length;
+        offset += bytes.length;
+        dirty = true;
+      });
     },
     sync() {
       if (!dirty) return;
-      fs.fsyncSync(handle);
+      attempt(() => fs.fsyncSync(handle));
       dirty = false;
     },
     [Symbol.dispose]() {
       fs.closeSync(handle);
     },
   };
+}
+
+function openFile(file: string, flags: string): number {
+  try {
+    return fs.openSync(file, flags);
+  } catch (error) {
+    throw new JournalError(file, error);
+  }
+}
+
+/** The text of a whole journal, for one that is written anew. */
+export function encodeJournal(records: readonly JournalRecord[]): string {
+  return records.map((record, i) => encode(i, record)).join("");
 }
 
 function encode(sequence: number, record: JournalRecord): string {
@@ -81,6 +117,8 @@ export interface JournalContents {
   readonly end: { readonly sequence: number; readonly bytes: number };
   /** `torn`: the last record was cut off, as a crash does. `damaged`: good records follow a bad one. */
   readonly fault?: "torn" | "damaged";
+  /** Good records after a bad one. What is missing between may have changed their meaning, so they only give hints. */
+  readonly later?: readonly JournalRecord[];
 }
 
 export function readJournal(file: string): JournalContents {
@@ -91,8 +129,8 @@ export function readJournal(file: string): JournalContents {
     const end = bytes.indexOf(10, offset);
     const record = end === -1 ? undefined : decode(bytes.subarray(offset, end), records.length);
     if (!record) {
-      const fault = hasGoodRecord(bytes, end === -1 ? bytes.length : end + 1) ? "damaged" : "torn";
-      return { records, end: { sequence: records.length, bytes: offset }, fault };
+      const later = goodRecords(bytes, end === -1 ? bytes.length : end + 1);
+      return { records, end: { sequence: records.length, bytes: offset }, fault: later.length > 0 ? "damaged" : "torn", later };
     }
     records.push(record);
     offset = end + 1;
@@ -108,12 +146,13 @@ function decode(line: Buffer, expected: number | undefined): JournalRecord | und
   return JSON.parse(json.toString("utf8")) as JournalRecord;
 }
 
-function hasGoodRecord(bytes: Buffer, from: number): boolean {
+function goodRecords(bytes: Buffer, from: number): JournalRecord[] {
+  const records: JournalRecord[] = [];
   for (let offset = from; offset < bytes.length; ) {
     const end = bytes.indexOf(10, offset);
-    if (end === -1) return false;
-    if (decode(bytes.subarray(offset, end), undefined)) return true;
-    offset = end + 1;
+    const record = end === -1 ? undefined : decode(bytes.subarray(offset, end), undefined);
+    if (record) records.push(record);
+    offset = end === -1 ? bytes.length : end + 1;
   }
-  return false;
+  return records;
 }

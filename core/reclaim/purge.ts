@@ -4,8 +4,9 @@ import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import type { ItemError } from "../model.ts";
 import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
-import { HOME, holdOf } from "./home.ts";
+import { HOME, holdOf, Refusal } from "./home.ts";
 import type { Journal } from "./journal.ts";
+import { createPins, type Pins } from "./pinned.ts";
 import { createRetry, explainErrno } from "./retry.ts";
 import type { RunFile, RunState } from "./runState.ts";
 
@@ -31,6 +32,7 @@ export interface PurgeOptions {
 export async function purgeRun(state: RunState, journal: Journal, options: PurgeOptions = {}): Promise<PurgeResult> {
   const held = state.files.filter((file) => file.state === "held");
   const retry = createRetry();
+  using pins = createPins();
   const errors: ItemError[] = [];
   let deletedFiles = 0;
   let freedSpace = 0;
@@ -49,7 +51,7 @@ export async function purgeRun(state: RunState, journal: Journal, options: Purge
         journal.append({ t: "held", n: file.n });
         continue;
       }
-      const outcome = await purgeFile(file, state.run, retry);
+      const outcome = await purgeFile(file, state.run, retry, pins);
       done++;
       if ("message" in outcome) {
         errors.push({ path: file.path, message: outcome.message });
@@ -72,34 +74,39 @@ export async function purgeRun(state: RunState, journal: Journal, options: Purge
 
 type FileOutcome = { readonly freed: number; readonly linked: boolean; readonly gone: boolean } | { readonly message: string };
 
-async function purgeFile(file: RunFile, run: string, retry: ReturnType<typeof createRetry>): Promise<FileOutcome> {
+async function purgeFile(file: RunFile, run: string, retry: ReturnType<typeof createRetry>, pins: Pins): Promise<FileOutcome> {
   const absolute = path.join(holdOf(file.root, run), file.path);
   try {
-    checkDirectories(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
-    const stat = identityOf(absolute);
-    if (!stat) return { freed: 0, linked: false, gone: true };
-    if (!stat.isFile) return { message: "something else stands in its place in the hold; it is left alone" };
-    await retry(() => fs.unlinkSync(absolute));
-    const linked = stat.links > 1;
-    return { freed: linked ? 0 : stat.allocated, linked, gone: false };
+    return await retry(() => {
+      const directory = pins.pin(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
+      const entry = directory.entry(path.posix.basename(file.path));
+      const stat = identityOf(entry);
+      if (!stat) return { freed: 0, linked: false, gone: true };
+      if (!stat.isFile || stat.ino !== file.identity.ino) return { message: "something else stands in its place in the hold; it is left alone" };
+      // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
+      if (stat.bytes !== file.identity.bytes || stat.mtimeNs !== file.identity.mtimeNs) return { message: "it was changed in the hold; it is left alone, and undo brings it back" };
+      fs.unlinkSync(entry);
+      const linked = stat.links > 1;
+      return { freed: linked ? 0 : stat.allocated, linked, gone: false };
+    });
   } catch (error) {
+    pins.forget();
     // "Failed to delete" is checked before it is said (R25).
-    return identityOf(absolute) ? { message: explainErrno(error) } : { freed: 0, linked: false, gone: true };
+    return identityOf(absolute) ? { message: error instanceof Refusal ? error.message : explainErrno(error) } : { freed: 0, linked: false, gone: true };
   }
 }
 
-/** Removes the hold's directories as far as they are empty. */
+/** Removes the hold's directories as far as they are empty. What cannot be removed stays, which harms nobody. */
 export function removeHold(root: string, run: string): void {
   const remove = (directory: string): void => {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) remove(path.join(directory, entry.name));
-    }
     try {
+      for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+        if (entry.isDirectory()) remove(path.join(directory, entry.name));
+      }
       fs.rmdirSync(directory);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY" && (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    } catch {
+      // It is not empty, or was removed by somebody else.
     }
   };
-  const hold = holdOf(root, run);
-  if (fs.existsSync(hold)) remove(hold);
+  remove(holdOf(root, run));
 }

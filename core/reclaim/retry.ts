@@ -5,12 +5,12 @@ const TRANSIENT = new Set(["EBUSY", "EPERM", "ENOTEMPTY", "EACCES"]);
 const WAITS_MS = [15, 60];
 
 /** At most three tries per act, and at most `totalMs` of waiting for all acts together. */
-export function createRetry(totalMs = 3000): <T>(act: () => T) => Promise<T> {
+export function createRetry(totalMs = 3000): <T>(act: () => T | Promise<T>) => Promise<T> {
   let left = totalMs;
   return async (act) => {
     for (let attempt = 0; ; attempt++) {
       try {
-        return act();
+        return await act();
       } catch (error) {
         const wait = WAITS_MS[attempt];
         if (wait === undefined || left < wait || !TRANSIENT.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
@@ -41,6 +41,6 @@ export function explainErrno(error: unknown): string {
     case undefined:
       return message;
     default:
-      return `${code}: ${message}`;
+      return message.replace(/, \w+( '[^']*'( -> '[^']*')?)?$/, ""); // Its path may be one that only this process can read.
   }
 }

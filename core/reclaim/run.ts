@@ -10,9 +10,10 @@ import type { CleanResult, ItemError, PlanItem, Skipped } from "../model.ts";
 import { sameIdentity } from "../plan/build.ts";
 import { removeEmptyDirectories } from "./directories.ts";
 import { checkRoot, type Guard, identityOf } from "./guard.ts";
-import { ensureHome, holdOf, journalOf, STATE_SCHEMA } from "./home.ts";
-import { type Journal, type JournalRecord, openJournal } from "./journal.ts";
+import { ensureHome, HOME, holdOf, journalOf, Refusal, STATE_SCHEMA } from "./home.ts";
+import { type Journal, JournalError, type JournalRecord, openJournal } from "./journal.ts";
 import { openFiles } from "./openFiles.ts";
+import { createPins } from "./pinned.ts";
 import { restoreFile } from "./restore.ts";
 import { createRetry, explainErrno } from "./retry.ts";
 
@@ -55,7 +56,7 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
   using journal = openJournal(journalOf(input.workspace, run));
   journal.append({ t: "start", schema: STATE_SCHEMA, run, at: iso(startedMs), root: input.workspace, digest: input.digest, undoMs: input.undoMs, files: input.items.length, bytes: sumBytes(input.items), pid: process.pid });
 
-  const mover = new Mover(input, run, journal);
+  using mover = new Mover(input, run, journal);
   for (let from = 0; from < input.items.length && !input.signal?.aborted; from += BATCH) {
     const batch = input.items.slice(from, from + BATCH);
     journal.append(...batch.map((item, i) => intent(item, from + i)));
@@ -89,12 +90,12 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
 }
 
 /** Moves single files of one run and keeps count. */
-class Mover {
+class Mover implements Disposable {
   readonly held: PlanItem[] = [];
   readonly errors: ItemError[] = [];
   readonly skipped: Skipped[] = [];
   private readonly retry = createRetry();
-  private readonly madeDirectories = new Set<string>();
+  private readonly pins = createPins();
   private readonly input: RunInput;
   private readonly run: string;
   private readonly journal: Journal;
@@ -111,7 +112,7 @@ class Mover {
     this.open = openFiles([...new Set(this.input.items.map((item) => item.root))]);
   }
 
-  note(item: PlanItem, outcome: Extract<JournalRecord, { t: "held" | "skip" | "fail" }>): void {
+  note(item: PlanItem, outcome: Noted): void {
     this.journal.append(outcome);
     if (outcome.t === "held") this.held.push(item);
     if (outcome.t === "skip") this.skipped.push({ path: item.path, reason: outcome.why });
@@ -120,45 +121,73 @@ class Mover {
 
   async move(item: PlanItem, n: number): Promise<void> {
     try {
-      const why = (await this.input.recheck(item)) ?? this.input.guard.refuse(item) ?? this.refuseOpen(item);
-      if (why !== undefined) return this.note(item, { t: "skip", n, why });
-      const from = path.join(item.root, item.path);
-      const to = path.join(holdOf(item.root, this.run), item.path);
-      this.makeDirectory(path.dirname(to));
-      await this.retry(() => fs.renameSync(from, to));
-      return this.note(item, this.verify(item, n, from, to));
+      // A try that waited for the system starts with the questions again: their answers are old by then.
+      const outcome = await this.retry(async () => {
+        const why = (await this.input.recheck(item)) ?? this.input.guard.refuse(item) ?? this.refuseOpen(item);
+        if (why !== undefined) return { t: "skip", n, why } as const;
+        return this.moveNow(item, n);
+      });
+      if (outcome) this.note(item, outcome);
     } catch (error) {
-      return this.note(item, this.explainFailure(item, n, error));
+      this.pins.forget();
+      if (error instanceof JournalError) throw error;
+      const outcome = this.explainFailure(item, n, error);
+      if (outcome) this.note(item, outcome);
     }
+  }
+
+  /** Between two directories that are held open, so that nobody can lead the move elsewhere (R1). */
+  private moveNow(item: PlanItem, n: number): Noted | undefined {
+    const directory = path.posix.dirname(item.path);
+    const name = path.posix.basename(item.path);
+    const source = this.pins.pin(item.root, directory);
+    const hold = this.pins.pin(item.root, `${HOME}/holds/${this.run}/${directory}`, { make: (absolute) => fs.mkdirSync(absolute) });
+    fs.renameSync(source.entry(name), hold.entry(name));
+    return this.verify(item, n, source.entry(name), hold.entry(name));
   }
 
   private refuseOpen(item: PlanItem): string | undefined {
     return item.identity && this.open.has(`${item.identity.dev}:${item.identity.ino}`) ? "open in another program" : undefined;
   }
 
-  private makeDirectory(directory: string): void {
-    if (this.madeDirectories.has(directory)) return;
-    fs.mkdirSync(directory, { recursive: true });
-    this.madeDirectories.add(directory);
-  }
-
   /** What was moved must be what was previewed; if not, it goes back (R3). */
-  private verify(item: PlanItem, n: number, from: string, to: string): Extract<JournalRecord, { t: "held" | "skip" | "fail" }> {
+  private verify(item: PlanItem, n: number, from: string, to: string): Noted | undefined {
     const moved = identityOf(to);
     if (moved?.isFile && item.identity && sameIdentity(moved, item.identity)) return { t: "held", n };
     if (!moved) return { t: "fail", n, message: "it vanished while it was moved" };
-    const back = restoreFile(to, from);
-    return { t: "skip", n, why: back === from ? "changed" : `changed, kept as ${path.basename(back)}` };
+    try {
+      const back = restoreFile(to, from);
+      return { t: "skip", n, why: back === from ? "changed" : `changed, kept as ${path.basename(back)}` };
+    } catch (error) {
+      return this.leaveToRecovery(item, error);
+    }
+  }
+
+  /**
+   * What could not be put back is no file of this run, so it is not noted as held: nothing purges it, and its intent stays
+   * without an outcome, which is what recovery looks for.
+   */
+  private leaveToRecovery(item: PlanItem, error: unknown): undefined {
+    this.errors.push({ path: item.path, message: `it changed while it was moved and could not be put back yet (${explainErrno(error)}); it is safe in ${HOME}/holds/${this.run}, and "offcut doctor" puts it back` });
   }
 
   /** "Failed" is said after a look (R25). */
-  private explainFailure(item: PlanItem, n: number, error: unknown): Extract<JournalRecord, { t: "held" | "skip" | "fail" }> {
+  private explainFailure(item: PlanItem, n: number, error: unknown): Noted | undefined {
     const held = identityOf(path.join(holdOf(item.root, this.run), item.path));
     if (held?.isFile && item.identity && sameIdentity(held, item.identity)) return { t: "held", n };
+    if (held) return this.leaveToRecovery(item, error);
+    if (this.input.signal?.aborted && (error === this.input.signal.reason || (error as Error).name === "AbortError")) return { t: "skip", n, why: "cancelled" };
     if (!identityOf(path.join(item.root, item.path))) return { t: "skip", n, why: "gone" };
+    if (error instanceof Refusal) return { t: "skip", n, why: error.message };
     return { t: "fail", n, message: explainErrno(error) };
   }
+
+  [Symbol.dispose](): void {
+    this.pins[Symbol.dispose]();
+  }
 }
+
+type Noted = Extract<JournalRecord, { t: "held" | "skip" | "fail" }>;
 
 function intent(item: PlanItem, n: number): JournalRecord {
   const { root, path: relative, store, owner, reason, bytes, allocated } = item;

@@ -3,11 +3,13 @@ import fs from "node:fs";
 import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import type { ItemError } from "../model.ts";
+import { sameIdentity } from "../plan/build.ts";
 import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
-import { HOME, holdOf } from "./home.ts";
+import { HOME, holdOf, Refusal } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { removeHold } from "./purge.ts";
 import { restoreFile } from "./restore.ts";
+import { createPins, type Pins } from "./pinned.ts";
 import { createRetry, explainErrno } from "./retry.ts";
 import type { RunFile, RunState } from "./runState.ts";
 
@@ -35,6 +37,7 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
   const wanted = options.paths === undefined ? undefined : new Set(options.paths);
   const held = state.files.filter((file) => file.state === "held" && (wanted === undefined || wanted.has(file.path)));
   const retry = createRetry();
+  using pins = createPins();
   const errors: ItemError[] = [];
   const renamed: { path: string; to: string }[] = [];
   let restoredFiles = 0;
@@ -56,13 +59,14 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
       }
       done++;
       try {
-        const to = await putBack(file, state.run, modes, retry);
+        const to = await putBack(file, state.run, modes, retry, pins);
         journal.append({ t: "restored", n: file.n, to });
         restoredFiles++;
         restoredSpace += file.bytes;
         if (to !== file.path) renamed.push({ path: file.path, to });
       } catch (error) {
-        errors.push({ path: file.path, message: error instanceof Missing ? error.message : explainErrno(error) });
+        pins.forget();
+        errors.push({ path: file.path, message: error instanceof Missing || error instanceof Refusal ? error.message : explainErrno(error) });
         journal.append({ t: "held", n: file.n });
       }
     }
@@ -79,31 +83,24 @@ class Missing extends Error {
 }
 
 /** Returns the path it has now, relative to its root. */
-async function putBack(file: RunFile, run: string, modes: ReadonlyMap<string, number>, retry: ReturnType<typeof createRetry>): Promise<string> {
-  const from = path.join(holdOf(file.root, run), file.path);
-  const to = path.join(file.root, file.path);
-  checkDirectories(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
-  if (!identityOf(from)) {
+async function putBack(file: RunFile, run: string, modes: ReadonlyMap<string, number>, retry: ReturnType<typeof createRetry>, pins: Pins): Promise<string> {
+  const directory = path.posix.dirname(file.path);
+  const name = path.posix.basename(file.path);
+  if (!identityOf(path.join(holdOf(file.root, run), file.path))) {
     // A crash may have come between the move back and its record.
-    const there = identityOf(to);
-    if (there && there.ino === file.identity.ino && there.dev === file.identity.dev) return file.path;
+    const there = identityOf(path.join(file.root, file.path));
+    if (there && sameIdentity(there, file.identity)) return file.path;
     throw new Missing("it is no longer in the hold");
   }
-  makeDirectories(file.root, path.posix.dirname(file.path), modes);
-  const target = await retry(() => restoreFile(from, to));
-  return path.relative(file.root, target).split(path.sep).join("/");
+  return retry(() => {
+    const from = pins.pin(file.root, `${HOME}/holds/${run}/${directory}`).entry(name);
+    const to = pins.pin(file.root, directory, { make: (absolute, relative) => makeDirectory(absolute, modes.get(`${file.root}\0${relative}`)) }).entry(name);
+    return path.posix.join(directory, path.posix.basename(restoreFile(from, to)));
+  });
 }
 
-/** Makes the directories that the run removed, with the modes they had, one by one and never through a link. */
-function makeDirectories(root: string, relative: string, modes: ReadonlyMap<string, number>): void {
-  checkDirectories(root, relative);
-  const parts = relative.split("/");
-  for (let length = 1; length <= parts.length; length++) {
-    const below = parts.slice(0, length).join("/");
-    const directory = path.join(root, below);
-    if (fs.existsSync(directory)) continue;
-    fs.mkdirSync(directory);
-    const mode = modes.get(`${root}\0${below}`);
-    if (mode !== undefined) fs.chmodSync(directory, mode);
-  }
+/** A directory that the run removed comes back with the mode that it had. */
+function makeDirectory(absolute: string, mode: number | undefined): void {
+  fs.mkdirSync(absolute);
+  if (mode !== undefined) fs.chmodSync(absolute, mode);
 }

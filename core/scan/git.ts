@@ -14,28 +14,43 @@ export interface Tracked {
 }
 
 /**
- * Asks git for the tracked files below some directories of a root. The repository's own configuration cannot start a program:
- * its file system monitor is off.
+ * Asks git for the tracked files below some directories of a root: every repository that holds one of them, a submodule as well
+ * as the one around it.
  */
 export async function trackedFiles(root: string, directories: readonly string[], signal?: AbortSignal): Promise<Tracked> {
   const files = new Set<string>();
-  if (directories.length === 0 || !insideRepository(root)) return { files };
-  try {
-    const options = ["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.directory=*", "-C", root];
-    const { stdout } = await run("git", [...options, "ls-files", "-z", "--", ...directories], { maxBuffer: 1024 ** 3, encoding: "utf8", env: { ...process.env, GIT_OPTIONAL_LOCKS: "0" }, ...(signal && { signal }) });
-    for (const relative of stdout.split("\0")) if (relative !== "") files.add(path.join(root, relative));
-    return { files };
-  } catch (error) {
-    signal?.throwIfAborted();
-    const { code, stderr } = error as { code?: string | number; stderr?: string };
-    const why = code === "ENOENT" ? "git is not installed" : (stderr ?? "").trim().split("\n")[0] || String(code);
-    return { files, unknown: `the workspace is a git repository, but git cannot say which files it tracks (${why}); everything is kept until it can` };
+  let unknown: string | undefined;
+  for (const [repository, below] of repositoriesOf(directories.map((directory) => path.join(root, directory)))) {
+    try {
+      for (const relative of await listFiles(repository, below, signal)) files.add(path.join(repository, relative));
+    } catch (error) {
+      signal?.throwIfAborted();
+      const { code, stderr } = error as { code?: string | number; stderr?: string };
+      const why = code === "ENOENT" ? "git is not installed" : (stderr ?? "").trim().split("\n")[0] || String(code);
+      unknown ??= `${repository} is a git repository, but git cannot say which files it tracks (${why}); everything is kept until it can`;
+    }
   }
+  return { files, ...(unknown !== undefined && { unknown }) };
 }
 
-function insideRepository(root: string): boolean {
-  for (let directory = root; ; directory = path.dirname(directory)) {
-    if (fs.existsSync(path.join(directory, ".git"))) return true;
-    if (directory === path.dirname(directory)) return false;
+/** The repositories around some directories, each with those of the directories that it holds, relative to it. */
+function repositoriesOf(directories: readonly string[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const start of directories) {
+    for (let directory = start; ; directory = path.dirname(directory)) {
+      if (fs.existsSync(path.join(directory, ".git"))) found.set(directory, [...(found.get(directory) ?? []), path.relative(directory, start) || "."]);
+      if (directory === path.dirname(directory)) break;
+    }
   }
+  return found;
+}
+
+/** A repository's own configuration cannot start a program: its file system monitor is off, and it fetches nothing. */
+async function listFiles(repository: string, below: readonly string[], signal: AbortSignal | undefined): Promise<readonly string[]> {
+  // In a hook git's variables point to the repository that runs it, or to a temporary index.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
+  const env = { ...Object.fromEntries(inherited), GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1", GIT_ALLOW_PROTOCOL: "", GIT_TERMINAL_PROMPT: "0" };
+  const options = ["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.directory=*", "-C", repository];
+  const { stdout } = await run("git", [...options, "ls-files", "-z", "--", ...below], { maxBuffer: 1024 ** 3, encoding: "utf8", env, ...(signal && { signal }) });
+  return stdout.split("\0").filter((relative) => relative !== "");
 }

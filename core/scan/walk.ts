@@ -43,8 +43,8 @@ export interface WalkBatch {
 const SLICE_MS = 10;
 const BATCH_FILES = 4096;
 const PROGRESS_MS = 100;
-/** Below this many names one thread is done before a worker has started. */
-const LARGE_NAMES = 50_000;
+/** A worker takes as long to start as this thread takes for about so many names: that many must be behind it and as many ahead. */
+const LARGE_NAMES = 20_000;
 const MOST_WORKERS = 2;
 
 /**
@@ -108,7 +108,9 @@ export async function* walkStores(stores: readonly WalkStore[], options: WalkOpt
 }
 
 function startWhenLarge(scope: Scope, options: WalkOptions, queue: readonly Task[], findings: Findings): Pool | undefined {
-  if (options.workers !== undefined || queue.length === 0 || findings.names < LARGE_NAMES) return undefined;
+  if (options.workers !== undefined || findings.names < LARGE_NAMES) return undefined;
+  const ahead = (queue.length * findings.names) / Math.max(1, findings.directories);
+  if (ahead < LARGE_NAMES) return undefined;
   const size = Math.min(MOST_WORKERS, availableParallelism() - 1);
   return size > 0 ? startPool(scope, size, false) : undefined;
 }

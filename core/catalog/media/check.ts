@@ -37,7 +37,7 @@ const settledAfterMs = 10_000;
 /**
  * Looks whether a media file is complete (R34): it exists, is a regular file (links are never followed), is not empty, is the same
  * over two looks, and its container is whole. Reads only what it needs: of MP4 all sample tables, and the content of up to 64 samples
- * per track, or of all where a track has at most 4 MiB. Writes nothing.
+ * per track, or of all where a track lies within 8 MiB. Writes nothing.
  * `settleMs` (milliseconds, default 100) lies between the looks at a file that was written within the last 10 s.
  * Never throws for what a file contains; throws the signal's reason when `signal` aborts.
  */

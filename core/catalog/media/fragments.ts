@@ -69,7 +69,8 @@ async function readFragment(source: Source, moof: Box, film: Film, defaults: Rea
     next += (flags & 0x2 ? 4 : 0) + (flags & 0x8 ? 4 : 0);
     const size = flags & 0x10 ? fields.readUInt32BE(next) : (defaults.get(id) ?? 0);
     at = base;
-    for (const trun of children.filter((box) => box.type === "trun")) at = await readRun(source, trun, { track, base, at, size }, film.inside);
+    for (const trun of children.filter((box) => box.type === "trun"))
+      at = await readRun(source, trun, { track, base, at, size }, film.inside);
   }
 }
 
@@ -103,7 +104,8 @@ async function readRun(source: Source, trun: Box, run: Run, inside: Inside): Pro
   // Checked before the samples are listed, so that a made-up count without a table does not become an allocation.
   if (!own && count * run.size > 0) inside(start, start + count * run.size, what);
   let end = start;
-  for (let index = 0; index < count && (own || run.size > 0); index += 1) {
+  const listed = own || run.size > 0 ? count : 0;
+  for (let index = 0; index < listed; index += 1) {
     const size = own ? fields.readUInt32BE(next + before) : run.size;
     track.offsets.push(end);
     track.sizes.push(size);
@@ -119,7 +121,8 @@ async function readRun(source: Source, trun: Box, run: Run, inside: Inside): Pro
 async function checkRandomAccess(source: Source, mfra: Box, moofs: readonly Box[]): Promise<void> {
   const starts = new Set(moofs.map((box) => box.start));
   const boxes = await readChildren(source, mfra);
-  need(boxes, "mfro");
+  const size = (await source.read(need(boxes, "mfro").body + 4, 4)).readUInt32BE(0);
+  if (size !== mfra.end - mfra.start) throw new Flaw("the index of fragments does not end as it says");
   for (const tfra of boxes.filter((box) => box.type === "tfra")) {
     const fields = await source.read(tfra.body, tfra.end - tfra.body);
     const wide = fields.readUInt8(0) === 1;

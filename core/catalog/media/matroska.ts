@@ -104,12 +104,14 @@ async function checkSum(source: Source, element: Element): Promise<void> {
   if (element.id === voidElement || end - body < 6 || end - body > largestChecksum) return;
   const content = await source.read(body, end - body);
   if (content[0] !== 0xbf || content[1] !== 0x84) return;
-  if (crc32(content.subarray(6)) !== content.readUInt32LE(2)) throw new Flaw(`the checksum of an element at ${element.start} does not hold`);
+  if (crc32(content.subarray(6)) !== content.readUInt32LE(2))
+    throw new Flaw(`the checksum of an element at ${element.start} does not hold`);
 }
 
 /**
  * FFmpeg reserves room for its index before the first cluster, and writes sizes and index when it ends. A segment of unknown size that
- * still has the empty room, and no index, belongs to a writer that was killed; a live recording reserves none.
+ * still has the empty room, and no index, belongs to a writer that was killed; what goes through a pipe, or comes from a browser, has none. (FFmpeg 4.0 with `-live 1` to a file does, and stays
+ * unproven.)
  */
 async function isUnfinished(source: Source, elements: readonly Element[]): Promise<boolean> {
   const [first] = elements;

@@ -84,9 +84,9 @@ async function readPromise(source: Source, at: number, end: number): Promise<Pro
 }
 
 async function skipTag(source: Source, at: number, end: number): Promise<number> {
-  if (end - at < 10) return at;
-  const head = await source.read(at, 10);
+  const head = await source.read(at, Math.min(10, end - at));
   if (head.toString("latin1", 0, 3) !== "ID3") return at;
+  if (head.length < 10) throw new Flaw("ID3 tag is cut off");
   const [a = 0, b = 0, c = 0, d = 0] = head.subarray(6);
   const footer = head.readUInt8(5) & 0x10 ? 10 : 0;
   const next = at + 10 + ((a & 127) << 21) + ((b & 127) << 14) + ((c & 127) << 7) + (d & 127) + footer;

@@ -12,19 +12,19 @@ const denseCodecs = new Set(["av01", "vp08", "vp09"]);
 const longHole = Buffer.alloc(1024);
 
 const mostSamples = 64;
-/** A track of this many bytes is looked at as a whole. */
-const smallTrack = 4 * 1024 * 1024;
+/** A track that lies within this many bytes of the file is looked at as a whole. A thin one in a large film costs a read per sample. */
+const smallSpan = 8 * 1024 * 1024;
 const largestSample = 16 * 1024 * 1024;
 /** Emulation prevention keeps three zero bytes out of a NAL unit; 32 leaves room for encoders that pad. */
 const hole = Buffer.alloc(32);
 
 /**
- * Looks into the first, the last and a spread of samples, 64 in all, or into each sample of a track of up to 4 MiB:
+ * Looks into the first, the last and a spread of samples, 64 in all, or into each sample of a track that lies within 8 MiB:
  * length-prefixed NAL units must tile the sample exactly, and coded content is not made of zeros.
  */
 export async function checkContent(source: Source, track: Track): Promise<void> {
   if (!track.lengthSize && !codedCodecs.has(track.codec)) return;
-  for (const index of chooseSamples(track.sizes)) {
+  for (const index of chooseSamples(track)) {
     const offset = track.offsets[index] ?? 0;
     const size = track.sizes[index] ?? 0;
     const what = `sample ${index + 1} of track ${track.id}`;
@@ -32,16 +32,17 @@ export async function checkContent(source: Source, track: Track): Promise<void> 
     if (size === 0 && track.lengthSize) throw new Flaw(`${what} is empty`);
     const sample = await source.read(offset, size);
     if (track.lengthSize) checkUnits(sample, track.lengthSize, what);
-    else if ((size >= 16 && isZero(sample)) || (denseCodecs.has(track.codec) && sample.includes(longHole))) throw new Flaw(`${what} has a hole of zeros`);
+    else if ((size >= 16 && isZero(sample)) || (denseCodecs.has(track.codec) && sample.includes(longHole)))
+      throw new Flaw(`${what} has a hole of zeros`);
   }
 }
 
-function chooseSamples(sizes: readonly number[]): readonly number[] {
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const stride = bytes <= smallTrack ? 1 : Math.max(1, Math.ceil(sizes.length / (mostSamples - 1)));
+function chooseSamples({ offsets, sizes }: Track): readonly number[] {
+  const last = sizes.length - 1;
+  const span = (offsets[last] ?? 0) + (sizes[last] ?? 0) - (offsets[0] ?? 0);
+  const stride = span <= smallSpan && last < smallSpan / 16 ? 1 : Math.max(1, Math.ceil(sizes.length / (mostSamples - 1)));
   const chosen: number[] = [];
   for (let index = 0; index < sizes.length; index += stride) chosen.push(index);
-  const last = sizes.length - 1;
   if (last >= 0 && chosen.at(-1) !== last) chosen.push(last);
   return chosen;
 }

@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, extname, join } from "node:path";
-import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { checkMedia } from "../../../core/catalog/media/check.ts";
 import type { MediaCheck } from "../../../core/model.ts";
 
@@ -49,11 +48,13 @@ export function findFfmpeg(): string {
   return installer.path;
 }
 
+export function hasEncoder(name: string): boolean {
+  return execFileSync(findFfmpeg(), ["-hide_banner", "-encoders"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).includes(
+    ` ${name} `,
+  );
+}
+
 /** The file's bytes with `length` of them, from `start`, set to zero. */
 export function zeroed(bytes: Buffer, start: number, length: number): Buffer {
   return Buffer.from(bytes).fill(0, start, start + length);
-}
-
-export function readNamed(path: string): { readonly bytes: Buffer; readonly extension: string } {
-  return { bytes: readFileSync(path), extension: extname(path) };
 }

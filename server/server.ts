@@ -1,0 +1,121 @@
+/** The language server: which message is answered by what. */
+import { config as configureWords } from "@vscode/l10n";
+import { type Connection, type InitializeParams, type InitializeResult, TextDocuments, TextDocumentSyncKind } from "vscode-languageserver/node";
+import { TextDocument } from "vscode-languageserver-textdocument";
+import { switchAuto } from "./auto.ts";
+import { clean, history, purgeRuns, undoRun } from "./clean.ts";
+import { executeCommand } from "./commands.ts";
+import { pathOf, uriOf } from "./convert.ts";
+import { diagnose } from "./diagnostics.ts";
+import { answer, guard } from "./edge.ts";
+import { cancelExpiry } from "./expiry.ts";
+import { changePin } from "./pin.ts";
+import { pageItems, planFolder, prepare } from "./plan.ts";
+import * as protocol from "./protocol.ts";
+import { recoverFolders } from "./recovery.ts";
+import type { Session } from "./session.ts";
+import { filesChanged, watchFolders } from "./watch.ts";
+
+export interface ServerOptions {
+  readonly connection: Connection;
+  /** Default: that of the process. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** Answers on the connection until it is closed. Reads nothing before a request comes, except to end what a crash left. */
+export function startServer(options: ServerOptions): void {
+  const { connection } = options;
+  const session = createSession(options);
+  const documents = new TextDocuments(TextDocument);
+
+  connection.onInitialize((params) => initialize(session, params));
+  connection.onInitialized(() => begin(session));
+  connection.onShutdown(() => cancelExpiry(session));
+  connection.onExit(() => cancelExpiry(session));
+
+  connection.onRequest(protocol.planRequest, answer(session, planFolder));
+  connection.onRequest(protocol.itemsRequest, answer(session, pageItems));
+  connection.onRequest(protocol.prepareRequest, answer(session, prepare));
+  connection.onRequest(protocol.cleanRequest, answer(session, clean));
+  connection.onRequest(protocol.undoRequest, answer(session, undoRun));
+  connection.onRequest(protocol.purgeRequest, answer(session, purgeRuns));
+  connection.onRequest(protocol.historyRequest, answer(session, history));
+  connection.onRequest(protocol.autoRequest, answer(session, switchAuto));
+  connection.onRequest(protocol.pinRequest, answer(session, changePin));
+  connection.onNotification(protocol.trustedNotification, () => trust(session));
+  connection.onExecuteCommand((params, token) => guard(session, (signal) => executeCommand(session, params, signal), token));
+
+  connection.languages.diagnostics.on(({ textDocument }) => diagnose(documents.get(textDocument.uri)));
+  connection.onDidChangeWatchedFiles(({ changes }) => filesChanged(session, changes.map((change) => change.uri)));
+
+  documents.listen(connection);
+  connection.listen();
+}
+
+function createSession({ connection, environment = process.env, now = Date.now }: ServerOptions): Session {
+  return {
+    connection,
+    environment,
+    now,
+    trusted: false,
+    folders: [],
+    abilities: { watchFiles: false, relativePatterns: false, folderChanges: false },
+    plans: new Map(),
+    mediaCache: new Map(),
+    changed(root) {
+      const params: protocol.ChangedParams = { folder: uriOf(root) };
+      void connection.sendNotification(protocol.changedNotification, params);
+    },
+  };
+}
+
+function initialize(session: Session, params: InitializeParams): InitializeResult {
+  const given = (params.initializationOptions ?? {}) as protocol.InitializationOptions;
+  if (given.l10n) configureWords({ contents: { ...given.l10n } });
+  const { workspace } = params.capabilities;
+  session.trusted = given.trusted !== false;
+  session.abilities = {
+    watchFiles: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
+    relativePatterns: workspace?.didChangeWatchedFiles?.relativePatternSupport === true,
+    folderChanges: workspace?.workspaceFolders === true,
+  };
+  // oxlint-disable-next-line typescript/no-deprecated -- editors without workspace folders name their one folder like this
+  const folders = params.workspaceFolders?.map((folder) => folder.uri) ?? (params.rootUri ? [params.rootUri] : []);
+  session.folders = localPaths(folders);
+  return {
+    serverInfo: { name: "offcut" },
+    capabilities: {
+      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
+      diagnosticProvider: { interFileDependencies: false, workspaceDiagnostics: false },
+      executeCommandProvider: { commands: Object.values(protocol.serverCommands) },
+      workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
+    },
+  };
+}
+
+async function begin(session: Session): Promise<void> {
+  const { connection } = session;
+  if (session.abilities.folderChanges) {
+    connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
+      const gone = new Set(localPaths(removed.map((folder) => folder.uri)));
+      const come = localPaths(added.map((folder) => folder.uri));
+      session.folders = [...new Set([...session.folders.filter((root) => !gone.has(root)), ...come])];
+      void watchFolders(session, come);
+      void recoverFolders(session, come);
+    });
+  }
+  await watchFolders(session, session.folders);
+  await recoverFolders(session, session.folders);
+}
+
+async function trust(session: Session): Promise<void> {
+  session.trusted = true;
+  await recoverFolders(session, session.folders);
+}
+
+/** Folders of virtual file systems are not ours. */
+function localPaths(uris: readonly string[]): string[] {
+  return uris.filter((uri) => uri.startsWith("file:")).map(pathOf);
+}

@@ -1,0 +1,33 @@
+/** What one running server knows. Everything else is read again for each request. */
+import type { Connection } from "vscode-languageserver/node";
+import type { MediaCache } from "../core/catalog/catalog.ts";
+import type { Plan, PlanItem } from "../core/model.ts";
+
+export interface StoredPlan {
+  readonly plan: Plan;
+  /** The plan's files by verdict, owner and store, so that paging does not search. */
+  readonly groups: ReadonlyMap<string, readonly PlanItem[]>;
+}
+
+/** What a client can do, as far as the server asks. */
+export interface ClientAbilities {
+  readonly watchFiles: boolean;
+  readonly relativePatterns: boolean;
+  readonly folderChanges: boolean;
+}
+
+export interface Session {
+  readonly connection: Connection;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly now: () => number;
+  /** R82. Only ever goes from false to true: taking trust back restarts the window. */
+  trusted: boolean;
+  /** Absolute paths of the workspace folders. */
+  folders: readonly string[];
+  abilities: ClientAbilities;
+  /** The newest plan of each folder, by the folder's path. */
+  readonly plans: Map<string, StoredPlan>;
+  readonly mediaCache: MediaCache;
+  /** Tells the client that what it shows of a folder is old. */
+  readonly changed: (root: string) => void;
+}

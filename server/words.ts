@@ -1,0 +1,111 @@
+/** What people are asked and told: the same sentences in every editor. */
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import { brakeOf } from "../core/plan/brake.ts";
+import type { Config } from "../core/config/config.ts";
+import type { CleanResult, Plan, PlanItem } from "../core/model.ts";
+import type { PurgeResult } from "../core/reclaim/purge.ts";
+import type { UndoResult } from "../core/reclaim/undo.ts";
+import type { Recovered } from "../core/reclaim/recover.ts";
+import { cleanupLine, countFiles, formatBytes } from "../core/words.ts";
+import type { Question } from "./protocol.ts";
+
+/** The local time of day; with the date when it is not today. */
+export function formatClock(iso: string, nowMs: number): string {
+  const date = new Date(iso);
+  const pad = (number: number): string => String(number).padStart(2, "0");
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  if (date.toDateString() === new Date(nowMs).toDateString()) return time;
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`;
+}
+
+/** The question before a cleanup (R86). `taken` are the files of the plan that it would take. */
+export function wordQuestion(config: Config, plan: Plan, taken: readonly PlanItem[], nowMs: number): Omit<Question, "plan"> {
+  const totals = { files: taken.length, bytes: sumBytes(taken) };
+  if (taken.length === 0) return { totals, message: t("There is nothing to clean up."), detail: whyNothing(plan), action: "" };
+  const brake = brakeOf(config.policy.brake, plan.items, taken);
+  const detail = [
+    ...rootsOf(config, taken),
+    "",
+    config.policy.undoMs > 0
+      ? t("They are held for undo until {0}; their space is freed then, or when you say so.", formatClock(new Date(nowMs + config.policy.undoMs).toISOString(), nowMs))
+      : t("They are deleted at once and cannot be brought back (policy.undo is 0)."),
+    ...(brake.length > 0 ? ["", t("This is more than usual:"), ...brake.map((reason) => `• ${reason}`)] : []),
+  ];
+  return {
+    totals,
+    message: t("Clean up {0} ({1})?", countFiles(totals.files), formatBytes(totals.bytes)),
+    detail: detail.join("\n"),
+    action: totals.files === 1 ? t("Clean Up 1 File") : t("Clean Up {0} Files", totals.files),
+  };
+}
+
+/** The directories that hold what would be taken, with their share. */
+export function rootsOf(config: Config, taken: readonly PlanItem[]): readonly string[] {
+  const shares = new Map<string, PlanItem[]>();
+  for (const item of taken) {
+    const prefix = config.stores.find((store) => store.name === item.store)?.template.prefix ?? "";
+    const directory = path.join(item.root, prefix);
+    const share = shares.get(directory);
+    if (share) share.push(item);
+    else shares.set(directory, [item]);
+  }
+  return [...shares].sort(([a], [b]) => (a < b ? -1 : 1)).map(([directory, items]) => t("{0}: {1}, {2}", directory, countFiles(items.length), formatBytes(sumBytes(items))));
+}
+
+/** R84: nothing to free is explained. */
+function whyNothing(plan: Plan): string {
+  const problem = plan.problems.find((one) => one.severity === "error") ?? plan.problems.find((one) => one.severity === "warning");
+  const kept = plan.totals.keep.files === 0 ? t("No files of any store were found.") : t("{0} ({1}) are kept; the reasons stand beside them.", countFiles(plan.totals.keep.files), formatBytes(plan.totals.keep.bytes));
+  return problem ? `${kept}\n${problem.source}: ${problem.message}` : kept;
+}
+
+/** The line of S0.8 and what else is true: what is held until when, what stayed, why nothing was freed. */
+export function wordCleanup(result: CleanResult, nowMs: number): string {
+  const line = cleanupLine(result.deletedFiles, result.freedSpace);
+  const held = result.heldSpace > 0 && result.undoUntil !== undefined ? ` ${t("({0} MB held for undo until {1})", megabytes(result.heldSpace), formatClock(result.undoUntil, nowMs))}` : "";
+  const more = [
+    ...(result.cancelled ? [t("It was cancelled; the rest is where it was.")] : []),
+    ...(result.errors.length > 0 ? [t("{0} could not be removed: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")] : []),
+    ...(result.skipped.length > 0 ? [t("{0} kept: {1}", countFiles(result.skipped.length), result.skipped[0]?.reason ?? "")] : []),
+  ];
+  return [`${line}${held}`, ...more].join(". ");
+}
+
+/** The real figure, after the space was freed (R14, R83, R84). */
+export function wordPurge(results: readonly PurgeResult[]): string {
+  const files = results.reduce((sum, one) => sum + one.deletedFiles, 0);
+  const freed = results.reduce((sum, one) => sum + one.freedSpace, 0);
+  const linked = results.reduce((sum, one) => sum + one.linkedFiles, 0);
+  const errors = results.flatMap((one) => one.errors);
+  const more = [
+    ...(results.length === 0 ? [t("no cleanup holds files")] : []),
+    ...(linked > 0 ? [t("{0} have another hard link, so removing this one frees nothing for certain", countFiles(linked))] : []),
+    ...(errors.length > 0 ? [t("{0} are still held: {1}", countFiles(errors.length), errors[0]?.message ?? "")] : []),
+  ];
+  return [cleanupLine(files, freed), ...more].join(". ");
+}
+
+export function wordUndo(result: UndoResult): string {
+  const more = [
+    ...(result.renamed.length > 0 ? [t("{0} under another name, because the place was taken: {1}", countFiles(result.renamed.length), result.renamed[0]?.to ?? "")] : []),
+    ...(result.errors.length > 0 ? [t("{0} could not be put back: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")] : []),
+  ];
+  return [t("Undone: {0} ({1}) are back", countFiles(result.restoredFiles), formatBytes(result.restoredSpace)), ...more].join(". ");
+}
+
+/** What a crash left and what became of it (R23). */
+export function wordRecovery(recovered: readonly Recovered[]): string {
+  const sum = (pick: (one: Recovered) => number): number => recovered.reduce((total, one) => total + pick(one), 0);
+  const runs = recovered.length === 1 ? t("a cleanup that was interrupted") : t("{0} cleanups that were interrupted", recovered.length);
+  const damage = recovered.some((one) => one.damaged) ? ` ${t("A journal was damaged; a copy of it stays beside it.")}` : "";
+  return `${t("Offcut has finished {0}: {1} held for undo, {2} left where they were, {3} gone.", runs, countFiles(sum((one) => one.held)), sum((one) => one.kept), sum((one) => one.gone))}${damage}`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1024 ** 2).toFixed(2);
+}
+
+export function sumBytes(items: readonly PlanItem[]): number {
+  return items.reduce((sum, item) => sum + item.bytes, 0);
+}

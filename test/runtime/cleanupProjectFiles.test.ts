@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { cleanupProjectFiles, type Logger } from "../../runtime/index.ts";
+import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
+
+describe("cleanupProjectFiles", () => {
+  let ws: Workspace;
+  let lines: string[];
+  let logger: Logger;
+
+  beforeEach(() => {
+    ws = makeWorkspace();
+    ws.write("offcut.json", Buffer.from('{ "preset": "video-generator", "policy": { "undo": "0h", "grace": "0s" } }'));
+    addProject(ws, "p1", { scenes: 10 });
+    addProject(ws, "p2", { scenes: 1 });
+    lines = [];
+    const write = (message: string): void => void lines.push(message);
+    logger = { info: write, warn: write, error: write };
+  });
+  afterEach(() => ws.dispose());
+
+  const clean = (environment: Record<string, string> = {}) => cleanupProjectFiles("p1", { root: ws.root, logger, environment });
+
+  it("S0.12 S0.15: returns what was deleted and freed, and logs the line of S0.8", async () => {
+    const before = ws.files().length;
+    const result = await clean();
+    assert.equal(result.deletedFiles, before - ws.files().length);
+    assert.ok(result.deletedFiles >= 20 && result.freedSpace > 0);
+    assert.deepEqual(result.errors, []);
+    assert.ok(lines.some((line) => /^Cleanup: Deleted \d+ files, freed \d+\.\d\d MB$/.test(line)), lines.join("\n"));
+    assert.ok(ws.files().includes(".cache/output/p1/final.mp4"));
+    assert.ok(!ws.files().includes(".cache/audio/p1/scene-1.mp3"));
+    assert.ok(ws.files().includes(".cache/audio/p2/scene-1.mp3"), "another project is left alone");
+  });
+
+  it("S0.10 S0.16: AUTO_CLEANUP_ENABLED=false leaves everything in place", async () => {
+    const before = ws.snapshot({ everything: true });
+    assert.deepEqual(await clean({ AUTO_CLEANUP_ENABLED: "false" }), { deletedFiles: 0, freedSpace: 0, heldSpace: 0, errors: [] });
+    assert.deepEqual(ws.snapshot({ everything: true }), before);
+  });
+
+  it("R33: an automatic cleanup leaves the download cache alone unless it was allowed to", async () => {
+    await clean();
+    assert.ok(ws.files().some((file) => file.startsWith("assets/cache/nasa/p1-")));
+    ws.write("offcut.json", Buffer.from('{ "preset": "video-generator", "policy": { "undo": "0h", "grace": "0s" }, "stores": { "provider": { "automatic": true } } }'));
+    await clean();
+    assert.ok(!ws.files().some((file) => file.startsWith("assets/cache/nasa/p1-")));
+  });
+
+  it("R88 S0.9: never throws into the pipeline, whatever is wrong", async () => {
+    fs.writeFileSync(ws.path("offcut.json"), "{ nonsense");
+    const broken = await clean();
+    assert.equal(broken.deletedFiles, 0);
+    assert.match(broken.errors[0]?.message ?? "", /offcut\.json:1/);
+    assert.match(lines.join("\n"), /Cleanup of p1 failed/);
+    const away = await cleanupProjectFiles("p1", { root: ws.path("no/such/directory"), logger });
+    assert.equal(away.deletedFiles, 0);
+    await assert.rejects(cleanupProjectFiles(""), TypeError);
+  });
+
+  it("S0.7: a project whose final is not complete keeps its files", async () => {
+    addProject(ws, "torn", { final: "truncated" });
+    const result = await cleanupProjectFiles("torn", { root: ws.root, logger, environment: {} });
+    assert.equal(result.deletedFiles, 0);
+    assert.match(lines.join("\n"), /final\.mp4 of project torn is not verified/);
+    assert.ok(ws.files().includes(".cache/audio/torn/scene-1.mp3"));
+  });
+});
