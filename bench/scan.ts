@@ -52,7 +52,13 @@ try {
   await bundle("walk", { contents: WALK });
   await bundle("glob", { contents: GLOB });
   await bundle("walkWorker", { file: "core/scan/walkWorker.ts" });
-  const node = (script: string, ...args: readonly string[]) => [process.execPath, join(home, `${script}.cjs`), tree, String(files), ...args];
+  const node = (script: string, ...args: readonly string[]) => [
+    process.execPath,
+    join(home, `${script}.cjs`),
+    tree,
+    String(files),
+    ...args,
+  ];
   const contenders = [
     contend("`find -type f -printf '%p\\t%s\\t%T@\\n'`", ["find", tree, "-type", "f", "-printf", "%p\\t%s\\t%T@\\n"]),
     contend("**Offcut**, as users call it", node("walk", "auto")),
@@ -84,7 +90,9 @@ function contend(name: string, command: readonly string[]): Contender {
 function run(command: readonly string[]): { readonly milliseconds: number; readonly peak: number } {
   const peak = join(home, "peak");
   const start = performance.now();
-  const { status, stderr, error } = spawnSync("/usr/bin/time", ["-f", "%M", "-o", peak, ...command], { stdio: ["ignore", "ignore", "pipe"] });
+  const { status, stderr, error } = spawnSync("/usr/bin/time", ["-f", "%M", "-o", peak, ...command], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const milliseconds = performance.now() - start;
   if (error || status !== 0) throw new Error(`${command.join(" ")} failed: ${error?.message ?? stderr.toString()}`);
   return { milliseconds, peak: Number(readFileSync(peak, "utf8")) * 1024 };
@@ -93,7 +101,9 @@ function run(command: readonly string[]): { readonly milliseconds: number; reado
 async function bundle(name: string, source: { readonly contents?: string; readonly file?: string }): Promise<void> {
   const outfile = join(home, `${name}.cjs`);
   await build({
-    ...(source.contents ? { stdin: { contents: source.contents, resolveDir: join(import.meta.dirname, "..") } } : { entryPoints: [source.file ?? ""] }),
+    ...(source.contents
+      ? { stdin: { contents: source.contents, resolveDir: join(import.meta.dirname, "..") } }
+      : { entryPoints: [source.file ?? ""] }),
     absWorkingDir: join(import.meta.dirname, ".."),
     outfile,
     bundle: true,

@@ -15,23 +15,26 @@ export const TREE_STORES = [
 const SCENES = 10;
 const PROVIDERS = ["pexels", "pixabay", "youtube", "coverr"];
 
-/** Writes exactly `files` files of a few bytes below `root`; a project has 30 of them in four directories and the shared cache. */
+/** Writes exactly `files` files of a few bytes below `root`; a project has 30, two of them in the shared cache. */
 export function makeTree(root: string, files: number): void {
-  let left = files;
-  const put = (directory: string, names: readonly string[]) => {
-    if (left === 0) return;
-    mkdirSync(directory, { recursive: true });
-    for (const name of names.slice(0, left)) writeFileSync(join(directory, name), "x");
-    left -= Math.min(left, names.length);
-  };
   const scenes = Array.from({ length: SCENES }, (_, n) => n + 1);
+  let left = files;
   for (let i = 0; left > 0; i++) {
     const project = `project-${i.toString(36).padStart(6, "0")}`;
-    put(join(root, ".cache/audio", project), scenes.map((n) => `scene-${n}.mp3`));
-    put(join(root, ".cache/videos", project), scenes.map((n) => `scene-${n}-clip.mp4`));
-    put(join(root, ".cache/assembly", project), ["concat.txt", "filter.txt", "mix.wav", "joined.mp4"]);
-    put(join(root, ".cache/assembly", project, "parts"), ["0.ts", "1.ts"]);
-    put(join(root, ".cache/output", project), ["final.mp4", "final-thumb.jpg"]);
-    put(join(root, "assets/cache", PROVIDERS[i % PROVIDERS.length] ?? "other"), [`${project}-a.mp4`, `${project}-b.mp4`]);
+    const directories: [string, string[]][] = [
+      [`.cache/audio/${project}`, scenes.map((n) => `scene-${n}.mp3`)],
+      [`.cache/videos/${project}`, scenes.map((n) => `scene-${n}-clip.mp4`)],
+      [`.cache/assembly/${project}`, ["concat.txt", "filter.txt", "mix.wav", "joined.mp4"]],
+      [`.cache/assembly/${project}/parts`, ["0.ts", "1.ts"]],
+      [`.cache/output/${project}`, ["final.mp4", "final-thumb.jpg"]],
+      [`assets/cache/${PROVIDERS[i % PROVIDERS.length]}`, [`${project}-a.mp4`, `${project}-b.mp4`]],
+    ];
+    for (const [directory, names] of directories) left -= plant(join(root, directory), names.slice(0, left));
   }
+}
+
+function plant(directory: string, names: readonly string[]): number {
+  if (names.length > 0) mkdirSync(directory, { recursive: true });
+  for (const name of names) writeFileSync(join(directory, name), "x");
+  return names.length;
 }

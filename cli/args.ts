@@ -47,7 +47,7 @@ export interface Arguments {
 
 /** Which options each command understands beside `--root`, `--json` and `--help`. */
 export const COMMANDS: Readonly<Record<string, { readonly options: readonly OptionName[]; readonly positionals: number }>> = {
-  scan: { options: ["store", "why"], positionals: 0 },
+  scan: { options: ["project", "store", "why"], positionals: 0 },
   plan: { options: ["project", "store", "why", "all", "orphans", "auto", "exit-code"], positionals: 0 },
   clean: { options: ["project", "store", "why", "all", "orphans", "auto", "dry-run", "plan", "yes", "permanently", "exit-code"], positionals: 0 },
   undo: { options: ["path"], positionals: 1 },

@@ -1,7 +1,7 @@
 /** `--help`. */
 import { COMMANDS } from "./args.ts";
 
-const SUMMARIES: Readonly<Record<string, string>> = {
+export const SUMMARIES: Readonly<Record<string, string>> = {
   scan: "count what lies in the stores",
   plan: "show what a cleanup would take and what it keeps, with reasons",
   clean: "clean up, after asking; can be undone",

@@ -4,10 +4,11 @@ import { type Config, rootsOf } from "./config/config.ts";
 import type { PlanOptions } from "./makePlan.ts";
 import type { CleanResult, ItemError, Plan, PlanItem } from "./model.ts";
 import { createGuard } from "./reclaim/guard.ts";
-import { Refusal } from "./reclaim/home.ts";
+import { HOME, Refusal } from "./reclaim/home.ts";
 import { acquireLocks } from "./reclaim/lock.ts";
 import { recover } from "./reclaim/recover.ts";
-import { writeRecords } from "./reclaim/records.ts";
+import { compareRecords, writeRecords } from "./reclaim/records.ts";
+import { explainErrno } from "./reclaim/retry.ts";
 import { runCleanup, type RunProgress } from "./reclaim/run.ts";
 import { createRecheck } from "./recheck.ts";
 import { repairStatus, trackStatus } from "./status.ts";
@@ -31,6 +32,10 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   const items = plan.items.filter((item) => item.verdict === "reclaim");
   if (items.length === 0) return NOTHING;
 
+  // Before the lock, which makes `.offcut/`: nothing is made where a drive should be (R76).
+  const { unreachable } = compareRecords(config.root, rootsOf(config), now());
+  if (unreachable !== undefined) throw new Refusal(unreachable);
+
   const undoMs = options.undoMs ?? config.policy.undoMs;
   using _locks = await acquireLocks([...new Set([config.root, ...items.map((item) => item.root)])]);
   recover(config.root, now);
@@ -53,8 +58,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     ...(options.signal && { signal: options.signal }),
     ...(options.onRunProgress && { onProgress: options.onRunProgress }),
   });
-  writeRecords(config.root, rootsOf(config), now());
-  const errors: ItemError[] = [...outcome.errors, ...trackStatus(config, outcome, items, now())];
+  const errors: ItemError[] = [...outcome.errors, ...remember(config, now()), ...trackStatus(config, outcome, items, now())];
   const { held: _held, ...result } = outcome;
   if (undoMs > 0) return { ...result, freedSpace: 0, errors };
   const purged = await purgeUnlocked(config.root, outcome.run, {});
@@ -62,6 +66,16 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
 }
 
 const NOTHING: CleanResult = { run: "", deletedFiles: 0, freedSpace: 0, heldSpace: 0, removedDirectories: 0, errors: [], skipped: [], cancelled: false };
+
+/** The files are moved already, so what cannot be noted is reported and no refusal. */
+function remember(config: Config, nowMs: number): readonly ItemError[] {
+  try {
+    writeRecords(config.root, rootsOf(config), nowMs);
+    return [];
+  } catch (error) {
+    return [{ path: `${HOME}/records.json`, message: error instanceof Refusal ? error.message : explainErrno(error) }];
+  }
+}
 
 function heldAfter(held: readonly PlanItem[], failed: readonly ItemError[]): number {
   const left = new Set(failed.map((error) => error.path));

@@ -6,6 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { databaseSignature } from "./catalog/open.ts";
 import type { Config } from "./config/config.ts";
+import { matchTemplate } from "./config/template.ts";
 import { type PlanOptions, readContext } from "./makePlan.ts";
 import type { FileEntry, PlanItem } from "./model.ts";
 import { createDecider, type Decider } from "./plan/build.ts";
@@ -40,7 +41,7 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
     protectedPaths: first.protectedPaths,
     protectedInodes: first.protectedInodes,
     async ask(item) {
-      if (signature() !== known.taken || isRacy(config, known) || finalsChanged(item, known)) known = await read(false);
+      if (signature() !== known.taken || isRacy(config, known) || finalsChanged(config, item, known)) known = await read(false);
       const file = entryOf(item);
       if (!file) return "gone";
       const fresh = known.decide(file);
@@ -67,8 +68,13 @@ function isRacy(config: Config, known: Knowledge): boolean {
   );
 }
 
-function finalsChanged(item: PlanItem, known: Knowledge): boolean {
-  return (known.outputs.get(item.owner ?? "") ?? []).some((output) => statKey(output) !== known.finals.get(output));
+/** Of everybody who owns or uses the file: a shared one goes only when all of them are done. */
+function finalsChanged(config: Config, item: PlanItem, known: Knowledge): boolean {
+  const store = config.stores.find((candidate) => candidate.name === item.store);
+  const captures = store && matchTemplate(store.template, item.path);
+  const users = store && captures ? known.catalog.usersOf(store, path.join(item.root, item.path), captures).map((use) => use.owner) : [];
+  const owners = new Set([item.owner ?? "", ...users]);
+  return [...owners].some((owner) => (known.outputs.get(owner) ?? []).some((output) => statKey(output) !== known.finals.get(output)));
 }
 
 function statKey(file: string): string {

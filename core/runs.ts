@@ -42,13 +42,19 @@ export async function undo(config: Config, run: string | undefined, options: Und
   if (chosen === undefined) throw new Refusal(t("there is nothing to undo: no cleanup holds files"));
   return withRun(config.root, chosen, async (state, journal) => {
     if (!state.files.some((file) => file.state === "held")) throw new Refusal(t("{0} cannot be undone: {1}", chosen, explainEmpty(state)));
-    if (!isReachable(state)) throw new Refusal(t("{0} cannot be undone now: its held files are out of reach; mount the drive and try again", chosen));
     const missing = options.paths?.filter((wanted) => !state.files.some((file) => file.state === "held" && file.path === wanted)) ?? [];
     if (missing.length > 0) throw new Refusal(t("{0} does not hold {1}", chosen, missing.join(", ")));
     const result = await undoRun(state, journal, options);
     const whole = options.paths === undefined && !result.cancelled;
-    return { ...result, errors: [...result.errors, ...(whole ? undoStatus(config, state) : [])] };
+    return { ...result, errors: [...result.errors, ...undoStatus(config, state, whole ? undefined : ownersBack(config.root, state))] };
   });
+}
+
+/** The owners of whom a file came back in this undo of a part. */
+function ownersBack(workspace: string, before: RunState): ReadonlySet<string> {
+  const held = new Set(before.files.filter((file) => file.state === "held").map((file) => file.n));
+  const now = load(workspace, before.run).state;
+  return new Set(now.files.flatMap((file) => (file.state === "restored" && held.has(file.n) && file.owner !== undefined ? [file.owner] : [])));
 }
 
 function explainEmpty(state: RunState): string {
@@ -71,15 +77,31 @@ export async function purge(workspace: string, selection: PurgeSelection = {}, o
   const runs = listRuns(workspace)
     .filter((one) => one.heldFiles > 0 && one.state !== "unreachable")
     .filter((one) => run === undefined || one.run === run)
-    .filter((one) => expiredAt === undefined || (one.undoUntil !== undefined && Date.parse(one.undoUntil) <= expiredAt))
     .reverse();
   if (run !== undefined && runs.length === 0) throw new Refusal(t("{0} holds no files", run));
   const results: PurgeResult[] = [];
   for (const one of runs) {
     if (options.signal?.aborted) break;
-    results.push(await withRun(workspace, one.run, (state, journal) => purgeRun(state, journal, options)));
+    if (expiredAt !== undefined && !isDue(load(workspace, one.run).state, expiredAt)) continue;
+    try {
+      results.push(await withRun(workspace, one.run, async (state, journal) => {
+        // Asked again under the lock: what was listed may have been somebody's run at work.
+        if (expiredAt !== undefined && !isDue(state, expiredAt)) return { run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [], cancelled: false };
+        return purgeRun(state, journal, options);
+      }));
+    } catch (error) {
+      // One run that resists does not stop the others (R22); one that was asked for by name explains itself.
+      if (!(error instanceof Refusal) || run !== undefined) throw error;
+      results.push({ run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [{ path: one.run, message: error.message }], cancelled: false });
+    }
   }
   return results;
+}
+
+/** Without an undo window a run was to be deleted at once; when something came between, it is due now. */
+function isDue(state: RunState, atMs: number): boolean {
+  if (state.ended === undefined) return false;
+  return state.undoUntil === undefined ? state.undoMs === 0 : Date.parse(state.undoUntil) <= atMs;
 }
 
 /** For a caller that holds the lock already. */
@@ -91,6 +113,8 @@ export async function purgeUnlocked(workspace: string, run: string, options: Pur
 
 async function withRun<T>(workspace: string, run: string, act: (state: RunState, journal: Journal) => Promise<T>): Promise<T> {
   const before = load(workspace, run);
+  // Before the locks, which make `.offcut/`: nothing is made where a drive should be (R76).
+  if (!isReachable(before.state)) throw new Refusal(t("{0} is out of reach now: its held files are not there; mount the drive and try again", run));
   using _locks = await acquireLocks([...new Set([workspace, ...before.state.files.filter((file) => file.state === "held").map((file) => file.root)])]);
   const { state, end } = load(workspace, run);
   if (state.schema > STATE_SCHEMA) throw new Refusal(t("{0} was made by a newer version of Offcut; update this one", run));

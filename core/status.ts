@@ -1,10 +1,10 @@
 /** Status tracking (S0.11): written only when it was turned on, after the files, and repaired by the next run when it failed (R77). */
 import { t } from "@vscode/l10n";
 import { DatabaseError } from "./catalog/open.ts";
-import { type CleanupStatus, type OwnerStatus, readStatus, writeStatus } from "./catalog/write.ts";
+import { type CleanupStatus, type OwnerStatus, readStatuses, writeStatus } from "./catalog/write.ts";
 import type { Config, DatabaseConfig, StatusTable } from "./config/config.ts";
 import type { ItemError, PlanItem } from "./model.ts";
-import { journalOf } from "./reclaim/home.ts";
+import { journalOf, STATE_SCHEMA } from "./reclaim/home.ts";
 import { openJournal, readJournal, type StatusChange } from "./reclaim/journal.ts";
 import { readRuns } from "./reclaim/recover.ts";
 import type { RunOutcome } from "./reclaim/run.ts";
@@ -13,36 +13,58 @@ import { foldJournal, type RunState } from "./reclaim/runState.ts";
 /** Notes what became of each owner's files. Returns what could not be written. */
 export function trackStatus(config: Config, outcome: RunOutcome, items: readonly PlanItem[], nowMs: number): readonly ItemError[] {
   const owners = [...new Set(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])))];
-  const failed = ownersOf(items, outcome.errors.map((error) => error.path));
-  const left = ownersOf(items, outcome.skipped.filter((skipped) => skipped.reason !== "gone").map((skipped) => skipped.path));
+  const failed = ownersOf(items, new Set(outcome.errors.map((error) => error.path)));
+  // Whatever is still at its place, also what a cancelled run did not reach.
+  const settled = new Set([...outcome.held, ...outcome.skipped.filter((skipped) => skipped.reason === "gone")].map((one) => one.path));
+  const left = ownersOf(items, new Set(items.map((item) => item.path).filter((path) => !settled.has(path))));
   const completedAt = new Date(nowMs).toISOString();
   return trackedDatabases(config).flatMap(({ database, table }) => {
-    try {
-      const changes = owners.flatMap((owner): StatusChange[] => {
-        const before = readStatus(database, table, owner);
-        if (!before) return [];
-        const status: CleanupStatus = failed.has(owner) ? "failed" : left.has(owner) ? "pending" : "complete";
-        return [{ database: database.path, owner, before, after: { status, completedAt: status === "complete" ? completedAt : null } }];
-      });
-      return changes.length === 0 ? [] : writeJournaled(config, outcome.run, database, table, changes);
-    } catch (error) {
-      return [explain(database, error)];
-    }
+    const before = statusesBefore(database, table, owners);
+    const changes = [...before].map(([owner, was]): StatusChange => {
+      const status: CleanupStatus = failed.has(owner) ? "failed" : left.has(owner) ? "pending" : "complete";
+      return { database: database.path, owner, before: was, after: { status, completedAt: status === "complete" ? completedAt : null } };
+    });
+    return changes.length === 0 ? [] : writeJournaled(config, outcome.run, database, table, changes);
   });
 }
 
-/** Writes the rows of earlier runs that could not be written then. What fails again is tried again next time. */
-export function repairStatus(config: Config): void {
-  for (const state of readRuns(config.root)) {
-    const open = state.statuses.filter((entry) => !entry.done).at(-1);
-    if (open) writeAgain(config, state, open.changes);
+/** A database that cannot be read now is written later (R77); then every project was pending before, which is what they start as. */
+function statusesBefore(database: DatabaseConfig, table: StatusTable, owners: readonly string[]): ReadonlyMap<string, OwnerStatus> {
+  try {
+    return readStatuses(database, table, owners);
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    return new Map(owners.map((owner) => [owner, { status: "pending", completedAt: null }]));
   }
 }
 
-/** After an undo the rows say again what they said before (R63). */
-export function undoStatus(config: Config, state: RunState): readonly ItemError[] {
-  const changes = state.statuses.flatMap((entry) => entry.changes).map((change) => ({ ...change, before: change.after, after: change.before }));
-  return changes.length === 0 ? [] : writeAgain(config, state, changes);
+/**
+ * Writes the rows of earlier runs that could not be written then. What fails again is tried again next time. Of each database
+ * only the last word of a run counts, and of each owner only that of the newest run.
+ */
+export function repairStatus(config: Config): void {
+  const said = new Set<string>();
+  for (const state of [...readRuns(config.root)].reverse()) {
+    if (state.schema > STATE_SCHEMA) continue;
+    for (const { database } of trackedDatabases(config)) {
+      const last = state.statuses.filter((entry) => entry.changes.some((change) => change.database === database.path)).at(-1);
+      const open = last?.done === false ? last.changes.filter((change) => !said.has(`${change.database}\0${change.owner}`)) : [];
+      if (open.length > 0) writeAgain(config, state, open);
+    }
+    for (const change of state.statuses.flatMap((entry) => entry.changes)) said.add(`${change.database}\0${change.owner}`);
+  }
+}
+
+/** After an undo the rows of all owners, or of some, say again what they said before the run (R63). */
+export function undoStatus(config: Config, state: RunState, owners?: ReadonlySet<string>): readonly ItemError[] {
+  const undone = new Map<string, StatusChange>();
+  for (const change of state.statuses.flatMap((entry) => entry.changes)) {
+    if (owners && !owners.has(change.owner)) continue;
+    const key = `${change.database}\0${change.owner}`;
+    // An earlier undo of a part has its own entries: back is where the first one came from.
+    undone.set(key, { ...change, before: change.after, after: undone.get(key)?.after ?? change.before });
+  }
+  return undone.size === 0 ? [] : writeAgain(config, state, [...undone.values()]);
 }
 
 function writeAgain(config: Config, state: RunState, changes: readonly StatusChange[]): readonly ItemError[] {
@@ -78,7 +100,6 @@ function trackedDatabases(config: Config): { readonly database: DatabaseConfig; 
   return config.databases.flatMap((database) => (database.trackStatus ? [{ database, table: database.trackStatus }] : []));
 }
 
-function ownersOf(items: readonly PlanItem[], paths: readonly string[]): ReadonlySet<string> {
-  const wanted = new Set(paths);
-  return new Set(items.flatMap((item) => (item.owner !== undefined && wanted.has(item.path) ? [item.owner] : [])));
+function ownersOf(items: readonly PlanItem[], paths: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set(items.flatMap((item) => (item.owner !== undefined && paths.has(item.path) ? [item.owner] : [])));
 }

@@ -1,6 +1,6 @@
 /** `workspace/executeCommand`: preview, clean and undo for any editor, without a message of our own. */
 import { t } from "@vscode/l10n";
-import type { ExecuteCommandParams } from "vscode-languageserver/node";
+import { type ExecuteCommandParams, MessageType } from "vscode-languageserver/node";
 import { Refusal } from "../core/reclaim/home.ts";
 import { countFiles, formatBytes } from "../core/words.ts";
 import { clean, undoRun } from "./clean.ts";
@@ -8,7 +8,7 @@ import { uriOf } from "./convert.ts";
 import type { Work } from "./edge.ts";
 import { planFolder, prepare } from "./plan.ts";
 import { serverCommands } from "./protocol.ts";
-import type { Session } from "./session.ts";
+import { type Session, tell } from "./session.ts";
 
 export async function executeCommand(session: Session, params: ExecuteCommandParams, signal: AbortSignal): Promise<unknown> {
   const run = COMMANDS.get(params.command);
@@ -17,7 +17,7 @@ export async function executeCommand(session: Session, params: ExecuteCommandPar
   try {
     return await run(session, folder, signal);
   } catch (error) {
-    if (error instanceof Refusal) session.connection.window.showErrorMessage(error.message);
+    if (error instanceof Refusal) tell(session, error.message, MessageType.Error);
     throw error;
   }
 }
@@ -34,27 +34,27 @@ async function preview(session: Session, folder: string, signal: AbortSignal): P
   const summary = await working(session, signal, (work) => planFolder(session, { folder }, work));
   const { reclaim, keep } = summary.totals;
   const kept = t("{0} ({1}) are kept", countFiles(keep.files), formatBytes(keep.bytes));
-  session.connection.window.showInformationMessage(t("Offcut would reclaim {0} ({1}); {2}.", countFiles(reclaim.files), formatBytes(reclaim.bytes), kept));
+  tell(session, t("Offcut would reclaim {0} ({1}); {2}.", countFiles(reclaim.files), formatBytes(reclaim.bytes), kept));
   return summary;
 }
 
 async function askAndClean(session: Session, folder: string, signal: AbortSignal): Promise<unknown> {
   const question = await working(session, signal, (work) => prepare(session, { folder }, work));
   if (question.totals.files === 0) {
-    session.connection.window.showInformationMessage(`${question.message} ${question.detail}`);
+    tell(session, `${question.message} ${question.detail}`);
     return null;
   }
   const title = question.action;
   const chosen = await session.connection.window.showWarningMessage(`${question.message}\n${question.detail}`, { title });
   if (chosen?.title !== title) return null;
   const result = await working(session, signal, (work) => clean(session, { folder, digest: question.plan.digest }, work));
-  session.connection.window.showInformationMessage(result.message);
+  tell(session, result.message);
   return result;
 }
 
 async function undoNewest(session: Session, folder: string, signal: AbortSignal): Promise<unknown> {
   const result = await working(session, signal, (work) => undoRun(session, { folder }, work));
-  session.connection.window.showInformationMessage(result.message);
+  tell(session, result.message);
   return result;
 }
 

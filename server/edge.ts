@@ -13,12 +13,11 @@ export interface Work {
   readonly progress: WorkDoneProgressReporter;
 }
 
-type Failure = ResponseError<ConfigInvalidData | undefined>;
 type Handler<P, R> = (session: Session, params: P, work: Work) => R | Promise<R>;
 
 /** Makes a handler of the engine one of the connection. The parameters may carry a `workDoneToken`. */
 export function answer<P extends object, R>(session: Session, handle: Handler<P, R>) {
-  return async (params: P & { readonly workDoneToken?: ProgressToken }, token: CancellationToken): Promise<R | Failure> => {
+  return async (params: P & { readonly workDoneToken?: ProgressToken }, token: CancellationToken): Promise<R> => {
     const progress = session.connection.window.attachWorkDoneProgress(params.workDoneToken);
     return guard(session, (signal) => handle(session, params, { signal, progress }), token);
   };
@@ -29,22 +28,22 @@ export async function guard<R>(
   session: Session,
   act: (signal: AbortSignal) => R | Promise<R>,
   token: CancellationToken,
-): Promise<R | Failure> {
+): Promise<R> {
   const controller = new AbortController();
   const subscription = token.onCancellationRequested(() => controller.abort());
   if (token.isCancellationRequested) controller.abort();
   try {
     return await act(controller.signal);
   } catch (error) {
-    if (controller.signal.aborted) return new ResponseError(LSPErrorCodes.RequestCancelled, t("cancelled"));
-    return toResponse(session, error);
+    if (controller.signal.aborted) throw new ResponseError(LSPErrorCodes.RequestCancelled, t("cancelled"));
+    throw toResponse(session, error);
   } finally {
     subscription.dispose();
   }
 }
 
-function toResponse(session: Session, error: unknown): Failure {
-  if (error instanceof ResponseError) return error as Failure;
+function toResponse(session: Session, error: unknown): ResponseError<ConfigInvalidData | undefined> {
+  if (error instanceof ResponseError) return error as ResponseError<undefined>;
   if (error instanceof ConfigError) return new ResponseError(configInvalid, error.message, { problems: error.problems });
   const message = explain(error);
   if (error instanceof Refusal || error instanceof DatabaseError) return new ResponseError(refused, message);

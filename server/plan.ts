@@ -66,7 +66,10 @@ async function planAnew(session: Session, params: PlanParams | PrepareParams, wo
       now: session.now,
       signal: work.signal,
       mediaCache: session.mediaCache,
-      onProgress: ({ files, bytes }) => work.progress.report(bytes > 0 ? t("{0}, {1}", countFiles(files), formatBytes(bytes)) : countFiles(files)),
+      onProgress: ({ phase, files, bytes }) => {
+        if (phase === "catalog") work.progress.report(t("reading the database"));
+        if (phase === "scan") work.progress.report(t("{0}, {1}", countFiles(files), formatBytes(bytes)));
+      },
     });
     work.signal.throwIfAborted();
     const stored = { plan, groups: groupItems(plan.items) };

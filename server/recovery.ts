@@ -4,7 +4,7 @@ import { homeOf } from "../core/reclaim/home.ts";
 import { recoverRuns } from "../core/runs.ts";
 import { explain } from "./edge.ts";
 import { purgeExpired } from "./expiry.ts";
-import type { Session } from "./session.ts";
+import { type Session, tell } from "./session.ts";
 import { wordRecovery } from "./words.ts";
 
 /** Does nothing in an untrusted workspace, nor where Offcut never ran (R13, R82). */
@@ -15,7 +15,7 @@ export async function recoverFolders(session: Session, folders: readonly string[
     try {
       const recovered = await recoverRuns(root, session.now);
       if (recovered.length > 0) {
-        session.connection.window.showInformationMessage(wordRecovery(recovered));
+        tell(session, wordRecovery(recovered));
         session.changed(root);
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 /** What one running server knows. Everything else is read again for each request. */
-import type { Connection } from "vscode-languageserver/node";
+import { type Connection, MessageType, ShowMessageNotification } from "vscode-languageserver/node";
 import type { MediaCache } from "../core/catalog/catalog.ts";
 import type { Plan, PlanItem } from "../core/model.ts";
 
@@ -30,4 +30,9 @@ export interface Session {
   readonly mediaCache: MediaCache;
   /** Tells the client that what it shows of a folder is old. */
   readonly changed: (root: string) => void;
+}
+
+/** Shows a message that nobody has to answer. (The connection's own methods send a request and wait.) */
+export function tell(session: Session, message: string, type: MessageType = MessageType.Info): void {
+  void session.connection.sendNotification(ShowMessageNotification.type, { type, message });
 }

@@ -31,7 +31,7 @@ export async function clean(context: Context): Promise<ExitCode> {
 
   const undoMs = args.has("permanently") ? 0 : config.policy.undoMs;
   if (!(await confirm(context, config, plan, undoMs))) return finish(context, plan, NOTHING, t("Nothing was touched."));
-  await purge(config.root, { expiredAt: Date.now() });
+  await purgeExpired(context, config);
   const result = await cleanUp(config, plan, {
     ...planOptions(context),
     undoMs,
@@ -39,6 +39,15 @@ export async function clean(context: Context): Promise<ExitCode> {
   });
   terminal.progress(undefined);
   return finish(context, plan, result);
+}
+
+/** What can no longer be undone is not held any longer than until the next cleanup, and that is said. */
+async function purgeExpired({ args, terminal, signal }: Context, config: Config): Promise<void> {
+  const purged = await purge(config.root, { expiredAt: Date.now() }, { signal });
+  if (purged.length === 0 || args.json) return;
+  const files = purged.reduce((sum, one) => sum + one.deletedFiles, 0);
+  const freed = purged.reduce((sum, one) => sum + one.freedSpace, 0);
+  terminal.print(t("The undo time of earlier cleanups is over: {0}", cleanupLine(files, freed)));
 }
 
 const NOTHING: CleanResult = { run: "", deletedFiles: 0, freedSpace: 0, heldSpace: 0, removedDirectories: 0, errors: [], skipped: [], cancelled: false };
@@ -78,7 +87,7 @@ function finish(context: Context, plan: Plan, result: CleanResult, note?: string
     if (note !== undefined) terminal.print(note);
     for (const { path, message } of result.errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
     for (const { path, reason } of result.skipped) terminal.warn(t("kept: {0}: {1}", path, reason));
-    if (result.run !== "") terminal.print(terminal.style("bold", resultLine(result)));
+    if (result.run !== "") terminal.print(...projectLines(plan, result), terminal.style("bold", resultLine(result)));
     if (result.heldSpace > 0 && result.undoUntil !== undefined) terminal.print(terminal.style("dim", t("Undo: offcut undo {0}   Free the space now: offcut purge", result.run)));
     if (result.cancelled) terminal.print(t("Stopped as you asked; what was not reached is untouched."));
   }
@@ -86,8 +95,20 @@ function finish(context: Context, plan: Plan, result: CleanResult, note?: string
   return result.errors.length > 0 ? EXIT.failedItems : EXIT.done;
 }
 
+/** What each project gave back (S0.15), when there are several. */
+function projectLines(plan: Plan, result: CleanResult): string[] {
+  const stayed = new Set([...result.errors, ...result.skipped].map((one) => one.path));
+  const sums = new Map<string, { files: number; bytes: number }>();
+  for (const item of plan.items) {
+    if (item.verdict !== "reclaim" || stayed.has(item.path)) continue;
+    const sum = sums.get(item.owner ?? "-") ?? { files: 0, bytes: 0 };
+    sums.set(item.owner ?? "-", { files: sum.files + 1, bytes: sum.bytes + item.bytes });
+  }
+  return [...sums].map(([owner, sum]) => t("{0}: {1} MB in {2}", owner, (sum.bytes / 1024 ** 2).toFixed(2), countFiles(sum.files)));
+}
+
 /** S0.8 to the letter, and in brackets what is not freed yet (R14). */
-export function resultLine(result: Pick<CleanResult, "deletedFiles" | "freedSpace" | "heldSpace" | "undoUntil">): string {
+function resultLine(result: Pick<CleanResult, "deletedFiles" | "freedSpace" | "heldSpace" | "undoUntil">): string {
   const line = cleanupLine(result.deletedFiles, result.freedSpace);
   if (result.heldSpace === 0 || result.undoUntil === undefined) return line;
   return `${line} (${t("{0} MB held for undo until {1}", (result.heldSpace / 1024 ** 2).toFixed(2), clock(result.undoUntil))})`;

@@ -1,5 +1,7 @@
 import { t } from "@vscode/l10n";
-import type { Problem } from "../../core/model.ts";
+import type { TemplatedStore } from "../../core/config/config.ts";
+import { matchTemplate } from "../../core/config/template.ts";
+import type { FileEntry, Problem } from "../../core/model.ts";
 import { walkStores } from "../../core/scan/walk.ts";
 import { countFiles, formatBytes, formatDuration } from "../../core/words.ts";
 import { UsageError } from "../args.ts";
@@ -12,6 +14,14 @@ interface StoreCount {
   bytes: number;
   newestMs: number;
   oldestMs: number;
+}
+
+/** By the path alone: who else uses a file, only the database knows. */
+function isOf(projects: readonly string[] | undefined, stores: readonly TemplatedStore[], file: FileEntry): boolean {
+  if (projects === undefined) return true;
+  const store = stores.find((one) => one.name === file.store);
+  const owner = store?.ownerCapture === undefined ? undefined : matchTemplate(store.template, file.path)?.[store.ownerCapture];
+  return owner !== undefined && projects.includes(owner);
 }
 
 /** Counts what lies in the stores; decides nothing, and reads no database. */
@@ -27,7 +37,7 @@ export async function scan(context: Context): Promise<ExitCode> {
     problems.push(...batch.problems);
     for (const file of batch.files) {
       const count = counts.get(file.store);
-      if (!count) continue;
+      if (!count || !isOf(args.projects, stores, file)) continue;
       count.files++;
       count.bytes += file.bytes;
       count.newestMs = Math.max(count.newestMs, file.mtimeMs);

@@ -86,11 +86,11 @@ function readTables(database: DatabaseSync, config: DatabaseConfig, report: (mes
 type Row = Readonly<Record<string, unknown>>;
 
 /** Busy, locked, unreadable, damaged and "no database" (sqlite.org/rescode.html) are no fault of the query. */
-const DATABASE_FAULTS: readonly number[] = [5, 6, 10, 11, 26];
+const DATABASE_FAULTS: ReadonlySet<number> = new Set([5, 6, 10, 11, 26]);
 
 function isAboutQuery(error: unknown): boolean {
   const { errcode } = error as { readonly errcode?: number };
-  return errcode === undefined || !DATABASE_FAULTS.includes(errcode & 0xff);
+  return errcode === undefined || !DATABASE_FAULTS.has(errcode & 0xff);
 }
 
 function toOwner(row: Row, config: DatabaseConfig): OwnerRow[] {

@@ -14,6 +14,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
+import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 
@@ -148,7 +149,7 @@ function isWalMode(file: string): boolean {
 function checkPages(database: DatabaseSync): void {
   const row = database.prepare("PRAGMA quick_check(1)").get();
   const word = Object.values(row ?? {})[0];
-  if (word !== "ok") throw new DatabaseError(`is damaged (quick_check: ${String(word)}); restore it from a backup or run ".recover" of the sqlite3 program`);
+  if (word !== "ok") throw new DatabaseError(`is damaged (quick_check: ${String(word).replace(/^\*{3}.*\*{3}\s+/, "").replaceAll(/\s+/g, " ")}); restore it from a backup or run ".recover" of the sqlite3 program`);
 }
 
 function explain(error: unknown): Error {
@@ -163,19 +164,20 @@ function explain(error: unknown): Error {
     case 26:
       return new DatabaseError("is not an SQLite database", errcode);
     case undefined:
+      if (code === "ENOENT" || code === "ENOTDIR") return new DatabaseError("is not there");
       return code === "EACCES" || code === "EPERM" ? new DatabaseError("may not be read by this user") : new DatabaseError(message);
     default:
       return new DatabaseError(message, errcode);
   }
 }
 
-let sqlite: typeof import("node:sqlite") | undefined;
+let sqlite: typeof Sqlite | undefined;
 
 /** Loaded when first needed: a runtime without it can still do everything else. */
-export function loadSqlite(): typeof import("node:sqlite") {
+export function loadSqlite(): typeof Sqlite {
   if (sqlite) return sqlite;
   try {
-    sqlite = createRequire(import.meta.url)("node:sqlite") as typeof import("node:sqlite");
+    sqlite = createRequire(import.meta.url)("node:sqlite") as typeof Sqlite;
     return sqlite;
   } catch {
     throw new DatabaseError(

@@ -29,11 +29,16 @@ export function writeOverride(config: DatabaseConfig, enabled: boolean): void {
   });
 }
 
-/** Reads what the tracking columns say of an owner; undefined when there is no such row. */
-export function readStatus(config: DatabaseConfig, table: StatusTable, owner: string): OwnerStatus | undefined {
+/** Reads what the tracking columns say of some owners, in one look. An owner without a row is not in the result. */
+export function readStatuses(config: DatabaseConfig, table: StatusTable, owners: readonly string[]): ReadonlyMap<string, OwnerStatus> {
   return readDatabase(config.path, (database) => {
-    const row = database.prepare(`SELECT cleanup_status AS status, cleanup_completed_at AS completedAt FROM ${quote(table.table)} WHERE ${quote(table.id)} = ?`).get(owner);
-    return row && { status: textOrNull(row["status"]), completedAt: textOrNull(row["completedAt"]) };
+    const statement = database.prepare(`SELECT cleanup_status AS status, cleanup_completed_at AS completedAt FROM ${quote(table.table)} WHERE ${quote(table.id)} = ?`);
+    const statuses = new Map<string, OwnerStatus>();
+    for (const owner of owners) {
+      const row = statement.get(owner);
+      if (row) statuses.set(owner, { status: textOrNull(row["status"]), completedAt: textOrNull(row["completedAt"]) });
+    }
+    return statuses;
   }, { check: false });
 }
 
@@ -103,15 +108,16 @@ function write(config: DatabaseConfig, act: (database: DatabaseSync) => void): v
 function open(config: DatabaseConfig, act: (database: DatabaseSync) => void): void {
   if (!fs.existsSync(config.path)) throw new DatabaseError(t("{0} is not there", config.label));
   const { DatabaseSync } = loadSqlite();
-  const database = new DatabaseSync(config.path);
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(config.path);
     database.exec("PRAGMA busy_timeout = 2000");
     act(database);
   } catch (error) {
     if (error instanceof DatabaseError) throw error;
     throw new DatabaseError(t("{0} could not be written: {1}", config.label, (error as Error).message), (error as { errcode?: number }).errcode);
   } finally {
-    database.close();
+    database?.close();
   }
 }
 
@@ -121,7 +127,11 @@ function inTransaction(database: DatabaseSync, act: () => void): void {
     act();
     database.exec("COMMIT");
   } catch (error) {
-    database.exec("ROLLBACK");
+    try {
+      database.exec("ROLLBACK");
+    } catch {
+      // SQLite rolled back by itself, as it does when the disk is full; the first error says why.
+    }
     throw error;
   }
 }

@@ -116,8 +116,8 @@ export function writeAutoCleanup(root: string, enabled: boolean): AutoEdit {
   const text = readBytes(root, name) ?? "";
   if (found) {
     const { start, value, line } = found.assignment;
-    // Blanks inside the quotes stay.
-    const before = value.trim();
+    // Blanks inside the quotes stay; bytes above 127 belong to the word.
+    const before = value.replaceAll(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
     const at = start + value.indexOf(before);
     const after = inStyleOf(before, enabled);
     replaceFile(file, text.slice(0, at) + after + text.slice(at + before.length));

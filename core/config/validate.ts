@@ -12,7 +12,13 @@ export function validate(merged: unknown, document: ConfigDocument): { readonly 
   const problems = result.error.issues.flatMap((issue) => explain(issue, [], merged)).map(
     ({ path, message }): Problem => ({ severity: "error", source: document.label, line: document.lineOf(path), message: path.length > 0 ? `${path.join(".")}: ${message}` : message }),
   );
-  return { problems };
+  return { problems: inOrder(problems) };
+}
+
+/** In the order of the file, each once: a text may break two rules with one message. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const unique = new Map(problems.map((problem) => [`${problem.line}\0${problem.message}`, problem]));
+  return [...unique.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
 interface Explained {

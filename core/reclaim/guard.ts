@@ -89,7 +89,8 @@ export function createGuard(input: GuardInput): Guard {
       return refusePlace(input.workspace, store, item.path, cleanDirectories);
     },
     mayRemoveDirectory(root, relative) {
-      return input.stores.some((store) => store.root === root && store.template.prefix !== "" && relative.startsWith(`${store.template.prefix}/`));
+      const prefixes = input.stores.filter((store) => store.root === root).map((store) => store.template.prefix);
+      return !prefixes.includes(relative) && prefixes.some((prefix) => prefix !== "" && relative.startsWith(`${prefix}/`));
     },
   };
 }

@@ -38,18 +38,32 @@ export function ensureHome(root: string): string {
   for (const directory of [home, path.join(home, "runs"), path.join(home, "holds"), path.join(home, "locks")]) {
     const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
     if (stat && !stat.isDirectory()) throw new Refusal(`${directory} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}; remove it or move it away`);
-    if (!stat) fs.mkdirSync(directory, { mode: 0o755 });
+    if (!stat) makeDirectory(directory);
   }
   const ignore = path.join(home, ".gitignore");
   if (!fs.existsSync(ignore)) fs.writeFileSync(ignore, "*\n");
   return home;
 }
 
+/** Of two processes that start at once, one comes second, which is as good. */
+function makeDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { mode: 0o755 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !fs.lstatSync(directory).isDirectory()) throw error;
+  }
+}
+
 /** Writes a file so that a crash leaves the old one or the new one (R68): temporary file, fsync, rename, fsync of the directory. */
 export function replaceFile(file: string, text: string): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  fs.writeFileSync(temporary, text, { flush: true });
-  fs.renameSync(temporary, file);
+  try {
+    fs.writeFileSync(temporary, text, { flush: true });
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
   syncDirectory(path.dirname(file));
 }
 

@@ -8,7 +8,9 @@ import os from "node:os";
 import path from "node:path";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { checkRoot } from "./guard.ts";
 import { ensureHome, HOME, Refusal } from "./home.ts";
+import { explainErrno } from "./retry.ts";
 
 interface Holder {
   readonly pid: number;
@@ -38,16 +40,38 @@ export async function acquireLocks(roots: readonly string[]): Promise<Disposable
 }
 
 async function acquireLock(root: string): Promise<Disposable> {
+  checkRoot(root); // Before anything is made in it: a mount point whose drive is away stays empty (R76).
   ensureHome(root);
   const directory = path.join(root, HOME, "locks");
   for (let attempt = 1; ; attempt++) {
     const mine = path.join(directory, `${process.pid}-${randomUUID()}.json`);
-    fs.writeFileSync(mine, JSON.stringify(myself()), { flag: "wx", flush: true });
+    announce(mine);
     const other = liveOthers(directory, mine)[0];
-    if (!other) return { [Symbol.dispose]: () => fs.rmSync(mine, { force: true }) };
-    fs.rmSync(mine, { force: true });
+    if (!other) return { [Symbol.dispose]: () => withdraw(mine) };
+    withdraw(mine);
     if (attempt === TRIES) throw new Refusal(`${describeHolder(other)} is cleaning ${root} (since ${other.at}); try again when it is done`);
     await delay(10 + Math.random() * 40 * attempt);
+  }
+}
+
+/** A file that was only half written would lock everybody out for as long as this process lives. */
+function announce(file: string): void {
+  try {
+    fs.writeFileSync(file, JSON.stringify(myself()), { flag: "wx", flush: true });
+  } catch (error) {
+    withdraw(file);
+    throw new Refusal(`${file} cannot be written: ${explainErrno(error)}; nothing was touched`);
+  }
+}
+
+/** Never fails: what was done under the lock stands. A file that cannot be removed counts until this process ends, then it is a dead one's. */
+function withdraw(file: string): void {
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    try {
+      return fs.unlinkSync(file);
+    } catch {
+      // Tried again; gone is as good.
+    }
   }
 }
 

@@ -104,15 +104,15 @@ export function createPins(): Pins {
   return {
     pin(root, relative, options) {
       const key = `${root}\0${relative}`;
-      const known = kept.get(key);
-      if (known) return known;
-      const pinned = pinDirectory(root, relative, options);
-      const oldest = kept.size >= KEPT ? [...kept][0] : undefined;
+      const pinned = kept.get(key) ?? pinDirectory(root, relative, options);
+      // Taken out and put in again it is the youngest: the two that a move needs are never closed under it.
+      kept.delete(key);
+      kept.set(key, pinned);
+      const oldest = kept.size > KEPT ? [...kept][0] : undefined;
       if (oldest) {
         oldest[1][Symbol.dispose]();
         kept.delete(oldest[0]);
       }
-      kept.set(key, pinned);
       return pinned;
     },
     forget,

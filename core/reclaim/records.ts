@@ -65,7 +65,8 @@ function whyUnreachable(root: string, record: RootRecord | undefined): string | 
     return t("unreachable: {0} cannot be read ({1})", root, (error as NodeJS.ErrnoException).code ?? "");
   }
   if (!record) return undefined;
-  if (entries.length === 0) return t("unreachable: {0} is empty, and was not before", root);
+  // What a run made by mistake on the empty mount point does not make it full.
+  if (entries.every((entry) => entry === HOME)) return t("unreachable: {0} is empty, and was not before", root);
   const mount = mountOf(root);
   return mount === record.mount ? undefined : t("unreachable: {0} was on the filesystem mounted at {1}, now it is on {2}", root, record.mount, mount);
 }

@@ -5,10 +5,11 @@
 import fs from "node:fs";
 import path from "node:path";
 import { sameIdentity } from "../plan/build.ts";
-import { checkDirectories, identityOf } from "./guard.ts";
-import { holdOf, homeOf, journalOf, runsOf, STATE_SCHEMA } from "./home.ts";
-import { type JournalRecord, openJournal, readJournal } from "./journal.ts";
-import { restoreFile } from "./restore.ts";
+import { identityOf } from "./guard.ts";
+import { HOME, holdOf, homeOf, journalOf, Refusal, replaceFile, runsOf, STATE_SCHEMA } from "./home.ts";
+import { encodeJournal, type JournalContents, type JournalRecord, openJournal, readJournal } from "./journal.ts";
+import { pinDirectory } from "./pinned.ts";
+import { findRestored, isSecondName, restoreFile } from "./restore.ts";
 import { foldJournal, type RunFile, type RunState } from "./runState.ts";
 
 export interface Recovered {
@@ -16,6 +17,8 @@ export interface Recovered {
   readonly held: number;
   readonly kept: number;
   readonly gone: number;
+  /** Files that could not be looked after yet, because their drive is away or something is in the way. */
+  readonly left: number;
   readonly damaged: boolean;
 }
 
@@ -54,23 +57,34 @@ export function recover(workspace: string, now: () => number): readonly Recovere
 function recoverRun(workspace: string, run: string, now: () => number): Recovered | undefined {
   const file = journalOf(workspace, run);
   const contents = readJournal(file);
-  const state = foldJournal(contents.records);
+  const damaged = contents.fault === "damaged" || (contents.records.length === 0 && filesBelow(holdOf(workspace, run)).length > 0);
+  const records = contents.records.length === 0 && damaged ? [startOf(workspace, run, file)] : contents.records;
+  const state = foldJournal(records);
   if (!state) {
     fs.rmSync(file); // Not even its first record is whole, and that is fsynced before anything is moved.
     return undefined;
   }
   if (state.schema > STATE_SCHEMA) return undefined; // R71: a newer version's journal is not written.
-  const damaged = contents.fault === "damaged";
-  if (damaged) fs.copyFileSync(file, `${file}.damaged`);
-  const settled = state.files.filter(isUnsettled).map((one) => (one.pending === undefined ? settle(one, run) : settlePending(one, run)));
-  const found = damaged ? adoptHeld(state, run) : [];
-  const outcomes = [...settled, ...found];
+  const settled = settleAll(state, run, contents);
+  const found = damaged ? adoptHeld(foldJournal([...records, ...settled.records]) ?? state, run) : [];
+  const outcomes = [...settled.records, ...found];
   const end: JournalRecord[] = state.ended === undefined || found.length > 0 ? [endRecord(state, now())] : [];
-  using journal = openJournal(file, contents.end);
-  journal.append(...outcomes, ...end);
-  journal.sync();
+  if (damaged) {
+    fs.copyFileSync(file, `${file}.damaged`);
+    // Written anew in one step: cut and gone on with, a second crash would leave a short journal that looks whole.
+    replaceFile(file, encodeJournal([...records, ...outcomes, ...end]));
+  } else if (contents.fault !== undefined || outcomes.length + end.length > 0) {
+    using journal = openJournal(file, contents.end);
+    journal.append(...outcomes, ...end);
+    journal.sync();
+  } else return undefined;
   const count = (t: JournalRecord["t"]): number => outcomes.filter((record) => record.t === t).length;
-  return { run, held: count("held"), kept: count("skip"), gone: count("gone"), damaged };
+  return { run, held: count("held"), kept: count("skip"), gone: count("gone"), left: settled.left, damaged };
+}
+
+/** In place of a first record that cannot be read. */
+function startOf(workspace: string, run: string, file: string): JournalRecord {
+  return { t: "start", schema: STATE_SCHEMA, run, at: fs.statSync(file).mtime.toISOString(), root: workspace, digest: "", undoMs: 0, files: 0, bytes: 0, pid: 0 };
 }
 
 function endRecord(state: RunState, nowMs: number): JournalRecord {
@@ -78,30 +92,73 @@ function endRecord(state: RunState, nowMs: number): JournalRecord {
   return { t: "end", at: new Date(nowMs).toISOString(), undoUntil, cancelled: false, interrupted: true };
 }
 
+/**
+ * The outcomes of all files without one. Where records are missing, also of files that are said to be held and are not, and of
+ * those that only a later record names.
+ */
+function settleAll(state: RunState, run: string, contents: JournalContents): { readonly records: readonly JournalRecord[]; readonly left: number } {
+  const records: JournalRecord[] = [];
+  let left = 0;
+  const note = (...outcome: readonly (JournalRecord | undefined)[]): void => {
+    for (const record of outcome) {
+      if (record) records.push(record);
+      else left++;
+    }
+  };
+  for (const file of state.files) {
+    if (isUnsettled(file)) note(trySettle(file, run));
+    else if (contents.fault !== undefined && file.state === "held" && !isInHold(file, run)) note(trySettle({ ...file, pending: "undo" }, run));
+  }
+  const known = new Set(state.files.map((file) => file.n));
+  for (const record of contents.later ?? []) {
+    if (record.t === "intend" && !known.has(record.n)) note(record, trySettle({ ...record, state: "intended", freed: 0 }, run));
+    if (record.t === "rmdir" || record.t === "status" || record.t === "status-done") records.push(record);
+  }
+  return { records, left };
+}
+
+function isInHold(file: RunFile, run: string): boolean {
+  return identityOf(path.join(holdOf(file.root, run), file.path)) !== undefined;
+}
+
+/** Undefined when nothing can be said yet: one file that resists does not stop the others (R22), and is tried again next time. */
+export function trySettle(file: RunFile, run: string): JournalRecord | undefined {
+  if (!fs.existsSync(homeOf(file.root))) return undefined; // R64: while its root is away nothing is known.
+  try {
+    return file.pending === undefined ? settle(file, run) : settlePending(file, run);
+  } catch (error) {
+    if (error instanceof Refusal || (error as NodeJS.ErrnoException).syscall !== undefined) return undefined;
+    throw error;
+  }
+}
+
 /** Where the file of an intent without an outcome is. A file that is not the one that was meant goes back. */
 function settle(file: RunFile, run: string): JournalRecord {
   const original = path.join(file.root, file.path);
-  const hold = path.join(holdOf(file.root, run), file.path);
-  const held = identityOf(hold);
+  const held = identityOf(path.join(holdOf(file.root, run), file.path));
   if (!held) return identityOf(original) ? { t: "skip", n: file.n, why: "interrupted before it was moved" } : { t: "gone", n: file.n };
   if (held.isFile && sameIdentity(held, file.identity)) return { t: "held", n: file.n };
-  checkDirectories(file.root, path.posix.dirname(file.path));
-  fs.mkdirSync(path.dirname(original), { recursive: true });
-  const back = restoreFile(hold, original);
-  return { t: "skip", n: file.n, why: `changed, kept${back === original ? "" : ` as ${path.basename(back)}`}` };
+  const directory = path.posix.dirname(file.path);
+  const name = path.posix.basename(file.path);
+  using hold = pinDirectory(file.root, `${HOME}/holds/${run}/${directory}`);
+  using target = pinDirectory(file.root, directory, { make: (absolute) => fs.mkdirSync(absolute) });
+  const back = path.basename(restoreFile(hold.entry(name), target.entry(name)));
+  return { t: "skip", n: file.n, why: `changed, kept${back === name ? "" : ` as ${back}`}` };
 }
 
-/** Where a held file is whose undoing or purging has no outcome. While its root is away nothing is known, so it counts as held (R64). */
+/** Where a held file is whose undoing or purging has no outcome. */
 function settlePending(file: RunFile, run: string): JournalRecord {
-  const original = identityOf(path.join(file.root, file.path));
   const hold = path.join(holdOf(file.root, run), file.path);
   const held = identityOf(hold);
-  const isBack = original?.ino === file.identity.ino && original.dev === file.identity.dev;
-  if (file.pending === "undo" && isBack) {
-    if (held?.ino === original.ino && held.dev === original.dev) fs.unlinkSync(hold); // A crash came between link and unlink.
-    return { t: "restored", n: file.n, to: file.path };
+  if (file.pending === "undo") {
+    const isBack = (candidate: string): boolean => (held ? isSecondName(hold, candidate) : identityOf(candidate)?.ino === file.identity.ino);
+    const back = findRestored(path.join(file.root, file.path), isBack);
+    if (back !== undefined) {
+      if (held) fs.unlinkSync(hold); // A crash came between link and unlink.
+      return { t: "restored", n: file.n, to: path.posix.join(path.posix.dirname(file.path), path.basename(back)) };
+    }
   }
-  if (held || !fs.existsSync(homeOf(file.root))) return { t: "held", n: file.n };
+  if (held) return { t: "held", n: file.n };
   return file.pending === "purge" ? { t: "purged", n: file.n, freed: file.allocated } : { t: "gone", n: file.n };
 }
 

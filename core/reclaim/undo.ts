@@ -8,6 +8,7 @@ import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
 import { HOME, holdOf, Refusal } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { removeHold } from "./purge.ts";
+import { trySettle } from "./recover.ts";
 import { restoreFile } from "./restore.ts";
 import { createPins, type Pins } from "./pinned.ts";
 import { createRetry, explainErrno } from "./retry.ts";
@@ -66,8 +67,14 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
         if (to !== file.path) renamed.push({ path: file.path, to });
       } catch (error) {
         pins.forget();
-        errors.push({ path: file.path, message: error instanceof Missing || error instanceof Refusal ? error.message : explainErrno(error) });
-        journal.append({ t: "held", n: file.n });
+        // "Failed" is said after a look (R25). What is in two places now has no outcome, and recovery tries again.
+        const outcome = trySettle({ ...file, pending: "undo" }, state.run);
+        if (outcome) journal.append(outcome);
+        if (outcome?.t === "restored") {
+          restoredFiles++;
+          restoredSpace += file.bytes;
+          if (outcome.to !== file.path) renamed.push({ path: file.path, to: outcome.to });
+        } else errors.push({ path: file.path, message: error instanceof Missing || error instanceof Refusal ? error.message : explainErrno(error) });
       }
     }
     options.onProgress?.({ done, total: held.length, bytes: restoredSpace });

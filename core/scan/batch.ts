@@ -21,7 +21,17 @@ export function startPacking() {
     add(store: number, path: string, stats: Stats): void {
       paths.push(path);
       const type = typeOf(stats);
-      numbers.push(store, TYPES.indexOf(type), stats.size, allocatedOf(stats), stats.mtimeMs, stats.ctimeMs, stats.dev, stats.ino, stats.nlink);
+      numbers.push(
+        store,
+        TYPES.indexOf(type),
+        stats.size,
+        allocatedOf(stats),
+        stats.mtimeMs,
+        stats.ctimeMs,
+        stats.dev,
+        stats.ino,
+        stats.nlink,
+      );
     },
     /** What was collected since the last call. */
     take(): PackedFiles {

@@ -91,7 +91,8 @@ export function walkDirectory(scope: Scope, task: Task, findings: Findings): voi
     } else if (stats.isDirectory()) {
       if (mayEnter(openings, name)) enter(root, { root: task.root, path: relative + name }, stats, findings);
     } else if (store < 0) {
-      if (stats.isSymbolicLink()) findings.problems.push(warn(absolute + name, "A symbolic link stands where a directory may be; it is not followed."));
+      if (stats.isSymbolicLink())
+        findings.problems.push(warn(absolute + name, "A symbolic link stands where a directory may be; it is not followed."));
     } else if (root.mounts.size > 0 && root.mounts.has(relative + name)) {
       findings.problems.push(warn(absolute + name, "The file is a mount point, so it is left alone (R4). Unmount it to have it counted."));
     } else if (root.kin.length === 0 || !belongsToKin(scope.stores, root, store, relative + name)) {
@@ -105,7 +106,9 @@ function list(directory: string, findings: Findings): readonly string[] | undefi
   try {
     return readdirSync(directory);
   } catch (error) {
-    findings.problems.push(warn(directory.slice(0, -1), `The directory cannot be listed (${codeOf(error)}), so what it holds is not known.`));
+    findings.problems.push(
+      warn(directory.slice(0, -1), `The directory cannot be listed (${codeOf(error)}), so what it holds is not known.`),
+    );
     return undefined;
   }
 }
@@ -124,7 +127,9 @@ function leaveRepository(openings: Openings, listed: readonly string[], director
   if (!hasDeep(openings)) return openings;
   const sign = listed.find((name) => isNever(name) && name !== ".offcut");
   if (sign === undefined) return openings;
-  findings.problems.push(warn(directory.slice(0, -1), `The directory holds ${sign}, so it is a repository and is not searched (R7). Move it out of the store.`));
+  findings.problems.push(
+    warn(directory.slice(0, -1), `The directory holds ${sign}, so it is a repository and is not searched (R7). Move it out of the store.`),
+  );
   return withoutDeep(openings);
 }
 
@@ -136,7 +141,8 @@ function cut(task: Task, listed: readonly string[], findings: Findings): void {
 
 function enter(root: WalkRoot, task: Task, stats: Stats, findings: Findings): void {
   if (stats.dev !== root.dev || (root.mounts.size > 0 && root.mounts.has(task.path))) {
-    const message = "The directory is a mount point or on another device than its root, so it is not searched (R4). Give it a root of its own.";
+    const message =
+      "The directory is a mount point or on another device than its root, so it is not searched (R4). Give it a root of its own.";
     findings.problems.push(warn(`${root.path}/${task.path}`, message));
     return;
   }
@@ -146,7 +152,8 @@ function enter(root: WalkRoot, task: Task, stats: Stats, findings: Findings): vo
 function reportFailures(directory: string, failures: readonly Failure[], findings: Findings): void {
   for (const { name, why } of failures.slice(0, NAMED_FAILURES)) findings.problems.push(warn(directory + name, why));
   const rest = failures.length - NAMED_FAILURES;
-  if (rest > 0) findings.problems.push(warn(directory.slice(0, -1), `${rest} more names in this directory were skipped for reasons of this kind.`));
+  if (rest > 0)
+    findings.problems.push(warn(directory.slice(0, -1), `${rest} more names in this directory were skipped for reasons of this kind.`));
 }
 
 function warn(source: string, message: string): Problem {

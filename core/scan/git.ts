@@ -51,6 +51,8 @@ async function listFiles(repository: string, below: readonly string[], signal: A
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
   const env = { ...Object.fromEntries(inherited), GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1", GIT_ALLOW_PROTOCOL: "", GIT_TERMINAL_PROMPT: "0" };
   const options = ["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.directory=*", "-C", repository];
-  const { stdout } = await run("git", [...options, "ls-files", "-z", "--", ...below], { maxBuffer: 1024 ** 3, encoding: "utf8", env, ...(signal && { signal }) });
+  const { stdout, stderr } = await run("git", [...options, "ls-files", "-z", "--", ...below], { maxBuffer: 1024 ** 3, encoding: "utf8", env, ...(signal && { signal }) });
+  // Git leaves out what it cannot read, and still ends well.
+  if (/^(error|fatal):/m.test(stderr)) throw Object.assign(new Error("git could not read its own data"), { stderr: /^(?:error|fatal): (.*)/m.exec(stderr)?.[1] });
   return stdout.split("\0").filter((relative) => relative !== "");
 }

@@ -6,7 +6,8 @@ export function parseMountinfo(text: string): readonly string[] {
   const points: string[] = [];
   for (const line of text.split("\n")) {
     const point = line.split(" ")[4];
-    if (point !== undefined) points.push(point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
+    if (point !== undefined)
+      points.push(point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
   }
   return points;
 }

@@ -39,7 +39,8 @@ export function openingsAt(stores: readonly WalkStore[], root: WalkRoot, path: s
     if (!bound) continue;
     const segment = segments[depth];
     const known = bound;
-    const free = segment === undefined || (segment.literal === undefined && segment.captures.every((capture) => known[capture] === undefined));
+    const free =
+      segment === undefined || (segment.literal === undefined && segment.captures.every((capture) => known[capture] === undefined));
     const opening: Opening = { store, ...(segment && { segment }), free, bound };
     if (segment === undefined || (!deep && depth === segments.length - 1)) files.push(opening);
     if (segment === undefined || deep || depth < segments.length - 1) directories.push(opening);

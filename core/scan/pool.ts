@@ -62,7 +62,7 @@ export function startPool(scope: Scope, size: number, eager: boolean): Pool {
       if (!member.alive) return;
       member.alive = false;
       failures.push(why || `it ended with code ${code}`);
-      rescued.push(...member.owed.splice(0).flat());
+      for (const task of member.owed.splice(0).flat()) rescued.push(task);
       wake();
     });
     return member;
@@ -77,7 +77,7 @@ export function startPool(scope: Scope, size: number, eager: boolean): Pool {
           const share = Math.ceil(queue.length / (4 * (size + 1)));
           const tasks = queue.splice(0, Math.min(share, MOST_TASKS));
           member.owed.push(tasks);
-          member.worker.postMessage(tasks);
+          member.worker.postMessage(tasks, []);
         }
       }
     },

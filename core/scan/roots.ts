@@ -57,7 +57,13 @@ export function openRoots(stores: readonly WalkStore[]): OpenedRoots {
       continue;
     }
     const kin = [...byPath].flatMap(([other, theirs]) => relate(path, other, theirs));
-    roots.push({ path: path.endsWith(sep) ? path.slice(0, -1) : path, dev: found.dev, stores: indices, mounts: mountsBelow(found.real, points), kin });
+    roots.push({
+      path: path.endsWith(sep) ? path.slice(0, -1) : path,
+      dev: found.dev,
+      stores: indices,
+      mounts: mountsBelow(found.real, points),
+      kin,
+    });
   }
   return { roots, problems };
 }
@@ -66,7 +72,8 @@ export function openRoots(stores: readonly WalkStore[]): OpenedRoots {
 function openRoot(path: string): { readonly dev: number; readonly real: string } | string {
   try {
     const stats = lstatSync(path);
-    if (stats.isSymbolicLink()) return `The root is a symbolic link, and links are not followed (R2). Configure the directory that it points to.`;
+    if (stats.isSymbolicLink())
+      return `The root is a symbolic link, and links are not followed (R2). Configure the directory that it points to.`;
     if (!stats.isDirectory()) return `The root is not a directory. Correct "root" in the configuration.`;
     return { dev: stats.dev, real: realpathSync.native(path) };
   } catch (error) {

@@ -58,7 +58,8 @@ export async function* walkStores(stores: readonly WalkStore[], options: WalkOpt
   const { signal } = options;
   signal?.throwIfAborted();
   const { roots, problems } = openRoots(stores);
-  const scope: Scope = { stores, roots };
+  // Only what can be cloned into a worker, whatever else the caller's stores carry.
+  const scope: Scope = { stores: stores.map(({ name, role, root, template }) => ({ name, role, root, template })), roots };
   const queue: Task[] = roots.map((_, root) => ({ root, path: "" }));
   const progress = startProgress(options.onProgress);
   let files: FileEntry[] = [];
@@ -88,7 +89,7 @@ export async function* walkStores(stores: readonly WalkStore[], options: WalkOpt
       if (pool) collectFailures(pool, queue, findings);
       if (files.length > 0 || findings.problems.length > 0) yield take();
       for (let reply = pool?.take(); reply; reply = pool?.take()) {
-        queue.push(...reply.tasks);
+        for (const task of reply.tasks) queue.push(task);
         findings.directories += reply.directories;
         pool?.feed(queue);
         const batch = { files: unpackFiles(stores, reply.files), problems: reply.problems };
@@ -117,9 +118,13 @@ function startWhenLarge(scope: Scope, options: WalkOptions, queue: readonly Task
 
 /** A worker that cannot run costs time and nothing else: this thread does what it had. */
 function collectFailures(pool: Pool, queue: Task[], findings: Findings): void {
-  queue.push(...pool.rescue());
+  for (const task of pool.rescue()) queue.push(task);
   for (const why of pool.failures()) {
-    findings.problems.push({ severity: "info", source: "scan", message: `A worker thread of the scan ended (${why}); the scan goes on without it.` });
+    findings.problems.push({
+      severity: "info",
+      source: "scan",
+      message: `A worker thread of the scan ended (${why}); the scan goes on without it.`,
+    });
   }
 }
 

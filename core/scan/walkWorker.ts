@@ -28,6 +28,12 @@ parentPort?.on("message", (tasks: Task[]) => {
     if (!task) break;
     walkDirectory(scope, task, findings);
   }
-  const reply: Reply = { files: packing.take(), problems: findings.problems, tasks, directories: findings.directories, names: findings.names };
+  const reply: Reply = {
+    files: packing.take(),
+    problems: findings.problems,
+    tasks,
+    directories: findings.directories,
+    names: findings.names,
+  };
   parentPort?.postMessage(reply, [reply.files.numbers.buffer]);
 });

@@ -205,6 +205,20 @@ describe("offcut plan, clean, undo, purge, history", () => {
     assert.equal(chosen.items.find((item) => item.path.includes("ghost"))?.verdict, "reclaim");
   });
 
+  it("S0.15: about 260 MB of a ten-scene video are reported back for that video", async () => {
+    addProject(ws, "film", { scenes: 10 });
+    for (let n = 1; n <= 10; n++) fs.truncateSync(ws.write(`.cache/assembly/film/part-${n}.mp4`, 1), 26 * 1024 ** 2);
+    const outcome = await offcut(["clean", "--yes"], ws);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.match(outcome.stdout, /^film: 260\.\d\d MB in \d+ files$/m);
+    assert.match(outcome.stdout, /^done: \d+\.\d\d MB in \d+ files$/m);
+  });
+
+  it("counts by project with scan --project, from the paths alone", async () => {
+    const { total } = json<{ total: { files: number } }>(await offcut(["scan", "--json", "--project", "broken"], ws));
+    assert.equal(total.files, ws.files().filter((file) => file.includes("/broken/")).length);
+  });
+
   it("stops cleanly on Ctrl-C: what was not reached is untouched, and the journal agrees", async function () {
     this.timeout(30_000);
     addProject(ws, "huge", { scenes: 1 });

@@ -6,15 +6,37 @@ import { fillTemplate, isSafeId, matchTemplate, parseTemplate, TemplateError } f
 const RUNS = { numRuns: 500 };
 const START = [..."abzAZ059"];
 const BODY = [...START, ".", "_", "-"];
-const safeId = fc.tuple(fc.constantFrom(...START), fc.string({ unit: fc.constantFrom(...BODY), maxLength: 127 })).map(([first, rest]) => first + rest);
+const safeId = fc
+  .tuple(fc.constantFrom(...START), fc.string({ unit: fc.constantFrom(...BODY), maxLength: 127 }))
+  .map(([first, rest]) => first + rest);
 /** What somebody may put into a database to make a path go elsewhere. */
 const hostileId = fc.oneof(
-  fc.constantFrom("", ".", "..", "...", "../x", "a/../../etc", "/etc/passwd", "a/b", "a\\b", "C:", "~", "$HOME", "${x}", "%TEMP%", "{project}", "*", "-rf"),
+  fc.constantFrom(
+    "",
+    ".",
+    "..",
+    "...",
+    "../x",
+    "a/../../etc",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "C:",
+    "~",
+    "$HOME",
+    "${x}",
+    "%TEMP%",
+    "{project}",
+    "*",
+    "-rf",
+  ),
   fc.constantFrom("a\0b", "a\nb", "a b", "é", "．．", "a:stream", " ", ".hidden", "_x", "x".repeat(129)),
   fc.string({ unit: "binary" }),
   fc.string({ unit: fc.constantFrom("a", ".", "/", "\\", "\0", "-") }),
 );
-const literal = fc.string({ unit: fc.constantFrom("a", "B", "7", "-", "_", ".", " ", "+", "(", "é"), minLength: 1, maxLength: 6 }).filter((text) => !/^\.+$/.test(text));
+const literal = fc
+  .string({ unit: fc.constantFrom("a", "B", "7", "-", "_", ".", " ", "+", "(", "é"), minLength: 1, maxLength: 6 })
+  .filter((text) => !/^\.+$/.test(text));
 
 describe("parseTemplate", () => {
   it("finds the prefix, the captures and the depth", () => {
@@ -34,10 +56,28 @@ describe("parseTemplate", () => {
   });
 
   it("refuses what could search too much or elsewhere, and says what to write instead (R7)", () => {
-    for (const source of ["", " ", "/", "/abs/{p}", "C:/x/{p}", "{p}/x", "*", "**", "../x/{p}", "a/../b/{p}", "a//b", "a/./b", "a\\{p}", "a/**/b", "a/\0/b", "file.txt"]) {
+    for (const source of [
+      "",
+      " ",
+      "/",
+      "/abs/{p}",
+      "C:/x/{p}",
+      "{p}/x",
+      "*",
+      "**",
+      "../x/{p}",
+      "a/../b/{p}",
+      "a//b",
+      "a/./b",
+      "a\\{p}",
+      "a/**/b",
+      "a/\0/b",
+      "file.txt",
+    ]) {
       assert.throws(() => parseTemplate(source), TemplateError, JSON.stringify(source));
     }
-    for (const source of ["a/{p", "a/p}", "a/{}", "a/{1}", "a/{p}{p}", "a/{p q}"]) assert.throws(() => parseTemplate(source), TemplateError, source);
+    for (const source of ["a/{p", "a/p}", "a/{}", "a/{1}", "a/{p}{p}", "a/{p q}"])
+      assert.throws(() => parseTemplate(source), TemplateError, source);
   });
 
   it("R8: refuses variables and the home directory instead of expanding them", () => {
@@ -87,13 +127,18 @@ describe("fillTemplate", () => {
   it("R6: what it fills in comes back by matching", () => {
     const part = fc.record({ before: fc.option(literal, { nil: "" }), after: fc.option(literal, { nil: "" }) });
     fc.assert(
-      fc.property(literal, fc.array(part, { minLength: 1, maxLength: 4 }), fc.array(safeId, { minLength: 4, maxLength: 4 }), (first, parts, ids) => {
-        const template = parseTemplate([first, ...parts.map(({ before, after }, i) => `${before}{id${i}}${after}`)].join("/"));
-        const values = Object.fromEntries(parts.map((_, i) => [`id${i}`, ids[i] ?? "x"]));
-        const path = fillTemplate(template, values);
-        assert.ok(path !== undefined);
-        assert.deepEqual(matchTemplate(template, path), values);
-      }),
+      fc.property(
+        literal,
+        fc.array(part, { minLength: 1, maxLength: 4 }),
+        fc.array(safeId, { minLength: 4, maxLength: 4 }),
+        (first, parts, ids) => {
+          const template = parseTemplate([first, ...parts.map(({ before, after }, i) => `${before}{id${i}}${after}`)].join("/"));
+          const values = Object.fromEntries(parts.map((_, i) => [`id${i}`, ids[i] ?? "x"]));
+          const path = fillTemplate(template, values);
+          assert.ok(path !== undefined);
+          assert.deepEqual(matchTemplate(template, path), values);
+        },
+      ),
       RUNS,
     );
   });
@@ -123,6 +168,7 @@ describe("fillTemplate", () => {
 
   it("R6: accepts exactly the ids of the rule", () => {
     for (const id of ["a", "0", "p-1_2.3", "550e8400-e29b-41d4-a716-446655440000", "x".repeat(128)]) assert.ok(isSafeId(id), id);
-    for (const id of ["", ".", "..", ".a", "-a", "_a", "a/b", "a b", "a\n", "é", "x".repeat(129)]) assert.ok(!isSafeId(id), JSON.stringify(id));
+    for (const id of ["", ".", "..", ".a", "-a", "_a", "a/b", "a b", "a\n", "é", "x".repeat(129)])
+      assert.ok(!isSafeId(id), JSON.stringify(id));
   });
 });

@@ -25,7 +25,10 @@ describe("walkStores and a hostile file system", () => {
       try {
         const { found, problems } = walkAsUser(root, "out/{project}/*.mp4");
         assert.deepEqual(found, ["s out/p1/a.mp4", "s out/p3/c.mp4"]);
-        assert.deepEqual(problems.map((problem) => [problem.severity, problem.source]), [["warning", join(root, "out/p2")]]);
+        assert.deepEqual(
+          problems.map((problem) => [problem.severity, problem.source]),
+          [["warning", join(root, "out/p2")]],
+        );
         assert.match(problems[0]?.message ?? "", /EACCES/);
       } finally {
         chmodSync(join(root, "out/p2"), 0o755);
@@ -76,7 +79,10 @@ describe("walkStores and a hostile file system", () => {
       }
       assert.equal(found.length, 4_101);
       assert.ok(found.includes("out/p0/a.mp4"));
-      assert.deepEqual(problems.map((problem) => problem.source), [join(root, "out/p1")]);
+      assert.deepEqual(
+        problems.map((problem) => problem.source),
+        [join(root, "out/p1")],
+      );
       assert.match(problems[0]?.message ?? "", /ENOENT/);
     })).timeout(20_000);
 

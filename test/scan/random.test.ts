@@ -6,7 +6,19 @@ import { matchTemplate } from "../../core/config/template.ts";
 import type { WalkStore } from "../../core/scan/walk.ts";
 import { storeAt, walk, withTree } from "./collect.ts";
 
-const TEMPLATES = ["a/", "a/{p}/", "a/b/{p}/", "a/{p}.mp4", "a/{p}/{n}.mp4", "a/{p}/b/x1.mp4", "a/{p}/{p}.mp4", "b/*/{p}/*", "a/b/x1.mp4", "b/c/x*.mp4", "c/**"];
+const TEMPLATES = [
+  "a/",
+  "a/{p}/",
+  "a/b/{p}/",
+  "a/{p}.mp4",
+  "a/{p}/{n}.mp4",
+  "a/{p}/b/x1.mp4",
+  "a/{p}/{p}.mp4",
+  "b/*/{p}/*",
+  "a/b/x1.mp4",
+  "b/c/x*.mp4",
+  "c/**",
+];
 const NESTED = ["b/", "c/", "b/{p}.mp4", "c/{p}/x1.mp4"];
 const ROLES = ["intermediate", "final"] as const;
 
@@ -25,7 +37,10 @@ describe("walkStores on random trees", () => {
   }).timeout(180_000);
 
   it("equals it with overlapping roots", async () => {
-    const entries = fc.array(entry.filter(({ kind }) => kind !== "git"), { maxLength: 25 });
+    const entries = fc.array(
+      entry.filter(({ kind }) => kind !== "git"),
+      { maxLength: 25 },
+    );
     await check(fc.array(store, { minLength: 1, maxLength: 3 }), fc.array(nestedStore, { minLength: 1, maxLength: 3 }), entries);
   }).timeout(180_000);
 });

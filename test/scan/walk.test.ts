@@ -14,11 +14,30 @@ for (const { mode, options } of MODES) {
   describe(`walkStores ${mode}`, () => {
     it("finds what the templates match and nothing else", () =>
       withTree(async (root) => {
-        plant(root, ".cache/audio/p1/scene-1.mp3", ".cache/audio/p1/scene-1.wav", ".cache/audio/p1/deep/scene-2.mp3", ".cache/audio/scene-3.mp3");
-        plant(root, ".cache/assembly/p1/list.txt", ".cache/assembly/p1/parts/a/0.ts", ".cache/assembly/stray.txt", "elsewhere/p1/scene-1.mp3");
-        const stores = [storeAt(root, "audio", ".cache/audio/{project}/scene-{n}.mp3"), storeAt(root, "assembly", ".cache/assembly/{project}/", "temp")];
+        plant(
+          root,
+          ".cache/audio/p1/scene-1.mp3",
+          ".cache/audio/p1/scene-1.wav",
+          ".cache/audio/p1/deep/scene-2.mp3",
+          ".cache/audio/scene-3.mp3",
+        );
+        plant(
+          root,
+          ".cache/assembly/p1/list.txt",
+          ".cache/assembly/p1/parts/a/0.ts",
+          ".cache/assembly/stray.txt",
+          "elsewhere/p1/scene-1.mp3",
+        );
+        const stores = [
+          storeAt(root, "audio", ".cache/audio/{project}/scene-{n}.mp3"),
+          storeAt(root, "assembly", ".cache/assembly/{project}/", "temp"),
+        ];
         const { found, problems } = await walk(stores, options);
-        assert.deepEqual(found, ["assembly .cache/assembly/p1/list.txt", "assembly .cache/assembly/p1/parts/a/0.ts", "audio .cache/audio/p1/scene-1.mp3"]);
+        assert.deepEqual(found, [
+          "assembly .cache/assembly/p1/list.txt",
+          "assembly .cache/assembly/p1/parts/a/0.ts",
+          "audio .cache/audio/p1/scene-1.mp3",
+        ]);
         assert.deepEqual(problems, []);
       }));
 
@@ -78,9 +97,20 @@ for (const { mode, options } of MODES) {
 
     it("takes names with spaces, newlines, quotes and letters of all scripts", () =>
       withTree(async (root) => {
-        const names = ["a b.mp4", "line\nbreak.mp4", "it's \"quoted\".mp4", "日本語 – ünïcode 🎬.mp4", "-rf.mp4", "back\\slash.mp4", "*.mp4"];
+        const names = [
+          "a b.mp4",
+          "line\nbreak.mp4",
+          'it\'s "quoted".mp4',
+          "日本語 – ünïcode 🎬.mp4",
+          "-rf.mp4",
+          "back\\slash.mp4",
+          "*.mp4",
+        ];
         plant(root, ...names.map((name) => `out/p1/${name}`));
-        assert.deepEqual((await walk([storeAt(root, "s", "out/{project}/*")], options)).found, names.map((name) => `s out/p1/${name}`).sort());
+        assert.deepEqual(
+          (await walk([storeAt(root, "s", "out/{project}/*")], options)).found,
+          names.map((name) => `s out/p1/${name}`).sort(),
+        );
       }));
 
     it("reports a name that is not UTF-8 and leaves it alone", () =>
@@ -105,7 +135,13 @@ for (const { mode, options } of MODES) {
         try {
           const { files } = await walk([storeAt(root, "s", "out/{project}/{name}.mp4")], options);
           const types = Object.fromEntries(files.map((file) => [file.path.slice("out/p1/".length), file.type]));
-          assert.deepEqual(types, { "real.mp4": "file", "link.mp4": "link", "loop.mp4": "link", "fifo.mp4": "other", "socket.mp4": "other" });
+          assert.deepEqual(types, {
+            "real.mp4": "file",
+            "link.mp4": "link",
+            "loop.mp4": "link",
+            "fifo.mp4": "other",
+            "socket.mp4": "other",
+          });
           assert.equal(files.find((file) => file.path.endsWith("link.mp4"))?.ino, lstatSync(join(root, "out/p1/link.mp4")).ino);
         } finally {
           server.close();
@@ -117,7 +153,11 @@ for (const { mode, options } of MODES) {
         plant(root, "elsewhere/p1/a.mp4", "real/a.mp4", "out/");
         symlinkSync(join(root, "elsewhere"), join(root, "linked"));
         symlinkSync(join(root, "real"), join(root, "out/p1"));
-        const stores = [storeAt(root, "prefix", "linked/{project}/a.mp4"), storeAt(root, "open", "out/{project}/a.mp4"), storeAt(root, "deep", "linked/p1/")];
+        const stores = [
+          storeAt(root, "prefix", "linked/{project}/a.mp4"),
+          storeAt(root, "open", "out/{project}/a.mp4"),
+          storeAt(root, "deep", "linked/p1/"),
+        ];
         const { found, problems } = await walk(stores, options);
         assert.deepEqual(found, []);
         assert.deepEqual(problems.map((problem) => [problem.severity, problem.source]).sort(), [
@@ -132,13 +172,26 @@ for (const { mode, options } of MODES) {
         symlinkSync(join(root, "real"), join(root, "root"));
         const { found, problems } = await walk([storeAt(join(root, "root"), "s", "out/{project}/a.mp4")], options);
         assert.deepEqual(found, []);
-        assert.deepEqual(problems.map((problem) => [problem.severity, problem.source]), [["error", join(root, "root")]]);
+        assert.deepEqual(
+          problems.map((problem) => [problem.severity, problem.source]),
+          [["error", join(root, "root")]],
+        );
       }));
 
     it("R7: a store that takes everything leaves repositories alone; one that names its files does not care", () =>
       withTree(async (root) => {
-        plant(root, "work/p1/a.txt", "work/p1/checkout/.git/HEAD", "work/p1/checkout/src/index.ts", "work/p2/tree/.git", "work/p2/tree/b.txt");
-        const { found, problems } = await walk([storeAt(root, "deep", "work/{project}/"), storeAt(root, "named", "work/{project}/tree/b.txt")], options);
+        plant(
+          root,
+          "work/p1/a.txt",
+          "work/p1/checkout/.git/HEAD",
+          "work/p1/checkout/src/index.ts",
+          "work/p2/tree/.git",
+          "work/p2/tree/b.txt",
+        );
+        const { found, problems } = await walk(
+          [storeAt(root, "deep", "work/{project}/"), storeAt(root, "named", "work/{project}/tree/b.txt")],
+          options,
+        );
         assert.deepEqual(found, ["deep work/p1/a.txt", "named work/p2/tree/b.txt"]);
         assert.deepEqual(problems.map((problem) => problem.source).sort(), [join(root, "work/p1/checkout"), join(root, "work/p2/tree")]);
         assert.match(problems[0]?.message ?? "", /R7/);
@@ -147,15 +200,25 @@ for (const { mode, options } of MODES) {
     it("R65: never enters .offcut, nor a store that is told to", () =>
       withTree(async (root) => {
         plant(root, "work/p1/.offcut/holds/r1/a.mp4", "work/p1/a.mp4", ".offcut/holds/p1/a.mp4");
-        const { found, problems } = await walk([storeAt(root, "deep", "work/{project}/"), storeAt(root, "holds", ".offcut/holds/{project}/")], options);
+        const { found, problems } = await walk(
+          [storeAt(root, "deep", "work/{project}/"), storeAt(root, "holds", ".offcut/holds/{project}/")],
+          options,
+        );
         assert.deepEqual(found, ["deep work/p1/a.mp4"]);
-        assert.deepEqual(problems.map((problem) => problem.source), ["holds"]);
+        assert.deepEqual(
+          problems.map((problem) => problem.source),
+          ["holds"],
+        );
       }));
 
     it("is silent about a missing prefix, and calls a missing root or a file as root an error", () =>
       withTree(async (root) => {
         plant(root, "file");
-        const stores = [storeAt(root, "a", "none/{project}/a.mp4"), storeAt(join(root, "gone"), "b", "x/{p}/y"), storeAt(join(root, "file"), "c", "x/{p}/y")];
+        const stores = [
+          storeAt(root, "a", "none/{project}/a.mp4"),
+          storeAt(join(root, "gone"), "b", "x/{p}/y"),
+          storeAt(join(root, "file"), "c", "x/{p}/y"),
+        ];
         const { found, problems } = await walk(stores, options);
         assert.deepEqual(found, []);
         assert.deepEqual(problems.map((problem) => [problem.severity, problem.source]).sort(), [

@@ -30,7 +30,7 @@ describe("server: cleaning", () => {
     const plan = await planned();
     const { result, progress } = await client.requestWithProgress<CleanAnswer>("offcut/clean", { digest: plan.digest });
     assert.equal(result.deletedFiles, plan.totals.reclaim.files);
-    assert.match(result.message, /^Cleanup: Deleted 17 files, freed 0\.00 MB \(0\.02 MB held for undo until (\d{4}-\d\d-\d\d )?\d\d:\d\d\)$/);
+    assert.match(result.message, /^Cleanup: Deleted 17 files, freed 0\.00 MB \(0\.01 MB held for undo until (\d{4}-\d\d-\d\d )?\d\d:\d\d\)$/);
     assert.ok(progress.some((one) => one.kind === "report" && one.percentage === 100), JSON.stringify(progress));
     assert.deepEqual(workspace.files().filter((file) => /\/p[13]\//.test(file)), ["p1", "p3"].flatMap((id) => [`.cache/output/${id}/final-thumb.jpg`, `.cache/output/${id}/final.mp4`]));
     assert.deepEqual(client.changed, [client.folder]);
@@ -117,6 +117,7 @@ describe("server: cleaning", () => {
 
   it("S0.10: the switch is edited where it stands, and the database only after asking", async () => {
     workspace.write(".env", Buffer.from("A=1\nAUTO_CLEANUP_ENABLED=yes # keep\nB=2\n"));
+    workspace.sql("UPDATE user_preferences SET auto_cleanup_enabled = 1");
     const ask = await client.request<AutoAnswer>("offcut/auto", { enabled: false });
     assert.deepEqual([ask.auto.kind, ask.auto.enabled, ask.changed], ["database", true, undefined]);
     assert.match(ask.askDatabase ?? "", /user_preferences/);

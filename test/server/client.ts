@@ -64,7 +64,7 @@ export async function startClient(root: string, { options = {}, environment = {}
     async requestWithProgress<R>(method: string, params: object) {
       const workDoneToken = `test-${++token}`;
       const progress: WorkDone[] = [];
-      const listening = connection.onProgress(new ProgressType<WorkDone>(), workDoneToken, (value) => progress.push(value));
+      const listening = connection.onProgress(new ProgressType<WorkDone>(), workDoneToken, (value) => void progress.push(value));
       const result = await connection.sendRequest<R>(method, { folder, ...params, workDoneToken });
       listening.dispose();
       return { result, progress };
@@ -90,7 +90,7 @@ export async function startClient(root: string, { options = {}, environment = {}
   connection.listen();
 
   const params: InitializeParams = {
-    processId: process.pid,
+    processId: null,
     rootUri: null,
     capabilities: { window: { workDoneProgress: true }, workspace: { didChangeWatchedFiles: { dynamicRegistration: true, relativePatternSupport: true } } },
     workspaceFolders: [{ uri: folder, name: "test" }],

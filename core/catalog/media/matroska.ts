@@ -110,8 +110,8 @@ async function checkSum(source: Source, element: Element): Promise<void> {
 
 /**
  * FFmpeg reserves room for its index before the first cluster, and writes sizes and index when it ends. A segment of unknown size that
- * still has the empty room, and no index, belongs to a writer that was killed; what goes through a pipe, or comes from a browser, has none. (FFmpeg 4.0 with `-live 1` to a file does, and stays
- * unproven.)
+ * still has the empty room, and no index, belongs to a writer that was killed. What current versions send through a pipe, and what a
+ * browser records, has no such room; FFmpeg 4.0 leaves it there too, and its live recordings stay unproven.
  */
 async function isUnfinished(source: Source, elements: readonly Element[]): Promise<boolean> {
   const [first] = elements;

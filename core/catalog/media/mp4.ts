@@ -11,8 +11,8 @@ export type Inside = (start: number, end: number, what: string) => void;
 
 /**
  * MP4, MOV, M4A and M4V. The top-level boxes end exactly at the file's end; `moov` and media data are there; each sample that a
- * sample table or a fragment names lies inside an `mdat`; and the content of up to 64 samples per track (all, where they lie within 8 MiB) is not
- * torn: NAL units tile them, and no hole of zeros lies in them. Damage between these samples is not seen.
+ * sample table or a fragment names lies inside an `mdat`; and the content of up to 64 samples per track (all, where they lie within
+ * 8 MiB) is not torn: NAL units tile them, and no hole of zeros lies in them. Damage between these samples is not seen.
  */
 export async function checkMp4(source: Source): Promise<string> {
   const top = await readBoxes(source, 0, source.size, "top");

@@ -55,7 +55,9 @@ describe("media check: what formats allow", () => {
   });
 
   it("R34: a live recording of unknown size is complete while its last element is whole", async () => {
-    const record = (...args: readonly string[]) =>
+    // FFmpeg 4 reserves room for an index even here, as a browser does not: cut it out.
+    const record = (...args: readonly string[]) => withoutRoom(stream(...args));
+    const stream = (...args: readonly string[]) =>
       spawnSync(findFfmpeg(), ["-v", "fatal", ...video, ...args, "-"], { maxBuffer: 1e7 }).stdout;
     const live = record("-c:v", "libvpx", "-live", "1", "-f", "webm");
     await expect("live.webm", live, "complete", /live recording/);
@@ -83,3 +85,13 @@ describe("media check: what formats allow", () => {
     await expect("picture.jpg", Buffer.concat([picture, Buffer.from("junk")]), "incomplete", /after the end/);
   });
 });
+
+/** The bytes without a Void element (8-byte size) at the start of a segment of unknown size. */
+function withoutRoom(bytes: Buffer): Buffer {
+  const segment = Buffer.from("1853806701ffffffffffffff", "hex");
+  const at = bytes.indexOf(segment) + segment.length;
+  assert.ok(at > segment.length, "a segment of unknown size");
+  if (bytes.readUInt16BE(at) !== 0xec01) return bytes;
+  const size = Number(bytes.readBigUInt64BE(at + 1) & 0x00ffffffffffffffn);
+  return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 9 + size)]);
+}

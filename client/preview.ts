@@ -1,0 +1,46 @@
+/** Preview Cleanup: the dry run as text. */
+import * as vscode from "vscode";
+import type { PlanItem } from "../core/model.ts";
+import type { PlanSummary } from "../server/protocol.ts";
+import type { Documents } from "./documents.ts";
+import { labelOf } from "./reasons.ts";
+import type { Report, State } from "./state.ts";
+import { countFiles, formatAge, formatBytes, formatTotals } from "./words.ts";
+
+/** Lines that an editor still scrolls through; the total counts all. */
+const LONGEST = 20_000;
+
+export async function previewCleanup(state: State, documents: Documents): Promise<void> {
+  await state.refresh();
+  const parts = await Promise.all(state.reports.map((report) => describe(state, report)));
+  await documents.show(vscode.l10n.t("Cleanup Preview"), parts.join("\n\n\n"));
+}
+
+async function describe(state: State, { folder, plan, problems }: Report): Promise<string> {
+  const title = vscode.l10n.t("Cleanup preview of {0}", folder.name);
+  const notes = problems.map((problem) => `! ${problem.source}${problem.line === undefined ? "" : `:${problem.line}`}: ${problem.message}`);
+  const head = [title, "=".repeat(title.length), "", ...notes, ...(notes.length > 0 ? [""] : [])];
+  if (!plan) return head.join("\n");
+  const items = await state.items({ folder: plan.folder, digest: plan.digest, verdict: "reclaim", offset: 0, limit: LONGEST });
+  return [...head, ...table(items), ...tail(plan, items.length)].join("\n");
+}
+
+function table(items: readonly PlanItem[]): string[] {
+  if (items.length === 0) return [vscode.l10n.t("Nothing is reclaimable.")];
+  const head = [vscode.l10n.t("PROJECT"), vscode.l10n.t("KIND"), vscode.l10n.t("SIZE"), vscode.l10n.t("AGE"), vscode.l10n.t("REASON"), vscode.l10n.t("FILE")];
+  const rows = items.map((item) => [item.owner ?? "-", item.store, formatBytes(item.bytes), formatAge(item.ageMs), labelOf(item.reason), item.path]);
+  const widths = head.map((title, column) => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length));
+  const numbers = new Set([2, 3]);
+  const line = (cells: readonly string[]): string => cells.map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i] ?? 0) : i === cells.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  ");
+  return [line(head), ...rows.map(line)];
+}
+
+function tail(plan: PlanSummary, shown: number): string[] {
+  const { reclaim, keep } = plan.totals;
+  return [
+    ...(shown < reclaim.files ? [vscode.l10n.t("… and {0} more", countFiles(reclaim.files - shown))] : []),
+    "",
+    vscode.l10n.t("Would clean up {0}. Keeps {1}. Nothing has been changed by this preview.", formatTotals(reclaim), formatTotals(keep)),
+    ...plan.brake.map((reason) => vscode.l10n.t("Will ask with care: {0}", reason)),
+  ];
+}

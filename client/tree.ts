@@ -1,0 +1,144 @@
+/** The model of both trees: project → kind → file, asked for when opened. */
+import * as vscode from "vscode";
+import type { PlanItem, Problem } from "../core/model.ts";
+import type { Group } from "../server/protocol.ts";
+import type { Report, State } from "./state.ts";
+import { treeItemOf } from "./treeItem.ts";
+
+export type TreeVerdict = "reclaim" | "keep";
+
+export type Node = FolderNode | ProblemsNode | ProblemNode | ProjectNode | StoreNode | FileNode | MoreNode;
+
+interface Base {
+  readonly verdict: TreeVerdict;
+  readonly report: Report;
+}
+export interface FolderNode extends Base {
+  readonly kind: "folder";
+}
+export interface ProblemsNode extends Base {
+  readonly kind: "problems";
+  readonly problems: readonly Problem[];
+}
+export interface ProblemNode extends Base {
+  readonly kind: "problem";
+  readonly problem: Problem;
+}
+export interface ProjectNode extends Base {
+  readonly kind: "project";
+  /** Absent: files that nobody is known to own. */
+  readonly owner?: string;
+  readonly state?: string;
+  readonly status?: string;
+  readonly groups: readonly Group[];
+}
+export interface StoreNode extends Base {
+  readonly kind: "store";
+  readonly group: Group;
+}
+export interface FileNode extends Base {
+  readonly kind: "file";
+  readonly item: PlanItem & { readonly uri: string };
+}
+export interface MoreNode extends Base {
+  readonly kind: "more";
+  readonly store: StoreNode;
+  readonly next: number;
+  readonly left: number;
+}
+
+const PAGE = 500;
+
+export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  private readonly state: State;
+  private readonly verdict: TreeVerdict;
+  private readonly changed = new vscode.EventEmitter<Node | undefined>();
+  private readonly subscription: vscode.Disposable;
+  /** How many files of a group are shown, when more than a page. */
+  private readonly limits = new Map<string, number>();
+
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(state: State, verdict: TreeVerdict) {
+    this.state = state;
+    this.verdict = verdict;
+    this.subscription = state.onDidChange(() => {
+      this.limits.clear();
+      this.changed.fire(undefined);
+    });
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    return treeItemOf(node);
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (!node) return this.roots();
+    if (node.kind === "folder") return this.childrenOfReport(node.report);
+    if (node.kind === "problems") return node.problems.map((problem) => ({ ...baseOf(node), kind: "problem", problem }));
+    if (node.kind === "project") return node.groups.map((group) => ({ ...baseOf(node), kind: "store", group }));
+    if (node.kind === "store") return this.files(node);
+    return [];
+  }
+
+  showMore(node: MoreNode): void {
+    this.limits.set(keyOf(node.store), node.next + PAGE);
+    this.changed.fire(node.store);
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.changed.dispose();
+  }
+
+  private roots(): Node[] {
+    const { reports } = this.state;
+    if ((vscode.workspace.workspaceFolders ?? []).length < 2) return reports.flatMap((report) => this.childrenOfReport(report));
+    return reports.map((report) => ({ kind: "folder", verdict: this.verdict, report }));
+  }
+
+  private childrenOfReport(report: Report): Node[] {
+    const base = { verdict: this.verdict, report };
+    const problems = this.verdict === "reclaim" ? shownProblems(report) : [];
+    const first: Node[] = problems.length > 0 ? [{ ...base, kind: "problems", problems }] : [];
+    return [...first, ...projectsOf(report, this.verdict)];
+  }
+
+  private async files(node: StoreNode): Promise<Node[]> {
+    const { group, report } = node;
+    const limit = this.limits.get(keyOf(node)) ?? PAGE;
+    if (!report.plan) return [];
+    const { folder, digest } = report.plan;
+    const which = { store: group.store, ...(group.owner !== undefined && { owner: group.owner }) };
+    const items = await this.state.items({ folder, digest, verdict: this.verdict, group: which, offset: 0, limit });
+    const files = items.map((item): Node => ({ ...baseOf(node), kind: "file", item }));
+    const left = group.files - items.length;
+    return left > 0 ? [...files, { ...baseOf(node), kind: "more", store: node, next: items.length, left }] : files;
+  }
+}
+
+function projectsOf(report: Report, verdict: TreeVerdict): readonly ProjectNode[] {
+  const byOwner = new Map<string | undefined, Group[]>();
+  for (const group of report.plan?.groups ?? []) {
+    if (group.verdict !== verdict) continue;
+    byOwner.set(group.owner, [...(byOwner.get(group.owner) ?? []), group]);
+  }
+  return [...byOwner].map(([id, groups]) => {
+    const owner = report.plan?.owners.find((one) => one.id === id);
+    return { kind: "project", verdict, report, groups, ...(id !== undefined && { owner: id }), ...(owner && { state: owner.state, status: owner.status }) };
+  });
+}
+
+/** A folder without offcut.json, or without trust, has a welcome text instead. */
+function shownProblems(report: Report): readonly Problem[] {
+  if (report.plan && (report.plan.configFile === undefined || !vscode.workspace.isTrusted)) return [];
+  return report.problems;
+}
+
+function baseOf({ verdict, report }: Base): Base {
+  return { verdict, report };
+}
+
+function keyOf({ report, group }: StoreNode): string {
+  return JSON.stringify([report.folder.uri.toString(), group.owner ?? null, group.store]);
+}
