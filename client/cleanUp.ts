@@ -1,6 +1,16 @@
 /** Clean Up…: plan anew, ask once, clean, offer to undo. */
 import * as vscode from "vscode";
-import { type CleanAnswer, cleanRequest, type Part, prepareRequest, type PurgeAnswer, purgeRequest, type Question, type UndoAnswer, undoRequest } from "../server/protocol.ts";
+import {
+  type CleanAnswer,
+  cleanRequest,
+  type Part,
+  prepareRequest,
+  type PurgeAnswer,
+  purgeRequest,
+  type Question,
+  type UndoAnswer,
+  undoRequest,
+} from "../server/protocol.ts";
 import type { Documents } from "./documents.ts";
 import type { Server } from "./server.ts";
 import type { State } from "./state.ts";
@@ -15,7 +25,10 @@ export interface Tools {
 export async function cleanUp(tools: Tools, folder: vscode.WorkspaceFolder, part: Part = {}): Promise<void> {
   const { server, state } = tools;
   const uri = folder.uri.toString();
-  const question = await server.requestWithProgress<Question>(vscode.l10n.t("Looking for reclaimable files"), prepareRequest, { folder: uri, ...part });
+  const question = await server.requestWithProgress<Question>(vscode.l10n.t("Looking for reclaimable files"), prepareRequest, {
+    folder: uri,
+    ...part,
+  });
   state.take(folder, question.plan);
   if (question.totals.files === 0) {
     void vscode.window.showInformationMessage(`${question.message} ${question.detail}`);
@@ -24,7 +37,11 @@ export async function cleanUp(tools: Tools, folder: vscode.WorkspaceFolder, part
   const chosen = await vscode.window.showWarningMessage(question.message, { modal: true, detail: question.detail }, question.action);
   if (chosen !== question.action) return;
   const { digest } = question.plan;
-  const result = await server.requestWithProgress<CleanAnswer>(vscode.l10n.t("Cleaning up"), cleanRequest, { folder: uri, digest, ...part });
+  const result = await server.requestWithProgress<CleanAnswer>(vscode.l10n.t("Cleaning up"), cleanRequest, {
+    folder: uri,
+    digest,
+    ...part,
+  });
   await state.refresh([folder]);
   await offerUndo(tools, folder, result);
 }
@@ -57,7 +74,10 @@ async function confirmFree(state: State, folder: vscode.WorkspaceFolder): Promis
   }
   const action = vscode.l10n.t("Free {0}", formatBytes(held.bytes));
   const detail = vscode.l10n.t("{0} files of earlier cleanups are deleted for good and cannot be undone any more.", held.files);
-  return (await vscode.window.showWarningMessage(vscode.l10n.t("Free the space of what is held for undo?"), { modal: true, detail }, action)) === action;
+  return (
+    (await vscode.window.showWarningMessage(vscode.l10n.t("Free the space of what is held for undo?"), { modal: true, detail }, action)) ===
+    action
+  );
 }
 
 /** Does not hold the command up: the notification may stay for hours. */
@@ -65,7 +85,10 @@ async function offerUndo(tools: Tools, folder: vscode.WorkspaceFolder, result: C
   const back = vscode.l10n.t("Undo");
   const free = vscode.l10n.t("Free Space Now");
   const details = vscode.l10n.t("Show Details");
-  const buttons = [...(result.heldSpace > 0 || (result.deletedFiles > 0 && result.undoUntil !== undefined) ? [back, free] : []), ...(result.errors.length + result.skipped.length > 0 ? [details] : [])];
+  const buttons = [
+    ...(result.heldSpace > 0 || (result.deletedFiles > 0 && result.undoUntil !== undefined) ? [back, free] : []),
+    ...(result.errors.length + result.skipped.length > 0 ? [details] : []),
+  ];
   const show = result.errors.length > 0 ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
   const offered = Promise.resolve(show(result.message, ...buttons));
   void offered
@@ -86,7 +109,11 @@ function describe(result: CleanAnswer): string {
     result.message,
     vscode.l10n.t("Run {0}", result.run),
     ...(result.undoUntil === undefined ? [] : [vscode.l10n.t("Can be undone until {0}", formatTime(result.undoUntil))]),
-    ...(result.errors.length > 0 ? ["", vscode.l10n.t("Could not be removed"), ...result.errors.map((error) => `  ${error.path}: ${error.message}`)] : []),
-    ...(result.skipped.length > 0 ? ["", vscode.l10n.t("Kept after all"), ...result.skipped.map((skipped) => `  ${skipped.path}: ${skipped.reason}`)] : []),
+    ...(result.errors.length > 0
+      ? ["", vscode.l10n.t("Could not be removed"), ...result.errors.map((error) => `  ${error.path}: ${error.message}`)]
+      : []),
+    ...(result.skipped.length > 0
+      ? ["", vscode.l10n.t("Kept after all"), ...result.skipped.map((skipped) => `  ${skipped.path}: ${skipped.reason}`)]
+      : []),
   ].join("\n");
 }

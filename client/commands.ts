@@ -28,7 +28,9 @@ export function registerCommands(tools: Tools, trees: Trees): vscode.Disposable 
     "offcut.createConfig": () => inFolder(createConfig),
     "offcut.showMore": (node) => showMore(trees, node),
   };
-  return vscode.Disposable.from(...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, (node?: Node) => guard(() => run(node)))));
+  return vscode.Disposable.from(
+    ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, (node?: Node) => guard(() => run(node)))),
+  );
 }
 
 /** The one catch of a command. */
@@ -57,14 +59,20 @@ async function cleanProject(tools: Tools, node: Node | undefined): Promise<void>
 async function pickProject({ state }: Tools): Promise<Pick<ProjectNode, "owner" | "report"> | undefined> {
   await state.ensure();
   const projects = state.reports.flatMap((report) =>
-    [...new Set(report.plan?.groups.flatMap((group) => (group.verdict === "reclaim" ? (group.owner ?? []) : [])))].map((owner) => ({ label: owner, description: report.folder.name, owner, report })),
+    [...new Set(report.plan?.groups.flatMap((group) => (group.verdict === "reclaim" ? (group.owner ?? []) : [])))].map((owner) => ({
+      label: owner,
+      description: report.folder.name,
+      owner,
+      report,
+    })),
   );
   if (projects.length === 0) throw new Error(vscode.l10n.t("No project has reclaimable files."));
   return vscode.window.showQuickPick(projects, { placeHolder: vscode.l10n.t("The project to clean up") });
 }
 
 async function changePin({ server, state }: Tools, node: Node | undefined, remove: boolean): Promise<void> {
-  if (node?.kind !== "project" && node?.kind !== "file") throw new Error(vscode.l10n.t("Choose a project or a file in the Offcut view first."));
+  if (node?.kind !== "project" && node?.kind !== "file")
+    throw new Error(vscode.l10n.t("Choose a project or a file in the Offcut view first."));
   const { folder } = node.report;
   const params: PinParams = { folder: folder.uri.toString(), ...pinOf(node), remove };
   await server.request(pinRequest, params);

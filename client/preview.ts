@@ -27,11 +27,28 @@ async function describe(state: State, { folder, plan, problems }: Report): Promi
 
 function table(items: readonly PlanItem[]): string[] {
   if (items.length === 0) return [vscode.l10n.t("Nothing is reclaimable.")];
-  const head = [vscode.l10n.t("PROJECT"), vscode.l10n.t("KIND"), vscode.l10n.t("SIZE"), vscode.l10n.t("AGE"), vscode.l10n.t("REASON"), vscode.l10n.t("FILE")];
-  const rows = items.map((item) => [item.owner ?? "-", item.store, formatBytes(item.bytes), formatAge(item.ageMs), labelOf(item.reason), item.path]);
+  const head = [
+    vscode.l10n.t("PROJECT"),
+    vscode.l10n.t("KIND"),
+    vscode.l10n.t("SIZE"),
+    vscode.l10n.t("AGE"),
+    vscode.l10n.t("REASON"),
+    vscode.l10n.t("FILE"),
+  ];
+  const rows = items.map((item) => [
+    item.owner ?? "-",
+    item.store,
+    formatBytes(item.bytes),
+    formatAge(item.ageMs),
+    labelOf(item.reason),
+    item.path,
+  ]);
   const widths = head.map((title, column) => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length));
   const numbers = new Set([2, 3]);
-  const line = (cells: readonly string[]): string => cells.map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i] ?? 0) : i === cells.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  ");
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i] ?? 0) : i === cells.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
+      .join("  ");
   return [line(head), ...rows.map(line)];
 }
 

@@ -1,6 +1,15 @@
 /** The language server as the extension sees it. */
 import * as vscode from "vscode";
-import { LanguageClient, type LanguageClientOptions, LSPErrorCodes, ResponseError, type ServerOptions, TransportKind, WorkDoneProgress } from "vscode-languageclient/node";
+import {
+  LanguageClient,
+  type LanguageClientOptions,
+  LSPErrorCodes,
+  ResponseError,
+  type ServerOptions,
+  TransportKind,
+  WorkDoneProgress,
+  type WorkDoneProgressReport,
+} from "vscode-languageclient/node";
 import { changedNotification, type ChangedParams, type InitializationOptions, trustedNotification } from "../server/protocol.ts";
 
 export class Server implements vscode.Disposable {
@@ -27,26 +36,23 @@ export class Server implements vscode.Disposable {
     return token ? this.client.sendRequest<R>(method, params, token) : this.client.sendRequest<R>(method, params);
   }
 
-  /** The same, with a notification that shows how far it is and can cancel it. */
-  requestWithProgress<R>(title: string, method: string, params: object): Promise<R> {
-    const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-    const request = vscode.window.withProgress(options, async (progress, token) => {
-      await this.start();
-      const workDoneToken = `offcut-${++this.tokens}`;
-      let reached = 0;
-      const listening = this.client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
-        if (value.kind !== "report") return;
-        const increment = Math.max(0, (value.percentage ?? reached) - reached);
-        reached += increment;
-        progress.report({ ...(value.message !== undefined && { message: value.message }), ...(increment > 0 && { increment }) });
-      });
-      try {
-        return await this.client.sendRequest<R>(method, { ...params, workDoneToken }, token);
-      } finally {
-        listening.dispose();
-      }
+  /** The same, with a notification that shows how far it is and can cancel it; not for what is over before anybody could read it. */
+  async requestWithProgress<R>(title: string, method: string, params: object): Promise<R> {
+    await this.start();
+    const workDoneToken = `offcut-${++this.tokens}`;
+    const reports = new vscode.EventEmitter<WorkDoneProgressReport>();
+    const cancel = new vscode.CancellationTokenSource();
+    const listening = this.client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
+      if (value.kind === "report") reports.fire(value);
     });
-    return Promise.resolve(request);
+    const request = this.client.sendRequest<R>(method, { ...params, workDoneToken }, cancel.token);
+    const timer = setTimeout(() => void showProgress(title, request, reports.event, cancel), PATIENCE_MS);
+    try {
+      return await request;
+    } finally {
+      clearTimeout(timer);
+      vscode.Disposable.from(listening, reports, cancel).dispose();
+    }
   }
 
   async trust(): Promise<void> {
@@ -60,6 +66,28 @@ export class Server implements vscode.Disposable {
   }
 }
 
+const PATIENCE_MS = 500;
+
+async function showProgress(
+  title: string,
+  request: Promise<unknown>,
+  reports: vscode.Event<WorkDoneProgressReport>,
+  cancel: vscode.CancellationTokenSource,
+): Promise<void> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  await vscode.window.withProgress(options, async (progress, token) => {
+    token.onCancellationRequested(() => cancel.cancel());
+    let reached = 0;
+    reports(({ message, percentage }) => {
+      const increment = Math.max(0, (percentage ?? reached) - reached);
+      reached += increment;
+      progress.report({ ...(message !== undefined && { message }), ...(increment > 0 && { increment }) });
+    });
+    // Whoever asked hears of a failure; here it only ends the notification.
+    await Promise.allSettled([request]);
+  });
+}
+
 function serverOptions(context: vscode.ExtensionContext): ServerOptions {
   const module = context.asAbsolutePath("dist/server.cjs");
   return {
@@ -69,8 +97,15 @@ function serverOptions(context: vscode.ExtensionContext): ServerOptions {
 }
 
 function clientOptions(): LanguageClientOptions {
-  const initializationOptions: InitializationOptions = { trusted: vscode.workspace.isTrusted, ...(vscode.l10n.bundle && { l10n: vscode.l10n.bundle }) };
-  return { documentSelector: [{ scheme: "file", pattern: "**/offcut.json" }], initializationOptions, diagnosticPullOptions: { onChange: true } };
+  const initializationOptions: InitializationOptions = {
+    trusted: vscode.workspace.isTrusted,
+    ...(vscode.l10n.bundle && { l10n: vscode.l10n.bundle }),
+  };
+  return {
+    documentSelector: [{ scheme: "file", pattern: "**/offcut.json" }],
+    initializationOptions,
+    diagnosticPullOptions: { onChange: true },
+  };
 }
 
 export function isCancelled(error: unknown): boolean {

@@ -2,7 +2,15 @@
 import * as vscode from "vscode";
 import { ResponseError } from "vscode-languageclient/node";
 import type { Problem } from "../core/model.ts";
-import { configInvalid, type ConfigInvalidData, itemsRequest, type ItemsAnswer, type ItemsParams, planRequest, type PlanSummary } from "../server/protocol.ts";
+import {
+  configInvalid,
+  type ConfigInvalidData,
+  itemsRequest,
+  type ItemsAnswer,
+  type ItemsParams,
+  planRequest,
+  type PlanSummary,
+} from "../server/protocol.ts";
 import { isCancelled, type Server } from "./server.ts";
 
 export interface Report {
@@ -26,7 +34,9 @@ export class State implements vscode.Disposable {
     this.server = server;
     this.subscriptions = [
       // Only what was asked for once is kept up to date: a window that never showed Offcut never plans.
-      server.onDidChange((uri) => void this.refresh(this.reports.filter((report) => sameUri(report.folder, uri)).map((report) => report.folder))),
+      server.onDidChange(
+        (uri) => void this.refresh(this.reports.filter((report) => sameUri(report.folder, uri)).map((report) => report.folder)),
+      ),
       vscode.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
         for (const folder of removed) this.latest.delete(folder.uri.toString());
         if (this.latest.size > 0) void this.refresh(added);
@@ -72,7 +82,7 @@ export class State implements vscode.Disposable {
       this.again.add(key);
       return running;
     }
-    const plan = this.plan(folder).finally(() => this.running.delete(key));
+    const plan = this.plan(folder);
     this.running.set(key, plan);
     return plan;
   }
@@ -85,11 +95,11 @@ export class State implements vscode.Disposable {
         const request = this.server.request<PlanSummary>(planRequest, { folder: key });
         this.take(folder, await vscode.window.withProgress({ location: { viewId: "offcut.reclaimable" } }, () => request));
       } catch (error) {
-        if (isCancelled(error)) return;
-        this.latest.set(key, { folder, problems: problemsOf(error) });
+        if (!isCancelled(error)) this.latest.set(key, { folder, problems: problemsOf(error) });
         this.changed.fire();
       }
     } while (this.again.has(key));
+    this.running.delete(key);
   }
 }
 

@@ -36,7 +36,17 @@ function factsOf({ folder, totals, held, autoCleanup }: PlanSummary): vscode.Mar
   return listFacts(`Offcut · ${vscode.Uri.parse(folder).path.split("/").at(-1) ?? ""}`, [
     vscode.l10n.t("Reclaimable: {0}", formatTotals(totals.reclaim)),
     vscode.l10n.t("Kept: {0}", formatTotals(totals.keep)),
-    ...(held.files > 0 ? [held.undoUntil === undefined ? vscode.l10n.t("Held for undo: {0}", formatTotals(held)) : vscode.l10n.t("Held for undo until {0}: {1}", formatTime(held.undoUntil), formatTotals(held))] : []),
-    vscode.l10n.t("AUTO_CLEANUP_ENABLED is {0} ({1})", autoCleanup.enabled ? vscode.l10n.t("on") : vscode.l10n.t("off"), autoCleanup.source),
+    ...(held.files > 0
+      ? [
+          held.undoUntil === undefined
+            ? vscode.l10n.t("Held for undo: {0}", formatTotals(held))
+            : vscode.l10n.t("Held for undo until {0}: {1}", formatTime(held.undoUntil), formatTotals(held)),
+        ]
+      : []),
+    vscode.l10n.t(
+      "AUTO_CLEANUP_ENABLED is {0} ({1})",
+      autoCleanup.enabled ? vscode.l10n.t("on") : vscode.l10n.t("off"),
+      autoCleanup.source,
+    ),
   ]);
 }

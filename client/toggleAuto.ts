@@ -11,7 +11,9 @@ export async function toggleAuto({ server, state }: Tools, folder: vscode.Worksp
   if (answer.askDatabase !== undefined) {
     const action = vscode.l10n.t("Change the Database");
     const detail = vscode.l10n.t("The value that counts is in {0}; .env would have no effect.", answer.askDatabase);
-    const question = enabled ? vscode.l10n.t("Turn automatic cleanup on in the database?") : vscode.l10n.t("Turn automatic cleanup off in the database?");
+    const question = enabled
+      ? vscode.l10n.t("Turn automatic cleanup on in the database?")
+      : vscode.l10n.t("Turn automatic cleanup off in the database?");
     if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, action)) !== action) return;
     answer = await send({ enabled, writeDatabase: true });
   }

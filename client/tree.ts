@@ -123,10 +123,18 @@ function projectsOf(report: Report, verdict: TreeVerdict): readonly ProjectNode[
     if (group.verdict !== verdict) continue;
     byOwner.set(group.owner, [...(byOwner.get(group.owner) ?? []), group]);
   }
-  return [...byOwner].map(([id, groups]) => {
-    const owner = report.plan?.owners.find((one) => one.id === id);
-    return { kind: "project", verdict, report, groups, ...(id !== undefined && { owner: id }), ...(owner && { state: owner.state, status: owner.status }) };
-  });
+  return [...byOwner].map(([id, groups]) => projectNode({ verdict, report }, id, groups));
+}
+
+function projectNode(base: Base, id: string | undefined, groups: readonly Group[]): ProjectNode {
+  const owner = base.report.plan?.owners.find((one) => one.id === id);
+  return {
+    kind: "project",
+    ...base,
+    groups,
+    ...(id !== undefined && { owner: id }),
+    ...(owner && { state: owner.state, status: owner.status }),
+  };
 }
 
 /** A folder without offcut.json, or without trust, has a welcome text instead. */

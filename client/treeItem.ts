@@ -9,7 +9,14 @@ import { countFiles, formatAge, formatBytes } from "./words.ts";
 
 const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
 
-const ROLE_ICONS: Readonly<Record<Role, string>> = { intermediate: "layers", temp: "tools", shared: "cloud-download", upload: "cloud-upload", clip: "device-camera-video", final: "verified" };
+const ROLE_ICONS: Readonly<Record<Role, string>> = {
+  intermediate: "layers",
+  temp: "tools",
+  shared: "cloud-download",
+  upload: "cloud-upload",
+  clip: "device-camera-video",
+  final: "verified",
+};
 const STATE_ICONS: Readonly<Record<string, string>> = { succeeded: "pass", running: "sync", failed: "error" };
 
 export function treeItemOf(node: Node): vscode.TreeItem {
@@ -26,7 +33,7 @@ export function treeItemOf(node: Node): vscode.TreeItem {
       return storeItem(node);
     case "file":
       return fileItem(node);
-    case "more":
+    default:
       return moreItem(node);
   }
 }
@@ -36,13 +43,21 @@ function folderItem({ verdict, report }: FolderNode): vscode.TreeItem {
   item.id = `${verdict}:${report.folder.uri.toString()}`;
   item.iconPath = new vscode.ThemeIcon("root-folder");
   const totals = report.plan?.totals[verdict];
-  item.description = report.plan && report.plan.configFile === undefined ? vscode.l10n.t("no offcut.json") : totals ? `${countFiles(totals.files)} · ${formatBytes(totals.bytes)}` : "";
+  item.description =
+    report.plan && report.plan.configFile === undefined
+      ? vscode.l10n.t("no offcut.json")
+      : totals
+        ? `${countFiles(totals.files)} · ${formatBytes(totals.bytes)}`
+        : "";
   return item;
 }
 
 function problemsItem({ problems, report }: ProblemsNode): vscode.TreeItem {
   const severe = problems.some((problem) => problem.severity === "error");
-  const item = new vscode.TreeItem(problems.length === 1 ? vscode.l10n.t("1 problem") : vscode.l10n.t("{0} problems", problems.length), severe ? Expanded : Collapsed);
+  const item = new vscode.TreeItem(
+    problems.length === 1 ? vscode.l10n.t("1 problem") : vscode.l10n.t("{0} problems", problems.length),
+    severe ? Expanded : Collapsed,
+  );
   item.id = `problems:${report.folder.uri.toString()}:${severe}`;
   item.iconPath = severityIcon(severe ? "error" : problems.some((problem) => problem.severity === "warning") ? "warning" : "info");
   return item;
@@ -56,7 +71,11 @@ function problemItem({ problem, report }: ProblemNode): vscode.TreeItem {
   if (problem.source === "offcut.json") {
     const line = (problem.line ?? 1) - 1;
     const uri = vscode.Uri.joinPath(report.folder.uri, "offcut.json");
-    item.command = { command: "vscode.open", title: vscode.l10n.t("Open"), arguments: [uri, { selection: new vscode.Range(line, 0, line, 0) }] };
+    item.command = {
+      command: "vscode.open",
+      title: vscode.l10n.t("Open"),
+      arguments: [uri, { selection: new vscode.Range(line, 0, line, 0) }],
+    };
   }
   return item;
 }
@@ -74,7 +93,8 @@ function projectItem(node: ProjectNode): vscode.TreeItem {
     `${countFiles(files)}, ${formatBytes(bytes)}`,
     ...groups.map((group) => `${group.store}: ${labelOfAll([group])}`),
   ]);
-  if (owner !== undefined) item.contextValue = `project${pinnedMark(groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned")))}`;
+  if (owner !== undefined)
+    item.contextValue = `project${pinnedMark(groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned")))}`;
   return item;
 }
 

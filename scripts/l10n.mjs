@@ -29,5 +29,7 @@ if (!process.argv.includes("--check")) {
 /** l10n-dev overlooks calls of an imported `t`; it finds `l10n.t`. */
 function qualify(source) {
   const named = 'import { t } from "@vscode/l10n";';
-  return source.includes(named) ? source.replace(named, 'import * as l10n from "@vscode/l10n";').replace(/(?<![\w.$])t\(/g, "l10n.t(") : source;
+  return source.includes(named)
+    ? source.replace(named, 'import * as l10n from "@vscode/l10n";').replace(/(?<![\w.$])t\(/g, "l10n.t(")
+    : source;
 }

@@ -19,8 +19,14 @@ export function switchAuto(session: Session, params: AutoParams): AutoAnswer {
   const { enabled } = params;
   if (enabled === undefined || enabled === before.auto.enabled) return { auto: before.auto };
   requireTrust(session);
-  if (before.auto.kind === "environment") throw new Refusal(t("{0} is set in the environment that the editor was started from, and wins over .env; change it there.", AUTO_CLEANUP));
-  if (before.auto.kind === "debug") throw new Refusal(t("Automatic cleanup is off because of {0}; unset it, or set policy.debugModeDisables to false.", before.auto.source));
+  if (before.auto.kind === "environment")
+    throw new Refusal(
+      t("{0} is set in the environment that the editor was started from, and wins over .env; change it there.", AUTO_CLEANUP),
+    );
+  if (before.auto.kind === "debug")
+    throw new Refusal(
+      t("Automatic cleanup is off because of {0}; unset it, or set policy.debugModeDisables to false.", before.auto.source),
+    );
   if (before.database && params.writeDatabase !== true) return { auto: before.auto, askDatabase: before.auto.source };
   const changed = before.database ? writeDatabase(before.database, enabled) : writeFile(root, enabled);
   session.changed(root);
@@ -39,7 +45,12 @@ function readSwitch(session: Session, config: Config): { readonly auto: AutoClea
 
 function resolve(session: Session, config: Config, override?: { readonly value: string; readonly source: string }): AutoCleanup {
   const { environment } = session;
-  return resolveAutoCleanup({ root: config.root, environment, ...(override && { override }), debugModeDisables: config.policy.debugModeDisables }).auto;
+  return resolveAutoCleanup({
+    root: config.root,
+    environment,
+    ...(override && { override }),
+    debugModeDisables: config.policy.debugModeDisables,
+  }).auto;
 }
 
 function writeDatabase(database: DatabaseConfig, enabled: boolean): string {

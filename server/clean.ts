@@ -18,15 +18,19 @@ export async function clean(session: Session, params: CleanParams, work: Work): 
   const { plan } = storedPlan(session, root, params.digest);
   const config = loadConfig(root);
   return act(session, root, t("Cleaning up"), work, async () => {
-    const result = await cleanUp(config, { ...plan, items: takenOf(plan, params) }, {
-      environment: session.environment,
-      trusted: session.trusted,
-      now: session.now,
-      mediaCache: session.mediaCache,
-      // The plan was made under the signal; here it ends the run between two files, and what was done is in the result.
-      signal: work.signal,
-      onRunProgress: (progress) => reportShare(work, progress),
-    });
+    const result = await cleanUp(
+      config,
+      { ...plan, items: takenOf(plan, params) },
+      {
+        environment: session.environment,
+        trusted: session.trusted,
+        now: session.now,
+        mediaCache: session.mediaCache,
+        // The plan was made under the signal; here it ends the run between two files, and what was done is in the result.
+        signal: work.signal,
+        onRunProgress: (progress) => reportShare(work, progress),
+      },
+    );
     return { ...result, message: wordCleanup(result, session.now()) };
   });
 }
@@ -46,7 +50,10 @@ export async function purgeRuns(session: Session, params: RunParams, work: Work)
   requireTrust(session);
   const root = pathOf(params.folder);
   return act(session, root, t("Freeing space"), work, async () => {
-    const results = await purge(root, params.run === undefined ? {} : { run: params.run }, { signal: work.signal, onProgress: (progress) => reportShare(work, progress) });
+    const results = await purge(root, params.run === undefined ? {} : { run: params.run }, {
+      signal: work.signal,
+      onProgress: (progress) => reportShare(work, progress),
+    });
     return {
       deletedFiles: results.reduce((sum, one) => sum + one.deletedFiles, 0),
       freedSpace: results.reduce((sum, one) => sum + one.freedSpace, 0),

@@ -1,6 +1,13 @@
 /** Where requests come in: cancellation becomes an AbortSignal, what the engine throws becomes an error response. */
 import { t } from "@vscode/l10n";
-import { type CancellationToken, ErrorCodes, LSPErrorCodes, type ProgressToken, ResponseError, type WorkDoneProgressReporter } from "vscode-languageserver/node";
+import {
+  type CancellationToken,
+  ErrorCodes,
+  LSPErrorCodes,
+  type ProgressToken,
+  ResponseError,
+  type WorkDoneProgressReporter,
+} from "vscode-languageserver/node";
 import { DatabaseError } from "../core/catalog/open.ts";
 import { ConfigError } from "../core/config/config.ts";
 import { Refusal } from "../core/reclaim/home.ts";
@@ -24,11 +31,7 @@ export function answer<P extends object, R>(session: Session, handle: Handler<P,
 }
 
 /** The one catch of a request. */
-export async function guard<R>(
-  session: Session,
-  act: (signal: AbortSignal) => R | Promise<R>,
-  token: CancellationToken,
-): Promise<R> {
+export async function guard<R>(session: Session, act: (signal: AbortSignal) => R | Promise<R>, token: CancellationToken): Promise<R> {
   const controller = new AbortController();
   const subscription = token.onCancellationRequested(() => controller.abort());
   if (token.isCancellationRequested) controller.abort();

@@ -17,7 +17,9 @@ export function scheduleExpiry(session: Session, root: string): void {
   timers.set(session, own);
   clearTimeout(own.get(root));
   own.delete(root);
-  const ends = listRuns(root).filter((run) => run.heldFiles > 0 && run.state !== "unreachable").flatMap((run) => (run.undoUntil === undefined ? [] : [Date.parse(run.undoUntil)]));
+  const ends = listRuns(root)
+    .filter((run) => run.heldFiles > 0 && run.state !== "unreachable")
+    .flatMap((run) => (run.undoUntil === undefined ? [] : [Date.parse(run.undoUntil)]));
   if (!session.trusted || ends.length === 0) return;
   const wait = Math.min(Math.max(Math.min(...ends) - session.now(), 0), LONGEST_MS);
   own.set(root, start(session, root, wait));

@@ -13,7 +13,8 @@ export function changePin(session: Session, params: PinParams): null {
   const root = pathOf(params.folder);
   const value = params.kind === "file" ? relativeTo(root, pathOf(params.value)) : params.value;
   if (params.remove !== true) addPin(root, { kind: params.kind, value, added: new Date(session.now()).toISOString() });
-  else if (!removePin(root, params.kind, value)) throw new Refusal(t("{0} is not kept by itself; a pin on its kind, project or directory keeps it", value));
+  else if (!removePin(root, params.kind, value))
+    throw new Refusal(t("{0} is not kept by itself; a pin on its kind, project or directory keeps it", value));
   session.changed(root);
   return null;
 }

@@ -33,8 +33,10 @@ export async function prepare(session: Session, params: PrepareParams, work: Wor
 export function pageItems(session: Session, params: ItemsParams): ItemsAnswer {
   const { plan, groups } = storedPlan(session, pathOf(params.folder), params.digest);
   const { verdict, group, offset, limit } = params;
-  const items = group ? (groups.get(groupKey(verdict, group.owner, group.store)) ?? []) : plan.items.filter((item) => item.verdict === verdict);
-  return items.slice(offset, offset + limit).map((item) => ({ ...item, uri: uriOfItem(item) }));
+  const items = group
+    ? (groups.get(groupKey(verdict, group.owner, group.store)) ?? [])
+    : plan.items.filter((item) => item.verdict === verdict);
+  return items.slice(offset, offset + limit).map((item) => Object.assign({ uri: uriOfItem(item) }, item));
 }
 
 /** Throws {@link planExpired} when the plan that the client means is no longer the newest one. */
@@ -54,7 +56,11 @@ export function takenOf(plan: Plan, part: Part): readonly PlanItem[] {
   return plan.items.filter((item) => item.verdict === "reclaim" && selects(selection, item));
 }
 
-async function planAnew(session: Session, params: PlanParams | PrepareParams, work: Work): Promise<{ readonly config: Config; readonly stored: StoredPlan }> {
+async function planAnew(
+  session: Session,
+  params: PlanParams | PrepareParams,
+  work: Work,
+): Promise<{ readonly config: Config; readonly stored: StoredPlan }> {
   const root = pathOf(params.folder);
   const config = loadConfig(root);
   work.progress.begin(t("Looking for reclaimable files"), undefined, undefined, true);
@@ -62,7 +68,7 @@ async function planAnew(session: Session, params: PlanParams | PrepareParams, wo
     const plan = await makePlan(config, {
       environment: session.environment,
       trusted: session.trusted,
-      orphans: "orphans" in params && params.orphans === true,
+      orphans: ("orphans" in params && params.orphans) ?? false,
       now: session.now,
       signal: work.signal,
       mediaCache: session.mediaCache,

@@ -1,6 +1,12 @@
 /** The language server: which message is answered by what. */
 import { config as configureWords } from "@vscode/l10n";
-import { type Connection, type InitializeParams, type InitializeResult, TextDocuments, TextDocumentSyncKind } from "vscode-languageserver/node";
+import {
+  type Connection,
+  type InitializeParams,
+  type InitializeResult,
+  TextDocuments,
+  TextDocumentSyncKind,
+} from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { switchAuto } from "./auto.ts";
 import { clean, history, purgeRuns, undoRun } from "./clean.ts";
@@ -48,7 +54,12 @@ export function startServer(options: ServerOptions): void {
   connection.onExecuteCommand((params, token) => guard(session, (signal) => executeCommand(session, params, signal), token));
 
   connection.languages.diagnostics.on(({ textDocument }) => diagnose(documents.get(textDocument.uri)));
-  connection.onDidChangeWatchedFiles(({ changes }) => filesChanged(session, changes.map((change) => change.uri)));
+  connection.onDidChangeWatchedFiles(({ changes }) =>
+    filesChanged(
+      session,
+      changes.map((change) => change.uri),
+    ),
+  );
 
   documents.listen(connection);
   connection.listen();

@@ -29,7 +29,8 @@ function watchingOf(session: Session): Watching {
 /** Watches the files of each folder that decide what a plan says. */
 export async function watchFolders(session: Session, folders: readonly string[]): Promise<void> {
   const watchers = folders.flatMap((root) => WATCHED.flatMap((name) => watcherOf(session, path.join(root, name))));
-  if (session.abilities.watchFiles && watchers.length > 0) await session.connection.client.register(DidChangeWatchedFilesNotification.type, { watchers });
+  if (session.abilities.watchFiles && watchers.length > 0)
+    await session.connection.client.register(DidChangeWatchedFilesNotification.type, { watchers });
 }
 
 /** Watches what the plan of a folder was read from. A `-shm` is left out: reading changes it. */
@@ -41,7 +42,11 @@ export async function watchDatabases(session: Session, root: string, config: Con
   if (!session.abilities.watchFiles || (before?.key ?? "") === key) return;
   before?.registration.dispose();
   const watchers = files.flatMap((file) => [file, `${file}-wal`]).flatMap((file) => watcherOf(session, file));
-  databases.set(root, { key, files, registration: await session.connection.client.register(DidChangeWatchedFilesNotification.type, { watchers }) });
+  databases.set(root, {
+    key,
+    files,
+    registration: await session.connection.client.register(DidChangeWatchedFilesNotification.type, { watchers }),
+  });
 }
 
 /** A pattern relative to the file's directory keeps the editor from watching everything below. */
@@ -56,7 +61,10 @@ export function filesChanged(session: Session, uris: readonly string[]): void {
   const { due, databases } = watchingOf(session);
   for (const uri of uris) {
     const file = pathOf(uri);
-    const roots = session.folders.filter((root) => path.dirname(file) === root || databases.get(root)?.files.some((database) => file === database || file === `${database}-wal`));
+    const roots = session.folders.filter(
+      (root) =>
+        path.dirname(file) === root || databases.get(root)?.files.some((database) => file === database || file === `${database}-wal`),
+    );
     for (const root of roots) {
       if (due.has(root)) continue;
       const timer = setTimeout(() => {

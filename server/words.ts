@@ -28,7 +28,10 @@ export function wordQuestion(config: Config, plan: Plan, taken: readonly PlanIte
     ...rootsOf(config, taken),
     "",
     config.policy.undoMs > 0
-      ? t("They are held for undo until {0}; their space is freed then, or when you say so.", formatClock(new Date(nowMs + config.policy.undoMs).toISOString(), nowMs))
+      ? t(
+          "They are held for undo until {0}; their space is freed then, or when you say so.",
+          formatClock(new Date(nowMs + config.policy.undoMs).toISOString(), nowMs),
+        )
       : t("They are deleted at once and cannot be brought back (policy.undo is 0)."),
     ...(brake.length > 0 ? ["", t("This is more than usual:"), ...brake.map((reason) => `• ${reason}`)] : []),
   ];
@@ -50,23 +53,33 @@ export function rootsOf(config: Config, taken: readonly PlanItem[]): readonly st
     if (share) share.push(item);
     else shares.set(directory, [item]);
   }
-  return [...shares].sort(([a], [b]) => (a < b ? -1 : 1)).map(([directory, items]) => t("{0}: {1}, {2}", directory, countFiles(items.length), formatBytes(sumBytes(items))));
+  return [...shares]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([directory, items]) => t("{0}: {1}, {2}", directory, countFiles(items.length), formatBytes(sumBytes(items))));
 }
 
 /** R84: nothing to free is explained. */
 function whyNothing(plan: Plan): string {
   const problem = plan.problems.find((one) => one.severity === "error") ?? plan.problems.find((one) => one.severity === "warning");
-  const kept = plan.totals.keep.files === 0 ? t("No files of any store were found.") : t("{0} ({1}) are kept; the reasons stand beside them.", countFiles(plan.totals.keep.files), formatBytes(plan.totals.keep.bytes));
+  const kept =
+    plan.totals.keep.files === 0
+      ? t("No files of any store were found.")
+      : t("{0} ({1}) are kept; the reasons stand beside them.", countFiles(plan.totals.keep.files), formatBytes(plan.totals.keep.bytes));
   return problem ? `${kept}\n${problem.source}: ${problem.message}` : kept;
 }
 
 /** The line of S0.8 and what else is true: what is held until when, what stayed, why nothing was freed. */
 export function wordCleanup(result: CleanResult, nowMs: number): string {
   const line = cleanupLine(result.deletedFiles, result.freedSpace);
-  const held = result.heldSpace > 0 && result.undoUntil !== undefined ? ` ${t("({0} MB held for undo until {1})", megabytes(result.heldSpace), formatClock(result.undoUntil, nowMs))}` : "";
+  const held =
+    result.heldSpace > 0 && result.undoUntil !== undefined
+      ? ` ${t("({0} MB held for undo until {1})", megabytes(result.heldSpace), formatClock(result.undoUntil, nowMs))}`
+      : "";
   const more = [
     ...(result.cancelled ? [t("It was cancelled; the rest is where it was.")] : []),
-    ...(result.errors.length > 0 ? [t("{0} could not be removed: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")] : []),
+    ...(result.errors.length > 0
+      ? [t("{0} could not be removed: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")]
+      : []),
     ...(result.skipped.length > 0 ? [t("{0} kept: {1}", countFiles(result.skipped.length), result.skipped[0]?.reason ?? "")] : []),
   ];
   return [`${line}${held}`, ...more].join(". ");
@@ -88,8 +101,12 @@ export function wordPurge(results: readonly PurgeResult[]): string {
 
 export function wordUndo(result: UndoResult): string {
   const more = [
-    ...(result.renamed.length > 0 ? [t("{0} under another name, because the place was taken: {1}", countFiles(result.renamed.length), result.renamed[0]?.to ?? "")] : []),
-    ...(result.errors.length > 0 ? [t("{0} could not be put back: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")] : []),
+    ...(result.renamed.length > 0
+      ? [t("{0} under another name, because the place was taken: {1}", countFiles(result.renamed.length), result.renamed[0]?.to ?? "")]
+      : []),
+    ...(result.errors.length > 0
+      ? [t("{0} could not be put back: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")]
+      : []),
   ];
   return [t("Undone: {0} ({1}) are back", countFiles(result.restoredFiles), formatBytes(result.restoredSpace)), ...more].join(". ");
 }
@@ -99,7 +116,13 @@ export function wordRecovery(recovered: readonly Recovered[]): string {
   const sum = (pick: (one: Recovered) => number): number => recovered.reduce((total, one) => total + pick(one), 0);
   const runs = recovered.length === 1 ? t("a cleanup that was interrupted") : t("{0} cleanups that were interrupted", recovered.length);
   const damage = recovered.some((one) => one.damaged) ? ` ${t("A journal was damaged; a copy of it stays beside it.")}` : "";
-  return `${t("Offcut has finished {0}: {1} held for undo, {2} left where they were, {3} gone.", runs, countFiles(sum((one) => one.held)), sum((one) => one.kept), sum((one) => one.gone))}${damage}`;
+  return `${t(
+    "Offcut has finished {0}: {1} held for undo, {2} left where they were, {3} gone.",
+    runs,
+    countFiles(sum((one) => one.held)),
+    sum((one) => one.kept),
+    sum((one) => one.gone),
+  )}${damage}`;
 }
 
 function megabytes(bytes: number): string {

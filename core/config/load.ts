@@ -48,7 +48,7 @@ function resolveConfig(root: string, file: string | undefined, document: ConfigD
   const databases = resolveDatabases(root, value, stores, document, problems);
   const policy = resolvePolicy(value.policy ?? {});
   if (problems.some((problem) => problem.severity === "error")) throw new ConfigError(problems);
-  const resolved = { preset: value.preset, databases, stores: stores.map(({ template: _, ...store }) => store), policy };
+  const resolved = { preset: value.preset, databases, stores, policy };
   return {
     root,
     ...(file !== undefined && { file }),

@@ -25,7 +25,8 @@ describe("readCatalog", function () {
 
   const generation = async (): Promise<string> => (await readCatalog(loadConfig(workspace.root))).generation;
   /** The unfinished project uses the first project's scene under this path. */
-  const borrow = (stored: string): void => workspace.sql(`DELETE FROM audio_files WHERE project_id = 'p2'; INSERT INTO audio_files VALUES ('borrowed', 'p2', NULL, ${stored}, 2)`);
+  const borrow = (stored: string): void =>
+    workspace.sql(`DELETE FROM audio_files WHERE project_id = 'p2'; INSERT INTO audio_files VALUES ('borrowed', 'p2', NULL, ${stored}, 2)`);
 
   describe("R11: a row and a file meet", () => {
     const spellings: readonly (readonly [name: string, sql: () => string])[] = [
@@ -84,7 +85,17 @@ describe("readCatalog", function () {
   });
 
   describe("R8, R19: a row that cannot be resolved", () => {
-    const rows = ["'~/x.mp3'", "'${CACHE}/x.mp3'", "'%TEMP%\\x.mp3'", "'https://example.org/x.mp3'", "CAST(x'2e6361636865ff' AS TEXT)", "x'2e6361636865ff'", "CAST(x'610062' AS TEXT)", "'C:\\x.mp3'", "''"];
+    const rows = [
+      "'~/x.mp3'",
+      "'${CACHE}/x.mp3'",
+      "'%TEMP%\\x.mp3'",
+      "'https://example.org/x.mp3'",
+      "CAST(x'2e6361636865ff' AS TEXT)",
+      "x'2e6361636865ff'",
+      "CAST(x'610062' AS TEXT)",
+      "'C:\\x.mp3'",
+      "''",
+    ];
     for (const row of rows) {
       it(`R8, R19: ${row} of an unfinished project keeps its store, and nothing else`, async () => {
         borrow(row);
@@ -100,7 +111,10 @@ describe("readCatalog", function () {
       workspace.sql("UPDATE audio_files SET file_path = '~/x.mp3' WHERE scene_id = 'p1-s1'");
       const plan = await planLater(workspace);
       assert.equal(reasonOf(plan, AUDIO), "reclaim: owner-succeeded");
-      assert.match(plan.problems.map((problem) => problem.message).join(), /audio_files of p1: the path "~\/x\.mp3" starts with ~, which is never expanded; the row is not used/);
+      assert.match(
+        plan.problems.map((problem) => problem.message).join(),
+        /audio_files of p1: the path "~\/x\.mp3" starts with ~, which is never expanded; the row is not used/,
+      );
     });
 
     it("R19: of a project that nobody lists, or of none, it keeps the store", async () => {
@@ -134,7 +148,9 @@ describe("readCatalog", function () {
     });
 
     it("R26: ids name the scene of one project, not the same scene of all", async () => {
-      configure(workspace, { database: { path: "data/app.db", references: { audio: "SELECT project_id AS owner, scene_number AS n FROM scenes" } } });
+      configure(workspace, {
+        database: { path: "data/app.db", references: { audio: "SELECT project_id AS owner, scene_number AS n FROM scenes" } },
+      });
       const plan = await planLater(workspace);
       assert.equal(reasonOf(plan, AUDIO), "reclaim: owner-succeeded");
       assert.equal(reasonOf(plan, ".cache/audio/p2/scene-1.mp3"), "keep: owner-running");
@@ -142,8 +158,14 @@ describe("readCatalog", function () {
 
     it("R19: a query that gives neither paths nor ids keeps its store and says what to name", async () => {
       for (const [sql, expected] of [
-        ["SELECT scenes.project_id AS owner, video_id FROM visual_suggestions JOIN scenes ON scenes.id = scene_id", /database\.references\.provider gives no column "path", nor "provider", "video" for the placeholders of the store; name it with AS/],
-        ["SELECT scenes.project_id AS owner, provider, video_id FROM visual_suggestions JOIN scenes ON scenes.id = scene_id", /gives no column "path", nor "video"/],
+        [
+          "SELECT scenes.project_id AS owner, video_id FROM visual_suggestions JOIN scenes ON scenes.id = scene_id",
+          /database\.references\.provider gives no column "path", nor "provider", "video" for the placeholders of the store; name it with AS/,
+        ],
+        [
+          "SELECT scenes.project_id AS owner, provider, video_id FROM visual_suggestions JOIN scenes ON scenes.id = scene_id",
+          /gives no column "path", nor "video"/,
+        ],
       ] as const) {
         configure(workspace, { database: { path: "data/app.db", references: { provider: sql } } });
         const plan = await planLater(workspace, { orphans: true });
@@ -158,14 +180,27 @@ describe("readCatalog", function () {
       const database = new DatabaseSync(workspace.path("data/second.db"));
       database.exec(`CREATE TABLE projects (id, status); CREATE TABLE outputs (owner, path); ${sql}`);
       database.close();
-      const own = { path: "data/second.db", references: { audio: "SELECT '' AS owner, '' AS path WHERE 0", segments: "SELECT '' AS owner, '' AS path WHERE 0", provider: "SELECT '' AS owner, '' AS path WHERE 0" }, outputs: "SELECT owner, path FROM outputs", autoCleanup: "SELECT NULL" };
+      const own = {
+        path: "data/second.db",
+        references: {
+          audio: "SELECT '' AS owner, '' AS path WHERE 0",
+          segments: "SELECT '' AS owner, '' AS path WHERE 0",
+          provider: "SELECT '' AS owner, '' AS path WHERE 0",
+        },
+        outputs: "SELECT owner, path FROM outputs",
+        autoCleanup: "SELECT NULL",
+      };
       configure(workspace, { database: [{ path: "data/app.db" }, own] });
     };
 
     it("R19: one project in two databases has the state that protects more", async () => {
       second("INSERT INTO projects VALUES ('p1', 'rendering')");
       assert.equal(reasonOf(await planLater(workspace), AUDIO), "keep: owner-running");
-      for (const [status, expected] of [["'failed'", "keep: failed-held"], ["NULL", "keep: owner-unknown"], ["'complete'", "reclaim: owner-succeeded"]]) {
+      for (const [status, expected] of [
+        ["'failed'", "keep: failed-held"],
+        ["NULL", "keep: owner-unknown"],
+        ["'complete'", "reclaim: owner-succeeded"],
+      ]) {
         rmSync(workspace.path("data/second.db"));
         second(`INSERT INTO projects VALUES ('p1', ${status})`);
         assert.equal(reasonOf(await planLater(workspace), AUDIO), expected, status);

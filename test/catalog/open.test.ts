@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { DatabaseError, databaseSignature, readDatabase } from "../../core/catalog/open.ts";
@@ -22,7 +34,10 @@ describe("readDatabase", function () {
 
   describe("R74: the four databases", () => {
     const changes = {
-      "a row only in the log": ["INSERT INTO projects (id, name, status) VALUES ('new', 'x', 'complete')", "gone=draft new=complete old=draft"],
+      "a row only in the log": [
+        "INSERT INTO projects (id, name, status) VALUES ('new', 'x', 'complete')",
+        "gone=draft new=complete old=draft",
+      ],
       "a row deleted in the log": ["DELETE FROM projects WHERE id = 'gone'", "old=draft"],
       "a row changed in the log": ["UPDATE projects SET status = 'complete' WHERE id = 'old'", "gone=draft old=complete"],
       "an empty log": ["", "gone=draft old=draft"],
@@ -77,7 +92,14 @@ describe("readDatabase", function () {
 
     it("R74: whatever a query tries, nothing is written", () => {
       const before = stateBeside(file);
-      for (const sql of ["DELETE FROM projects", "WITH a AS (SELECT 1) DELETE FROM projects", "PRAGMA journal_mode = DELETE", "VACUUM", "CREATE TEMP TABLE x (y)", "PRAGMA user_version = 9"]) {
+      for (const sql of [
+        "DELETE FROM projects",
+        "WITH a AS (SELECT 1) DELETE FROM projects",
+        "PRAGMA journal_mode = DELETE",
+        "VACUUM",
+        "CREATE TEMP TABLE x (y)",
+        "PRAGMA user_version = 9",
+      ]) {
         try {
           readDatabase(file, (database) => database.prepare(sql).all());
         } catch (error) {
@@ -95,7 +117,11 @@ describe("readDatabase", function () {
     chmodSync(workspace.path("data"), 0o555);
     const asUser = (): string => {
       const program = `const { readDatabase } = await import(${JSON.stringify(OPEN)}); console.log(readDatabase(${JSON.stringify(file)}, (d) => d.prepare("SELECT id FROM projects WHERE status = 'complete'").all().length));`;
-      const { stdout, stderr } = spawnSync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "--input-type=module", "-e", program], { encoding: "utf8", cwd: "/" });
+      const { stdout, stderr } = spawnSync(
+        "setpriv",
+        ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "--input-type=module", "-e", program],
+        { encoding: "utf8", cwd: "/" },
+      );
       return stdout.trim() || (/^DatabaseError: (.*)$/m.exec(stderr)?.[1] ?? stderr);
     };
     assert.equal(asUser(), "0");
@@ -133,7 +159,9 @@ describe("readDatabase", function () {
       workspace.sql("PRAGMA journal_mode = DELETE");
       const writer = openWriter(workspace);
       writer.exec("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; PRAGMA cache_spill = 1");
-      writer.exec("CREATE TABLE big (x); BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO big SELECT randomblob(500) FROM n; UPDATE projects SET status = 'complete'");
+      writer.exec(
+        "CREATE TABLE big (x); BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO big SELECT randomblob(500) FROM n; UPDATE projects SET status = 'complete'",
+      );
       await writer.crash();
       assert.deepEqual(readdirSync(workspace.path("data")), ["app.db", "app.db-journal"]);
       // SQLite gives the journal to the database's owner when root opens it, which touches the journal's ctime and nothing else.
@@ -143,7 +171,9 @@ describe("readDatabase", function () {
     });
 
     it("R75: a damaged page, even one that no query touches", () => {
-      workspace.sql("CREATE TABLE big (x); INSERT INTO big SELECT randomblob(3000) FROM pragma_table_info('projects') a, pragma_table_info('scenes') b, pragma_table_info('scenes') c; CREATE INDEX ix ON big (x)");
+      workspace.sql(
+        "CREATE TABLE big (x); INSERT INTO big SELECT randomblob(3000) FROM pragma_table_info('projects') a, pragma_table_info('scenes') b, pragma_table_info('scenes') c; CREATE INDEX ix ON big (x)",
+      );
       const bytes = readFileSync(file);
       const page = Math.floor(bytes.length / 4096 / 2) * 4096;
       bytes.fill(0xa5, page, page + 4096);
@@ -208,7 +238,9 @@ function read(file: string): string {
 }
 
 function rows(database: DatabaseSync): string {
-  return (database.prepare("SELECT id, status FROM projects ORDER BY id").all() as { id: string; status: string }[]).map((row) => `${row.id}=${row.status}`).join(" ");
+  return (database.prepare("SELECT id, status FROM projects ORDER BY id").all() as { id: string; status: string }[])
+    .map((row) => `${row.id}=${row.status}`)
+    .join(" ");
 }
 
 /** Names, sizes, times and contents of everything in the database's directory, and the time of the directory itself. */
@@ -219,5 +251,14 @@ function stateBeside(file: string, withCtime = true): object {
     return { size, mtimeNs, ino, mode, ...(withCtime && { ctimeNs }) };
   };
   const names = readdirSync(directory);
-  return { self: describe(directory), names: names.map((name) => [name, describe(join(directory, name)), createHash("sha256").update(readFileSync(join(directory, name))).digest("hex")]) };
+  return {
+    self: describe(directory),
+    names: names.map((name) => [
+      name,
+      describe(join(directory, name)),
+      createHash("sha256")
+        .update(readFileSync(join(directory, name)))
+        .digest("hex"),
+    ]),
+  };
 }

@@ -31,7 +31,20 @@ describe("stored paths", () => {
   });
 
   it("R8: what only looks like it is taken to the letter", () => {
-    for (const stored of ["a/b.mp4", "/abs/b.mp4", "a b/ü.mp4", "100%.mp4", "50% of $5.mp4", "a/~b.mp4", "a$", "%d.mp4", "a:b.mp4", "*?[x].mp4", "..\\a.mp4", "-rf"]) {
+    for (const stored of [
+      "a/b.mp4",
+      "/abs/b.mp4",
+      "a b/ü.mp4",
+      "100%.mp4",
+      "50% of $5.mp4",
+      "a/~b.mp4",
+      "a$",
+      "%d.mp4",
+      "a:b.mp4",
+      "*?[x].mp4",
+      "..\\a.mp4",
+      "-rf",
+    ]) {
       assert.equal(refusePath(stored), undefined, stored);
     }
   });

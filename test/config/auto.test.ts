@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -28,7 +39,10 @@ describe("AUTO_CLEANUP_ENABLED", () => {
     });
 
     it("R78: true 1 yes on and false 0 no off, in any case", () => {
-      const word = fc.constantFrom(...(["true", "1", "yes", "on"].map((text) => [text, true]) as [string, boolean][]), ...(["false", "0", "no", "off"].map((text) => [text, false]) as [string, boolean][]));
+      const word = fc.constantFrom(
+        ...(["true", "1", "yes", "on"].map((text) => [text, true]) as [string, boolean][]),
+        ...(["false", "0", "no", "off"].map((text) => [text, false]) as [string, boolean][]),
+      );
       fc.assert(
         fc.property(word, fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), ([text, enabled], upper) => {
           const value = [...text].map((letter, i) => (upper[i] ? letter.toUpperCase() : letter)).join("");
@@ -45,11 +59,20 @@ describe("AUTO_CLEANUP_ENABLED", () => {
       for (const value of ["", "ture", "2", "-1", "y", "enabled", "null", "undefined", "tru", "on off", "1.0", "０"]) {
         const { auto, problems } = resolve({ environment: { [AUTO_CLEANUP]: value } });
         assert.equal(auto.enabled, false, value);
-        assert.match(`${problems[0]?.severity} ${problems[0]?.source}: ${problems[0]?.message}`, /^warning environment: AUTO_CLEANUP_ENABLED is ".*", which is neither on nor off, so automatic cleanup is off; write true or false$/);
+        assert.match(
+          `${problems[0]?.severity} ${problems[0]?.source}: ${problems[0]?.message}`,
+          /^warning environment: AUTO_CLEANUP_ENABLED is ".*", which is neither on nor off, so automatic cleanup is off; write true or false$/,
+        );
       }
       write(".env", `\n${AUTO_CLEANUP}=\n`);
       assert.deepEqual([resolve().auto.enabled, resolve().problems[0]?.source], [false, ".env:2"]);
-      fc.assert(fc.property(fc.string(), (value) => parseSwitch(value) !== undefined || !resolve({ environment: { [AUTO_CLEANUP]: value } }).auto.enabled), RUNS);
+      fc.assert(
+        fc.property(
+          fc.string(),
+          (value) => parseSwitch(value) !== undefined || !resolve({ environment: { [AUTO_CLEANUP]: value } }).auto.enabled,
+        ),
+        RUNS,
+      );
     });
 
     it("S0.10: default < .env < .env.local < environment < database < debug mode", () => {
@@ -67,8 +90,16 @@ describe("AUTO_CLEANUP_ENABLED", () => {
         assert.deepEqual([auto.source, auto.enabled], [source, !source.startsWith("debug")]);
       }
       assert.equal(resolve({ ...input, debugModeDisables: false }).auto.source, "user_preferences");
-      assert.equal(resolve({ ...input, override: { value: "0", source: "user_preferences" } }).auto.source, "user_preferences", "off is off already");
-      assert.equal(resolve({ environment: { DEBUG: "app:*", OFFCUT_DEBUG: "0" } }).auto.source, ".env.local:2", "what is no true value is no debug mode");
+      assert.equal(
+        resolve({ ...input, override: { value: "0", source: "user_preferences" } }).auto.source,
+        "user_preferences",
+        "off is off already",
+      );
+      assert.equal(
+        resolve({ environment: { DEBUG: "app:*", OFFCUT_DEBUG: "0" } }).auto.source,
+        ".env.local:2",
+        "what is no true value is no debug mode",
+      );
       assert.equal(resolve({ environment: { OFFCUT_DEBUG: "1" } }).auto.source, "debug mode (OFFCUT_DEBUG)");
     });
 
@@ -78,7 +109,11 @@ describe("AUTO_CLEANUP_ENABLED", () => {
       write(".env.local", `${AUTO_CLEANUP}=false`);
       chmodSync(join(root, ".env.local"), 0o600);
       const program = `const { resolveAutoCleanup } = await import(${JSON.stringify(AUTO)}); console.log(JSON.stringify(resolveAutoCleanup({ root: ${JSON.stringify(root)}, environment: {}, debugModeDisables: true })));`;
-      const { stdout, stderr } = spawnSync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "--input-type=module", "-e", program], { encoding: "utf8", cwd: "/" });
+      const { stdout, stderr } = spawnSync(
+        "setpriv",
+        ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "--input-type=module", "-e", program],
+        { encoding: "utf8", cwd: "/" },
+      );
       assert.match(stdout, /^\{"auto":\{"enabled":false,"source":"\.env\.local".*cannot be read \(EACCES\)/, stderr);
     });
   });
@@ -139,17 +174,70 @@ describe("AUTO_CLEANUP_ENABLED", () => {
   });
 
   describe("the switch", () => {
-    const word = fc.constantFrom("true", "false", "TRUE", "FALSE", "True", "False", "1", "0", "yes", "no", "Yes", "NO", "on", "off", "ON", "Off");
+    const word = fc.constantFrom(
+      "true",
+      "false",
+      "TRUE",
+      "FALSE",
+      "True",
+      "False",
+      "1",
+      "0",
+      "yes",
+      "no",
+      "Yes",
+      "NO",
+      "on",
+      "off",
+      "ON",
+      "Off",
+    );
     const around = fc.constantFrom("", " ", "  ");
     const newline = fc.constantFrom("\n", "\r\n");
     const foreign = fc.oneof(
-      fc.constantFrom("", "# a comment", "# it's AUTO_CLEANUP_ENABLED=false", "A=1", "export B='x y'", 'C="two\nAUTO_CLEANUP_ENABLED=false\nlines"', "D=`a\r\nb`", "X_AUTO_CLEANUP_ENABLED=1", "AUTO_CLEANUP_ENABLEDX=0", "no assignment", "E=it''s", "F=a#b"),
-      fc.uint8Array({ maxLength: 12 }).map((raw) => `G=${Buffer.from(raw.filter((byte) => ![10, 13, 34, 39, 96].includes(byte))).toString("latin1")}`),
+      fc.constantFrom(
+        "",
+        "# a comment",
+        "# it's AUTO_CLEANUP_ENABLED=false",
+        "A=1",
+        "export B='x y'",
+        'C="two\nAUTO_CLEANUP_ENABLED=false\nlines"',
+        "D=`a\r\nb`",
+        "X_AUTO_CLEANUP_ENABLED=1",
+        "AUTO_CLEANUP_ENABLEDX=0",
+        "no assignment",
+        "E=it''s",
+        "F=a#b",
+      ),
+      fc
+        .uint8Array({ maxLength: 12 })
+        .map((raw) => `G=${Buffer.from(raw.filter((byte) => ![10, 13, 34, 39, 96].includes(byte))).toString("latin1")}`),
     );
     const line = fc
-      .record({ word, lead: around, exported: fc.boolean(), before: around, after: around, quote: fc.constantFrom("", "'", '"', "`"), inside: around, tail: fc.constantFrom("", " ", " # why", "\t# it is true") })
-      .map((o) => ({ word: o.word, head: `${o.lead}${o.exported ? "export " : ""}${AUTO_CLEANUP}${o.before}=${o.after}${o.quote}${o.quote && o.inside}`, rest: `${o.quote && o.inside}${o.quote}${o.tail}` }));
-    const file = fc.record({ mark: fc.constantFrom("", "\xEF\xBB\xBF"), above: fc.array(foreign, { maxLength: 4 }), earlier: fc.option(word), line, below: fc.array(foreign, { maxLength: 4 }), newline, last: fc.boolean() });
+      .record({
+        word,
+        lead: around,
+        exported: fc.boolean(),
+        before: around,
+        after: around,
+        quote: fc.constantFrom("", "'", '"', "`"),
+        inside: around,
+        tail: fc.constantFrom("", " ", " # why", "\t# it is true"),
+      })
+      .map((o) => ({
+        word: o.word,
+        head: `${o.lead}${o.exported ? "export " : ""}${AUTO_CLEANUP}${o.before}=${o.after}${o.quote}${o.quote && o.inside}`,
+        rest: `${o.quote && o.inside}${o.quote}${o.tail}`,
+      }));
+    const file = fc.record({
+      mark: fc.constantFrom("", "\xEF\xBB\xBF"),
+      above: fc.array(foreign, { maxLength: 4 }),
+      earlier: fc.option(word),
+      line,
+      below: fc.array(foreign, { maxLength: 4 }),
+      newline,
+      last: fc.boolean(),
+    });
 
     it("S0.10: changes the value's bytes and no other; twice gives the file as it was", () => {
       fc.assert(
@@ -254,7 +342,8 @@ const normal = (value: string | undefined): string | undefined => value?.replace
 
 /** What dotenv 16 and 17 do (lib/main.js, `parse`), without the escapes that double quotes expand. */
 function dotenv(source: string): Record<string, string> {
-  const lines = /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$/gm;
+  const lines =
+    /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$/gm;
   const result: Record<string, string> = {};
   for (const match of source.replaceAll(/\r\n?/gm, "\n").matchAll(lines)) {
     result[match[1] ?? ""] = (match[2] ?? "").trim().replaceAll(/^(['"`])([\s\S]*)\1$/gm, "$2");

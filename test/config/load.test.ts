@@ -32,11 +32,29 @@ const EXAMPLE = `{
 describe("offcut.json", () => {
   it("the example of the design loads, and says what is not enforced yet", () => {
     const config = parseConfig(ROOT, EXAMPLE);
-    assert.deepEqual(config.stores.map((store) => `${store.name} ${store.role} ${store.automatic}`).sort(), ["assembly temp true", "audio intermediate true", "clips clip true", "final final true", "provider shared false", "segments intermediate true", "thumbnail final true"]);
-    assert.deepEqual(config.policy, { retentionMs: 0, preserveOnFailure: true, graceMs: 3_600_000, undoMs: 86_400_000, debugModeDisables: true, brake: { share: 0.5, floor: 50, files: 10_000, bytes: 100 * 1024 ** 3 } });
+    assert.deepEqual(config.stores.map((store) => `${store.name} ${store.role} ${store.automatic}`).sort(), [
+      "assembly temp true",
+      "audio intermediate true",
+      "clips clip true",
+      "final final true",
+      "provider shared false",
+      "segments intermediate true",
+      "thumbnail final true",
+    ]);
+    assert.deepEqual(config.policy, {
+      retentionMs: 0,
+      preserveOnFailure: true,
+      graceMs: 3_600_000,
+      undoMs: 86_400_000,
+      debugModeDisables: true,
+      brake: { share: 0.5, floor: 50, files: 10_000, bytes: 100 * 1024 ** 3 },
+    });
     assert.deepEqual(config.databases[0]?.states, { succeeded: ["complete"], failed: ["failed"] });
     assert.deepEqual(Object.keys(config.databases[0]?.references ?? {}), ["audio", "segments", "provider"]);
-    assert.deepEqual(config.problems.map((problem) => [problem.severity, problem.line]), [["info", 15]]);
+    assert.deepEqual(
+      config.problems.map((problem) => [problem.severity, problem.line]),
+      [["info", 15]],
+    );
   });
 
   it("S0.1: the preset alone is enough, and every default is the one that is documented", () => {
@@ -48,7 +66,12 @@ describe("offcut.json", () => {
 
   describe("every mistake names file, line and mend", () => {
     const mistakes: readonly (readonly [name: string, text: string, line: number, RegExp])[] = [
-      ["a comma that is missing", `{\n  "preset": "video-generator"\n  "stores": {}\n}`, 3, /is not valid JSON with comments: comma expected/],
+      [
+        "a comma that is missing",
+        `{\n  "preset": "video-generator"\n  "stores": {}\n}`,
+        3,
+        /is not valid JSON with comments: comma expected/,
+      ],
       ["a brace that is missing", `{\n"stores": {\n`, 3, /close brace expected/],
       ["text behind the end", `{}\n{}`, 2, /end of file expected/],
       ["nothing at all", "", 1, /is empty|value expected/],
@@ -57,12 +80,27 @@ describe("offcut.json", () => {
       ["null", "null", 1, /must be an object/],
       ["an unknown setting", `{\n  "polcy": {}\n}`, 2, /polcy: is not a setting; did you mean "policy"\?/],
       ["an unknown setting that is like none", `{\n  "xyzzy": 1\n}`, 2, /the settings here are preset, database, stores, policy/],
-      ["an unknown setting of a store", `{ "stores": {\n "audio": {\n "path": "a/{project}/x",\n "role": "temp",\n "maxage": "1h" } } }`, 5, /stores\.audio\.maxage: is not a setting; did you mean "maxAge"\?/],
-      ["an unknown setting of the database", `{ "database": {\n "path": "x.db",\n "owner": "SELECT 1" } }`, 3, /database\.owner: is not a setting; did you mean "owners"\?/],
+      [
+        "an unknown setting of a store",
+        `{ "stores": {\n "audio": {\n "path": "a/{project}/x",\n "role": "temp",\n "maxage": "1h" } } }`,
+        5,
+        /stores\.audio\.maxage: is not a setting; did you mean "maxAge"\?/,
+      ],
+      [
+        "an unknown setting of the database",
+        `{ "database": {\n "path": "x.db",\n "owner": "SELECT 1" } }`,
+        3,
+        /database\.owner: is not a setting; did you mean "owners"\?/,
+      ],
       ["an unknown setting of the policy", `{ "policy": {\n "undoo": "1h" } }`, 2, /did you mean "undo"\?/],
       ["an unknown preset", `{\n "preset": "video-generater" }`, 2, /preset: must be one of "video-generator"/],
       ["a preset that is no word", `{\n "preset": 5 }`, 2, /preset: must be one of "video-generator"/],
-      ["an unknown role", `{ "stores": {\n "a": { "path": "a/{project}/x",\n "role": "tmp" } } }`, 3, /stores\.a\.role: must be one of "intermediate", "temp", "shared", "upload", "clip", "final"/],
+      [
+        "an unknown role",
+        `{ "stores": {\n "a": { "path": "a/{project}/x",\n "role": "tmp" } } }`,
+        3,
+        /stores\.a\.role: must be one of "intermediate", "temp", "shared", "upload", "clip", "final"/,
+      ],
       ["no role", `{ "stores": {\n "a": { "path": "a/{project}/x" } } }`, 2, /stores\.a\.role: (is missing|must be one of)/],
       ["no path", `{ "stores": {\n "a": { "role": "temp" } } }`, 2, /stores\.a\.path: is missing; it is a string/],
       ["a store that is no object", `{ "stores": {\n "a": true } }`, 2, /stores\.a: must be an object/],
@@ -73,16 +111,56 @@ describe("offcut.json", () => {
       ["a duration without unit", `{ "policy": {\n\n "grace": "60" } }`, 3, /policy\.grace: is not a duration; write "90s"/],
       ["a number for a duration", `{ "policy": {\n "grace": 3600 } }`, 2, /policy\.grace: must be a string/],
       ["a size without unit", `{ "policy": { "brake": {\n "bytes": "5" } } }`, 2, /policy\.brake\.bytes: is not a size; write "900MB"/],
-      ["SQL that writes", `{ "database": { "path": "x.db",\n "owners": "DELETE FROM projects" } }`, 2, /database\.owners: is not a SELECT; Offcut only reads your database/],
-      ["SQL of references that writes", `{ "stores": { ${AUDIO} }, "database": { "path": "x.db", "references": {\n "audio": "UPDATE x" } } }`, 2, /database\.references\.audio: is not a SELECT/],
-      ["a switch of the database without :value", `{ "database": { "path": "x.db",\n "setAutoCleanup": "UPDATE x SET y = 1" } }`, 2, /lacks ":value"/],
+      [
+        "SQL that writes",
+        `{ "database": { "path": "x.db",\n "owners": "DELETE FROM projects" } }`,
+        2,
+        /database\.owners: is not a SELECT; Offcut only reads your database/,
+      ],
+      [
+        "SQL of references that writes",
+        `{ "stores": { ${AUDIO} }, "database": { "path": "x.db", "references": {\n "audio": "UPDATE x" } } }`,
+        2,
+        /database\.references\.audio: is not a SELECT/,
+      ],
+      [
+        "a switch of the database without :value",
+        `{ "database": { "path": "x.db",\n "setAutoCleanup": "UPDATE x SET y = 1" } }`,
+        2,
+        /lacks ":value"/,
+      ],
       ["a database without path", `{\n "database": {} }`, 2, /database\.path: is missing/],
       ["an empty path of a database", `{ "database": {\n "path": "" } }`, 2, /database\.path: is empty/],
-      ["one wrong database of several", `{ "database": [ { "path": "a.db" },\n { "path": "b.db",\n "outputs": 7 } ] }`, 3, /database\.1\.outputs: must be a string/],
-      ["references to no store", `{ "stores": { ${AUDIO} }, "database": { "path": "x.db", "references": {\n "adio": "SELECT 1" } } }`, 2, /database\.references\.adio: there is no store "adio"; the stores are audio/],
-      ["references to no store in the second database", `{ "stores": { ${AUDIO} }, "database": [ { "path": "x.db" }, { "path": "y.db", "references": {\n "adio": "SELECT 1" } } ] }`, 2, /there is no store "adio"/],
-      ["an owner that is no placeholder", `{ "stores": { "a": { "path": "a/{p}/x", "role": "temp",\n "owner": "project" } } }`, 2, /stores\.a\.owner: the path has no \{project\}; name one of its placeholders/],
-      ["trackStatus of another form", `{ "database": { "path": "x.db",\n "trackStatus": "yes" } }`, 2, /must be true, false or \{ "table": …, "id": … \}/],
+      [
+        "one wrong database of several",
+        `{ "database": [ { "path": "a.db" },\n { "path": "b.db",\n "outputs": 7 } ] }`,
+        3,
+        /database\.1\.outputs: must be a string/,
+      ],
+      [
+        "references to no store",
+        `{ "stores": { ${AUDIO} }, "database": { "path": "x.db", "references": {\n "adio": "SELECT 1" } } }`,
+        2,
+        /database\.references\.adio: there is no store "adio"; the stores are audio/,
+      ],
+      [
+        "references to no store in the second database",
+        `{ "stores": { ${AUDIO} }, "database": [ { "path": "x.db" }, { "path": "y.db", "references": {\n "adio": "SELECT 1" } } ] }`,
+        2,
+        /there is no store "adio"/,
+      ],
+      [
+        "an owner that is no placeholder",
+        `{ "stores": { "a": { "path": "a/{p}/x", "role": "temp",\n "owner": "project" } } }`,
+        2,
+        /stores\.a\.owner: the path has no \{project\}; name one of its placeholders/,
+      ],
+      [
+        "trackStatus of another form",
+        `{ "database": { "path": "x.db",\n "trackStatus": "yes" } }`,
+        2,
+        /must be true, false or \{ "table": …, "id": … \}/,
+      ],
       ["a share above one", `{ "policy": { "brake": {\n "share": 50 } } }`, 2, /policy\.brake\.share: is above 1; write 0\.5 for 50 %/],
       ["half a file", `{ "policy": { "brake": {\n "files": 1.5 } } }`, 2, /policy\.brake\.files: must be a whole number/],
     ];
@@ -90,17 +168,35 @@ describe("offcut.json", () => {
       it(name, () => assertProblem(text, line, message));
     }
 
-    for (const [path, message] of [["/abs/{project}", /absolute/], ["../{project}/x", /"\.\."/], ["~/{project}/x", /R8/], ["a/${X}/b", /R8|variable|placeholder/], ["%TEMP%/{project}", /variable/], ["{project}/x", /starts with a placeholder/], ["a\\\\{project}", /backslash/], ["a/{p q}/x", /placeholder/], ["", /is empty/]] as const) {
-      it(`R6, R7, R8: the template "${path}"`, () => assertProblem(`{ "stores": {\n "a": {\n "path": "${path}", "role": "temp" } } }`, 3, message));
+    for (const [path, message] of [
+      ["/abs/{project}", /absolute/],
+      ["../{project}/x", /"\.\."/],
+      ["~/{project}/x", /R8/],
+      ["a/${X}/b", /R8|variable|placeholder/],
+      ["%TEMP%/{project}", /variable/],
+      ["{project}/x", /starts with a placeholder/],
+      ["a\\\\{project}", /backslash/],
+      ["a/{p q}/x", /placeholder/],
+      ["", /is empty/],
+    ] as const) {
+      it(`R6, R7, R8: the template "${path}"`, () =>
+        assertProblem(`{ "stores": {\n "a": {\n "path": "${path}", "role": "temp" } } }`, 3, message));
     }
 
     it("all of them at once, in the order of the file", () => {
       const problems = problemsOf(`{\n "policy": {\n "grace": "?" },\n "x": 1,\n "y": 2 }`);
-      assert.deepEqual(problems.map((problem) => problem.line), [3, 4, 5]);
+      assert.deepEqual(
+        problems.map((problem) => problem.line),
+        [3, 4, 5],
+      );
     });
 
     it("a mistake in what the preset brought is shown where the preset is completed", () => {
-      assertProblem(`{ "preset": "video-generator",\n "stores": {\n "audio": { "owner": "scene" } } }`, 3, /stores\.audio\.owner: the path has no \{scene\}/);
+      assertProblem(
+        `{ "preset": "video-generator",\n "stores": {\n "audio": { "owner": "scene" } } }`,
+        3,
+        /stores\.audio\.owner: the path has no \{scene\}/,
+      );
     });
   });
 
@@ -114,11 +210,28 @@ describe("offcut.json", () => {
     });
 
     it("R79: zero is a limit, null and negative ones are refused", () => {
-      const { policy } = parseConfig(ROOT, `{ "policy": { "grace": "0s", "retention": "0h", "undo": "0d", "brake": { "share": 0, "floor": 0, "files": 0, "bytes": "0B" } } }`);
+      const { policy } = parseConfig(
+        ROOT,
+        `{ "policy": { "grace": "0s", "retention": "0h", "undo": "0d", "brake": { "share": 0, "floor": 0, "files": 0, "bytes": "0B" } } }`,
+      );
       assert.deepEqual(policy, { ...policy, graceMs: 0, retentionMs: 0, undoMs: 0, brake: { share: 0, floor: 0, files: 0, bytes: 0 } });
-      for (const value of ["null", `"-1h"`, `"1e3h"`, `"Infinityh"`, `" "`, `"h"`, `"1 hour"`, `"1h30m"`, `"99999999999999d"`, `"9000000000000s"`]) assertProblem(`{ "policy": {\n "undo": ${value} } }`, 2, /policy\.undo: (is not a duration|must be a string)/);
-      for (const value of ["null", `"-1GB"`, `"9999999999TB"`]) assertProblem(clip(`"maxBytes": ${value}`), 2, /maxBytes: (is not a size|must be a string)/);
-      for (const brake of [`"share": -0.1`, `"floor": -1`, `"files": -5`, `"share": null`, `"files": 1e400`]) assertProblem(`{ "policy": { "brake": {\n ${brake} } } }`, 2, /policy\.brake/);
+      for (const value of [
+        "null",
+        `"-1h"`,
+        `"1e3h"`,
+        `"Infinityh"`,
+        `" "`,
+        `"h"`,
+        `"1 hour"`,
+        `"1h30m"`,
+        `"99999999999999d"`,
+        `"9000000000000s"`,
+      ])
+        assertProblem(`{ "policy": {\n "undo": ${value} } }`, 2, /policy\.undo: (is not a duration|must be a string)/);
+      for (const value of ["null", `"-1GB"`, `"9999999999TB"`])
+        assertProblem(clip(`"maxBytes": ${value}`), 2, /maxBytes: (is not a size|must be a string)/);
+      for (const brake of [`"share": -0.1`, `"floor": -1`, `"files": -5`, `"share": null`, `"files": 1e400`])
+        assertProblem(`{ "policy": { "brake": {\n ${brake} } } }`, 2, /policy\.brake/);
     });
 
     it("R79: units are read in any case; a duration always leads to a date", () => {
@@ -132,7 +245,10 @@ describe("offcut.json", () => {
 
   describe("presets and stores", () => {
     it("what is written completes the preset: objects merge, lists and values replace", () => {
-      const config = parseConfig(ROOT, `{ "preset": "video-generator", "database": { "path": "x.db", "states": { "succeeded": ["ok"] } }, "stores": { "audio": { "automatic": false }, "extra": { "path": "e/{job}/", "role": "temp" } } }`);
+      const config = parseConfig(
+        ROOT,
+        `{ "preset": "video-generator", "database": { "path": "x.db", "states": { "succeeded": ["ok"] } }, "stores": { "audio": { "automatic": false }, "extra": { "path": "e/{job}/", "role": "temp" } } }`,
+      );
       const [database] = config.databases;
       assert.equal(database?.path, "/ws/x.db");
       assert.deepEqual(database.states, { succeeded: ["ok"], failed: ["failed", "error"] });
@@ -144,37 +260,71 @@ describe("offcut.json", () => {
 
     it(`"provider": false leaves a store of the preset out, and its references are no mistake`, () => {
       const config = parseConfig(ROOT, `{ "preset": "video-generator", "stores": { "provider": false } }`);
-      assert.equal(config.stores.some((store) => store.name === "provider"), false);
+      assert.equal(
+        config.stores.some((store) => store.name === "provider"),
+        false,
+      );
       assert.deepEqual(config.problems, []);
     });
 
     it("no database, and several of them", () => {
       assert.deepEqual(parseConfig(ROOT, `{ "stores": { ${AUDIO} } }`).databases, []);
       assert.deepEqual(parseConfig(ROOT, `{ "database": [] }`).databases, []);
-      const several = parseConfig(ROOT, `{ "preset": "video-generator", "database": [ { "path": "a.db" }, { "path": "/abs/b.db", "base": "media", "trackStatus": true } ] }`).databases;
-      assert.deepEqual(several.map(({ path, base, label, owners, trackStatus }) => ({ path, base, label, owners, trackStatus })), [
-        { path: "/ws/a.db", base: "/ws", label: "a.db", owners: "SELECT id, status FROM projects", trackStatus: undefined },
-        { path: "/abs/b.db", base: "/ws/media", label: "/abs/b.db", owners: "SELECT id, status FROM projects", trackStatus: { table: "projects", id: "id" } },
-      ]);
+      const several = parseConfig(
+        ROOT,
+        `{ "preset": "video-generator", "database": [ { "path": "a.db" }, { "path": "/abs/b.db", "base": "media", "trackStatus": true } ] }`,
+      ).databases;
+      assert.deepEqual(
+        several.map(({ path, base, label, owners, trackStatus }) => ({ path, base, label, owners, trackStatus })),
+        [
+          { path: "/ws/a.db", base: "/ws", label: "a.db", owners: "SELECT id, status FROM projects", trackStatus: undefined },
+          {
+            path: "/abs/b.db",
+            base: "/ws/media",
+            label: "/abs/b.db",
+            owners: "SELECT id, status FROM projects",
+            trackStatus: { table: "projects", id: "id" },
+          },
+        ],
+      );
     });
 
     it("several roots, each once", () => {
-      const config = parseConfig(ROOT, `{ "stores": { ${AUDIO}, "b": { "path": "b/{p}/", "role": "temp", "root": "../other", "owner": "p" }, "c": { "path": "c/{job}/", "role": "temp", "root": "/other/" }, "d": { "path": "d/{owner}/", "role": "temp", "root": "." } } }`);
+      const config = parseConfig(
+        ROOT,
+        `{ "stores": { ${AUDIO}, "b": { "path": "b/{p}/", "role": "temp", "root": "../other", "owner": "p" }, "c": { "path": "c/{job}/", "role": "temp", "root": "/other/" }, "d": { "path": "d/{owner}/", "role": "temp", "root": "." } } }`,
+      );
       assert.deepEqual(rootsOf(config), ["/ws", "/other"]);
-      assert.deepEqual(config.stores.map((store) => store.ownerCapture), ["project", "p", "job", "owner"]);
+      assert.deepEqual(
+        config.stores.map((store) => store.ownerCapture),
+        ["project", "p", "job", "owner"],
+      );
     });
 
     it("R33: automatic by default, but not what was downloaded", () => {
       const roles = ["intermediate", "temp", "shared", "upload", "clip", "final"];
-      const config = parseConfig(ROOT, JSON.stringify({ stores: Object.fromEntries(roles.map((role) => [role, { path: `${role}/{project}/`, role }])) }));
-      assert.deepEqual(config.stores.filter((store) => !store.automatic).map((store) => store.role), ["shared"]);
+      const config = parseConfig(
+        ROOT,
+        JSON.stringify({ stores: Object.fromEntries(roles.map((role) => [role, { path: `${role}/{project}/`, role }])) }),
+      );
+      assert.deepEqual(
+        config.stores.filter((store) => !store.automatic).map((store) => store.role),
+        ["shared"],
+      );
     });
 
     it("R16: the hash changes with what is meant, not with how it is written", () => {
       const hash = (text: string): string => parseConfig(ROOT, text).hash;
       const plain = hash(`{ "preset": "video-generator" }`);
       assert.equal(hash(`// x\n{ "preset": /* y */ "video-generator", "policy": { "grace": "60m" }, }`), plain);
-      const changed = [`"policy": { "grace": "61m" }`, `"stores": { "provider": false }`, `"stores": { "provider": { "automatic": true } }`, `"database": { "path": "b.db" }`, `"database": { "states": { "failed": [] } }`, `"policy": { "brake": { "floor": 1 } }`].map((more) => hash(`{ "preset": "video-generator", ${more} }`));
+      const changed = [
+        `"policy": { "grace": "61m" }`,
+        `"stores": { "provider": false }`,
+        `"stores": { "provider": { "automatic": true } }`,
+        `"database": { "path": "b.db" }`,
+        `"database": { "states": { "failed": [] } }`,
+        `"policy": { "brake": { "floor": 1 } }`,
+      ].map((more) => hash(`{ "preset": "video-generator", ${more} }`));
       assert.equal(new Set([plain, ...changed]).size, 7);
     });
   });
@@ -191,18 +341,29 @@ describe("offcut.json", () => {
     };
 
     it("byte order mark, CRLF, comments and trailing commas are fine, and lines are counted right", () => {
-      const config = load(`\uFEFF{\r\n  // a comment\r\n  "preset": "video-generator", /* and\r\n another */\r\n  "policy": { "grace": "2h", },\r\n}\r\n`);
+      const config = load(
+        `\uFEFF{\r\n  // a comment\r\n  "preset": "video-generator", /* and\r\n another */\r\n  "policy": { "grace": "2h", },\r\n}\r\n`,
+      );
       assert.equal(config.policy.graceMs, 7_200_000);
       assert.equal(config.file, workspace.path("offcut.json"));
-      assert.throws(() => load(`\uFEFF{\r\n  // a comment\r\n\r\n  "x": 1\r\n}`), (error) => error instanceof ConfigError && error.problems[0]?.line === 4);
-      assert.throws(() => load(`{\r\r"x": 1}`), (error) => error instanceof ConfigError && error.problems[0]?.line === 3);
+      assert.throws(
+        () => load(`\uFEFF{\r\n  // a comment\r\n\r\n  "x": 1\r\n}`),
+        (error) => error instanceof ConfigError && error.problems[0]?.line === 4,
+      );
+      assert.throws(
+        () => load(`{\r\r"x": 1}`),
+        (error) => error instanceof ConfigError && error.problems[0]?.line === 3,
+      );
     });
 
     it("without a file there are no stores, and the problem says what to write", () => {
       rmSync(workspace.path("offcut.json"));
       const config = loadConfig(workspace.root);
       assert.deepEqual([config.stores, config.databases, config.file], [[], [], undefined]);
-      assert.match(config.problems[0]?.message ?? "", /is not there \(.*offcut\.json\), so Offcut knows no stores and keeps everything\. Write \{ "preset": "video-generator" \}/);
+      assert.match(
+        config.problems[0]?.message ?? "",
+        /is not there \(.*offcut\.json\), so Offcut knows no stores and keeps everything\. Write \{ "preset": "video-generator" \}/,
+      );
     });
 
     it("a file that cannot be read is an error, not an empty configuration", () => {

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { startVSCode, type VSCode } from "./harness.ts";
 import { poll } from "./poll.ts";
-import { listCommands, modalDialog, notification, openPane, openView, runCommand, statusBarItem, treeItem } from "./pages.ts";
+import { listCommands, modalDialog, notification, openPane, openView, runCommand, squiggles, statusBarItem, treeItem } from "./pages.ts";
 
 /** A finished project, an unfinished one that uses one of its clips, a failed one; the clips have been idle for two hours. */
 function makePipeline(): Workspace {
@@ -44,7 +44,10 @@ describe("the editor, from preview to undo", function () {
     assert.deepEqual(done.buttons, ["Undo", "Free Space Now"]);
     await code.screenshot("4 cleaned");
     const left = workspace.files();
-    assert.deepEqual(left.filter((file) => file.includes("/p1/")), [".cache/output/p1/final-thumb.jpg", ".cache/output/p1/final.mp4"]);
+    assert.deepEqual(
+      left.filter((file) => file.includes("/p1/")),
+      [".cache/output/p1/final-thumb.jpg", ".cache/output/p1/final.mp4"],
+    );
     for (const file of left) assert.deepEqual(workspace.snapshot().get(file), before.get(file), file);
 
     await done.click("Undo");
@@ -54,9 +57,6 @@ describe("the editor, from preview to undo", function () {
 
     await cleanUp(code, "6 modal again");
     await (await notification(page, /^Cleanup: Deleted 13 files, freed 0\.00 MB/)).click("Free Space Now");
-    await code.screenshot("6b");
-    await poll("x", () => fs.readdirSync(workspace.path(".offcut/holds")).length === 0, 3000);
-    await code.screenshot("6c");
     await notification(page, /^Cleanup: Deleted 13 files, freed 2\.\d\d MB$/);
     await code.screenshot("7 freed");
     assert.deepEqual(fs.readdirSync(workspace.path(".offcut/holds")), []);
@@ -81,8 +81,38 @@ describe("the editor, from preview to undo", function () {
     await code.screenshot("restricted");
     const commands = await listCommands(page, "Offcut: ");
     assert.ok(commands.includes("Offcut: Preview Cleanup"), commands.join(", "));
-    for (const label of ["Offcut: Clean Up…", "Offcut: Free Space Now", "Offcut: Undo Last Cleanup"]) assert.ok(!commands.includes(label), label);
+    for (const label of ["Offcut: Clean Up…", "Offcut: Free Space Now", "Offcut: Undo Last Cleanup"])
+      assert.ok(!commands.includes(label), label);
     assert.deepEqual(workspace.snapshot({ everything: true }), before);
+  });
+});
+
+describe("the editor, before Offcut is set up", () => {
+  it("E.3: offers a configuration, and names the line of what is wrong in it", async () => {
+    const workspace = makePipeline();
+    fs.rmSync(workspace.path("offcut.json"));
+    try {
+      await using code = await startVSCode({ workspace: workspace.root, name: "flow set up" });
+      const { page } = code;
+      await openView(page, "Offcut");
+      await page.getByRole("button", { name: "Create offcut.json" }).click();
+      await page.locator(".tab.active", { hasText: "offcut.json" }).waitFor();
+      const reclaimable = await openPane(page, "Reclaimable");
+      await treeItem(page, "p1", reclaimable).waitFor();
+      await code.screenshot("1 created");
+      assert.match(fs.readFileSync(workspace.path("offcut.json"), "utf8"), /"preset": "video-generator"/);
+
+      fs.writeFileSync(workspace.path("offcut.json"), '{\n  "preset": "video-generator",\n  "stores": { "audio": { "rle": "temp" } }\n}\n');
+      const problem = treeItem(page, /not a setting/, reclaimable);
+      await problem.waitFor();
+      assert.equal(await problem.description(), "offcut.json:3");
+      await squiggles(page, "error").first().waitFor();
+      await code.screenshot("2 problem");
+      await problem.select();
+      await page.locator(".part.statusbar", { hasText: "Ln 3" }).waitFor();
+    } finally {
+      workspace.dispose();
+    }
   });
 });
 

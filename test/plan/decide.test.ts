@@ -22,7 +22,9 @@ const owner: fc.Arbitrary<OwnerFacts> = fc.record({
   finals: fc.array(final, { maxLength: 3 }),
 });
 /** As the planner makes them: each id once, the one that the path names first. */
-const owners = fc.uniqueArray(owner, { maxLength: 3, selector: ({ id }) => id }).map((list) => list.map((one, i): OwnerFacts => (i > 0 && one.by === "path" ? { ...one, by: { table: "scenes" } } : one)));
+const owners = fc
+  .uniqueArray(owner, { maxLength: 3, selector: ({ id }) => id })
+  .map((list) => list.map((one, i): OwnerFacts => (i > 0 && one.by === "path" ? { ...one, by: { table: "scenes" } } : one)));
 const rarely = <T>(value: T) => fc.oneof({ arbitrary: fc.constant(undefined), weight: 9 }, { arbitrary: fc.constant(value), weight: 1 });
 const facts: fc.Arbitrary<Facts> = fc
   .record({
@@ -39,7 +41,9 @@ const facts: fc.Arbitrary<Facts> = fc
     unavailable: rarely("the database is locked"),
     output: rarely("an output of p1"),
   })
-  .map((all) => present<Facts>([...Object.entries(all), ...(all.role === "final" && all.output === undefined ? [["output", "a final"]] : [])]));
+  .map((all) =>
+    present<Facts>([...Object.entries(all), ...(all.role === "final" && all.output === undefined ? [["output", "a final"]] : [])]),
+  );
 const circumstances: fc.Arbitrary<Circumstances> = fc
   .record({
     policy: fc.record({
@@ -92,7 +96,8 @@ const states = (f: Facts): string[] => f.owners.map((o) => o.state);
 const isOrphan = (f: Facts): boolean => f.owners.every((o) => o.state === "absent");
 const isYoung = (f: Facts, limit: number): boolean => limit > 0 && f.ageMs <= limit;
 const clockIsOff = (f: Facts, c: Circumstances, limit: number): boolean => limit > 0 && (c.clock !== undefined || f.ageMs < -2000);
-const isProven = (o: OwnerFacts): boolean => o.finals.some((one) => one.work) && o.finals.every((one) => !one.work || one.status === "complete");
+const isProven = (o: OwnerFacts): boolean =>
+  o.finals.some((one) => one.work) && o.finals.every((one) => !one.work || one.status === "complete");
 
 describe("decide", () => {
   it("R19, R26, R28, R29, R34, R37, R50: verdict and reason follow the order of precedence of SAFETY C", () => {
@@ -102,14 +107,25 @@ describe("decide", () => {
         const { verdict, reason, evidence } = decide(f, c);
         seen.set(reason, (seen.get(reason) ?? 0) + 1);
         const expected = order.find(([, holds]) => holds(f, c))?.[0];
-        assert.equal(reason, expected ?? (isOrphan(f) ? "orphan-chosen" : states(f).includes("failed") ? "owner-failed" : f.role === "shared" ? "unreferenced" : "owner-succeeded"));
+        assert.equal(
+          reason,
+          expected ??
+            (isOrphan(f)
+              ? "orphan-chosen"
+              : states(f).includes("failed")
+                ? "owner-failed"
+                : f.role === "shared"
+                  ? "unreferenced"
+                  : "owner-succeeded"),
+        );
         assert.equal(verdict, expected === undefined ? "reclaim" : "keep");
         assert.ok(evidence.length > 0 && evidence.every((sentence) => sentence !== ""), "every verdict has its evidence");
       }),
       { numRuns: 10_000 },
     );
     for (const [reason] of order) assert.ok((seen.get(reason) ?? 0) > 0, `the random facts never led to ${reason}`);
-    for (const reason of ["owner-succeeded", "owner-failed", "unreferenced", "orphan-chosen"]) assert.ok((seen.get(reason) ?? 0) > 0, reason);
+    for (const reason of ["owner-succeeded", "owner-failed", "unreferenced", "orphan-chosen"])
+      assert.ok((seen.get(reason) ?? 0) > 0, reason);
   });
 
   it("R19, R26, R29: whatever is added to protect a file, what is kept stays kept", () => {
@@ -123,7 +139,10 @@ describe("decide", () => {
       (f, c) => [{ ...f, owners: [...f.owners, user("running")] }, c],
       (f, c) => [{ ...f, owners: [...f.owners, user("unknown")] }, c],
       (f, c) => [{ ...f, owners: [...f.owners, user("absent")] }, c],
-      (f, c) => [{ ...f, owners: f.owners.map((o) => ({ ...o, finals: o.finals.map((one) => ({ ...one, status: "unknown" as const })) })) }, c],
+      (f, c) => [
+        { ...f, owners: f.owners.map((o) => ({ ...o, finals: o.finals.map((one) => ({ ...one, status: "unknown" as const })) })) },
+        c,
+      ],
       (f, c) => [{ ...f, ageMs: Math.min(f.ageMs, 0) }, c],
       (f, c) => [f, { ...c, clock: "the clock was set forward" }],
       (f, c) => [f, { ...c, mode: "automatic" }],
@@ -173,9 +192,23 @@ function user(state: OwnerFacts["state"]): OwnerFacts {
 
 function reclaimableFacts(): Facts {
   const proof = [{ name: "final.mp4", status: "complete" as const, bytes: 1, detail: "", work: true }];
-  return { role: "intermediate", store: "audio", type: "file", links: 1, ownerWord: "project", owners: [{ ...user("succeeded"), id: "p1", by: "path", finals: proof }], ageMs: 1e9, gitTracked: false };
+  return {
+    role: "intermediate",
+    store: "audio",
+    type: "file",
+    links: 1,
+    ownerWord: "project",
+    owners: [{ ...user("succeeded"), id: "p1", by: "path", finals: proof }],
+    ageMs: 1e9,
+    gitTracked: false,
+  };
 }
 
 function calm(): Circumstances {
-  return { policy: { retentionMs: 0, graceMs: HOUR, undoMs: 0, preserveOnFailure: true, debugModeDisables: true, brake: BRAKE }, mode: "manual", orphans: false, automatic: true };
+  return {
+    policy: { retentionMs: 0, graceMs: HOUR, undoMs: 0, preserveOnFailure: true, debugModeDisables: true, brake: BRAKE },
+    mode: "manual",
+    orphans: false,
+    automatic: true,
+  };
 }

@@ -18,7 +18,7 @@ describe("R12: what git tracks", function () {
   afterEach(() => workspace.dispose());
 
   it("R12: a tracked file is never a candidate, modified or not; an ignored or new one is", async () => {
-    const odd = ".cache/assembly/p1/ä \"b\"\n.mp4";
+    const odd = '.cache/assembly/p1/ä "b"\n.mp4';
     workspace.write(odd);
     workspace.write(".gitignore", Buffer.from(".cache/\n"));
     git(workspace.root, "init");
@@ -52,7 +52,10 @@ describe("R12: what git tracks", function () {
     writeFileSync(workspace.path(".git/index"), "not an index");
     const plan = await planLater(workspace, { orphans: true });
     assert.deepEqual(taken(plan), []);
-    assert.match(plan.problems.map((problem) => problem.message).join(), /git cannot say which files it tracks \(.+\); everything is kept until it can/);
+    assert.match(
+      plan.problems.map((problem) => problem.message).join(),
+      /git cannot say which files it tracks \(.+\); everything is kept until it can/,
+    );
     rmSync(workspace.path(".git"), { recursive: true });
     writeFileSync(workspace.path(".git"), "gitdir: /nowhere\n");
     assert.deepEqual(taken(await planLater(workspace)), []);

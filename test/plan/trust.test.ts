@@ -15,7 +15,9 @@ describe("makePlan where it may not decide", function () {
   afterEach(() => workspace.dispose());
 
   it("R82: in an untrusted workspace no query is run and nothing can go", async () => {
-    configure(workspace, { database: { path: "data/app.db", owners: "SELECT id, status FROM no_such_table", autoCleanup: "SELECT 'off'" } });
+    configure(workspace, {
+      database: { path: "data/app.db", owners: "SELECT id, status FROM no_such_table", autoCleanup: "SELECT 'off'" },
+    });
     const asked = await planLater(workspace);
     assert.match(asked.problems.map((problem) => problem.message).join(), /no_such_table/);
     const plan = await planLater(workspace, { trusted: false, orphans: true });
@@ -33,7 +35,10 @@ describe("makePlan where it may not decide", function () {
       for (const root of [outside, workspace.path("door"), join(workspace.path("door"), "."), "../"]) {
         configure(workspace, { stores: { far: { path: "tmp/{project}/", role: "temp", root } } });
         const plan = await planNow(workspace, { trusted: false });
-        assert.ok(plan.items.every((item) => item.root === workspace.root && item.store !== "far"), root);
+        assert.ok(
+          plan.items.every((item) => item.root === workspace.root && item.store !== "far"),
+          root,
+        );
         assert.match(plan.problems.map((problem) => problem.message).join(), /only when the workspace is trusted/, root);
       }
     } finally {
@@ -45,7 +50,10 @@ describe("makePlan where it may not decide", function () {
     workspace.sql("DELETE FROM projects");
     const plan = await planLater(workspace, { orphans: true });
     assert.deepEqual(taken(plan), []);
-    assert.match(plan.problems.map((problem) => problem.message).join(), /data\/app\.db lists no projects, but there are \d+ files; is it the right database\?. Everything is kept/);
+    assert.match(
+      plan.problems.map((problem) => problem.message).join(),
+      /data\/app\.db lists no projects, but there are \d+ files; is it the right database\?. Everything is kept/,
+    );
   });
 
   it("R75, R76: a root that is not there keeps everything and makes nothing", async () => {
@@ -57,7 +65,12 @@ describe("makePlan where it may not decide", function () {
   });
 
   it("R75: a missing or unreadable database keeps everything and says why", async () => {
-    for (const [path, expected] of [["data/other.db", /is not there/], ["data", /is not a file/], ["offcut.json", /is not an SQLite database/], ["offcut.json/x.db", /is not there/]] as const) {
+    for (const [path, expected] of [
+      ["data/other.db", /is not there/],
+      ["data", /is not a file/],
+      ["offcut.json", /is not an SQLite database/],
+      ["offcut.json/x.db", /is not there/],
+    ] as const) {
       configure(workspace, { database: { path } });
       const plan = await planLater(workspace, { orphans: true });
       assert.deepEqual(taken(plan), []);
@@ -70,7 +83,10 @@ describe("makePlan where it may not decide", function () {
     const alone = makeWorkspace({ schema: false });
     try {
       addProject(alone, "p1");
-      alone.write("offcut.json", Buffer.from(`{ "stores": { "audio": { "path": ".cache/audio/{project}/scene-{n}.mp3", "role": "intermediate" } } }`));
+      alone.write(
+        "offcut.json",
+        Buffer.from(`{ "stores": { "audio": { "path": ".cache/audio/{project}/scene-{n}.mp3", "role": "intermediate" } } }`),
+      );
       const later = { now: () => Date.now() + 2 * HOUR };
       assert.equal(reasonOf(await planNow(alone, later), ".cache/audio/p1/scene-1.mp3"), "keep: orphan");
       assert.equal(taken(await planNow(alone, { ...later, orphans: true })).length, 2);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { type AutoAnswer, type CleanAnswer, type HistoryAnswer, type PlanSummary, type PurgeAnswer, type Question, refused, type UndoAnswer } from "../../server/protocol.ts";
+import {
+  type AutoAnswer,
+  type CleanAnswer,
+  type HistoryAnswer,
+  type PlanSummary,
+  type PurgeAnswer,
+  type Question,
+  refused,
+  type UndoAnswer,
+} from "../../server/protocol.ts";
 import { poll } from "../editor/poll.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { type Client, failureOf, startClient } from "./client.ts";
@@ -30,9 +39,18 @@ describe("server: cleaning", () => {
     const plan = await planned();
     const { result, progress } = await client.requestWithProgress<CleanAnswer>("offcut/clean", { digest: plan.digest });
     assert.equal(result.deletedFiles, plan.totals.reclaim.files);
-    assert.match(result.message, /^Cleanup: Deleted 17 files, freed 0\.00 MB \(0\.01 MB held for undo until (\d{4}-\d\d-\d\d )?\d\d:\d\d\)$/);
-    assert.ok(progress.some((one) => one.kind === "report" && one.percentage === 100), JSON.stringify(progress));
-    assert.deepEqual(workspace.files().filter((file) => /\/p[13]\//.test(file)), ["p1", "p3"].flatMap((id) => [`.cache/output/${id}/final-thumb.jpg`, `.cache/output/${id}/final.mp4`]));
+    assert.match(
+      result.message,
+      /^Cleanup: Deleted 17 files, freed 0\.00 MB \(0\.01 MB held for undo until (\d{4}-\d\d-\d\d )?\d\d:\d\d\)$/,
+    );
+    assert.ok(
+      progress.some((one) => one.kind === "report" && one.percentage === 100),
+      JSON.stringify(progress),
+    );
+    assert.deepEqual(
+      workspace.files().filter((file) => /\/p[13]\//.test(file)),
+      ["p1", "p3"].flatMap((id) => [`.cache/output/${id}/final-thumb.jpg`, `.cache/output/${id}/final.mp4`]),
+    );
     assert.deepEqual(client.changed, [client.folder]);
 
     const held = (await planned()).held;
@@ -79,7 +97,8 @@ describe("server: cleaning", () => {
     assert.deepEqual(question.totals.files, 10);
     assert.match(question.message, /^Clean up 10 files \(\d.*B\)\?$/);
     assert.match(question.action, /^Clean Up 10 Files$/);
-    for (const root of [".cache/audio", ".cache/videos", ".cache/assembly"]) assert.ok(question.detail.includes(workspace.path(root)), question.detail);
+    for (const root of [".cache/audio", ".cache/videos", ".cache/assembly"])
+      assert.ok(question.detail.includes(workspace.path(root)), question.detail);
     assert.match(question.detail, /held for undo until \d{4}-/);
     const nothing = await client.request<Question>("offcut/prepare", { projects: ["p2"] });
     assert.deepEqual([nothing.totals.files, nothing.action], [0, ""]);
@@ -100,7 +119,10 @@ describe("server: cleaning", () => {
     assert.ok(answer.freedSpace >= 17 * 1000);
     assert.equal(answer.message, `Cleanup: Deleted 17 files, freed ${(answer.freedSpace / 1024 ** 2).toFixed(2)} MB`);
     const runs = await client.request<HistoryAnswer>("offcut/history");
-    assert.deepEqual(runs.map((one) => [one.run, one.state]), [[run, "purged"]]);
+    assert.deepEqual(
+      runs.map((one) => [one.run, one.state]),
+      [[run, "purged"]],
+    );
     assert.match((await client.request<PurgeAnswer>("offcut/purge")).message, /freed 0\.00 MB\. no cleanup holds files$/);
   });
 
@@ -168,7 +190,10 @@ describe("server: cleaning", () => {
     await using restarted = await startClient(workspace.root);
     const message = await poll("the message", () => restarted.shown[0]?.message);
     assert.match(message, /finished a cleanup that was interrupted: 1 file held for undo/);
-    assert.deepEqual((await restarted.request<HistoryAnswer>("offcut/history")).map((one) => [one.state, one.heldFiles]), [["held", 17]]);
+    assert.deepEqual(
+      (await restarted.request<HistoryAnswer>("offcut/history")).map((one) => [one.state, one.heldFiles]),
+      [["held", 17]],
+    );
   });
 
   it("frees the space of cleanups whose undo window is over, at the start", async () => {

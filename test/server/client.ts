@@ -34,6 +34,7 @@ export interface Client extends AsyncDisposable {
   reply: (question: ShowMessageRequestParams) => MessageActionItem | null;
   request<R>(method: string, params?: object): Promise<R>;
   /** The same, with what was reported on a work-done token. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in sendRequest: the caller knows the answer
   requestWithProgress<R>(method: string, params: object): Promise<{ readonly result: R; readonly progress: readonly WorkDone[] }>;
   stop(): Promise<void>;
 }
@@ -47,7 +48,11 @@ export interface ClientOptions {
 export async function startClient(root: string, { options = {}, environment = {}, now }: ClientOptions = {}): Promise<Client> {
   const up = new PassThrough();
   const down = new PassThrough();
-  startServer({ connection: createConnection(new StreamMessageReader(up), new StreamMessageWriter(down)), environment, ...(now && { now }) });
+  startServer({
+    connection: createConnection(new StreamMessageReader(up), new StreamMessageWriter(down)),
+    environment,
+    ...(now && { now }),
+  });
   const connection = createProtocolConnection(new StreamMessageReader(down), new StreamMessageWriter(up));
   const folder = pathToFileURL(root).href;
   let token = 0;
@@ -92,7 +97,10 @@ export async function startClient(root: string, { options = {}, environment = {}
   const params: InitializeParams = {
     processId: null,
     rootUri: null,
-    capabilities: { window: { workDoneProgress: true }, workspace: { didChangeWatchedFiles: { dynamicRegistration: true, relativePatternSupport: true } } },
+    capabilities: {
+      window: { workDoneProgress: true },
+      workspace: { didChangeWatchedFiles: { dynamicRegistration: true, relativePatternSupport: true } },
+    },
     workspaceFolders: [{ uri: folder, name: "test" }],
     initializationOptions: options,
   };

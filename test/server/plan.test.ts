@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { CancellationTokenSource, LSPErrorCodes } from "vscode-languageserver/node";
+import { CancellationTokenSource, LSPErrorCodes, ProgressType } from "vscode-languageserver/node";
 import { configInvalid, type ConfigInvalidData, type ItemsAnswer, planExpired, type PlanSummary } from "../../server/protocol.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
-import { type Client, failureOf, startClient } from "./client.ts";
+import { type Client, failureOf, startClient, type WorkDone } from "./client.ts";
 
 describe("server: plans", () => {
   let workspace: Workspace;
@@ -35,12 +35,16 @@ describe("server: plans", () => {
       ["keep", "p2", "assembly", 3, "owner-running"],
     ];
     assert.deepEqual(groups.slice(0, expected.length), expected);
-    const sum = (verdict: string, key: "files" | "bytes") => plan.groups.filter((group) => group.verdict === verdict).reduce((total, group) => total + group[key], 0);
+    const sum = (verdict: string, key: "files" | "bytes") =>
+      plan.groups.filter((group) => group.verdict === verdict).reduce((total, group) => total + group[key], 0);
     for (const verdict of ["reclaim", "keep"] as const) {
       assert.deepEqual(plan.totals[verdict], { files: sum(verdict, "files"), bytes: sum(verdict, "bytes") });
     }
     assert.equal(plan.totals.reclaim.files, 10);
-    assert.deepEqual(plan.roots, [".cache/assembly", ".cache/audio", ".cache/videos"].map(workspace.path));
+    assert.deepEqual(
+      plan.roots,
+      [".cache/assembly", ".cache/audio", ".cache/videos"].map((rel) => workspace.path(rel)),
+    );
     assert.deepEqual(plan.held, { files: 0, bytes: 0 });
     assert.match(plan.configFile ?? "", /offcut\.json$/);
   });
@@ -50,7 +54,10 @@ describe("server: plans", () => {
     const group = { owner: "p1", store: "audio" };
     const first = await client.request<ItemsAnswer>("offcut/items", { digest, verdict: "reclaim", group, offset: 0, limit: 2 });
     const second = await client.request<ItemsAnswer>("offcut/items", { digest, verdict: "reclaim", group, offset: 2, limit: 2 });
-    assert.deepEqual([...first, ...second].map((item) => item.path), [1, 2, 3].map((n) => `.cache/audio/p1/scene-${n}.mp3`));
+    assert.deepEqual(
+      [...first, ...second].map((item) => item.path),
+      [1, 2, 3].map((n) => `.cache/audio/p1/scene-${n}.mp3`),
+    );
     assert.ok(first.every((item) => fs.existsSync(new URL(item.uri)) && item.evidence.length > 0));
     const all = await client.request<ItemsAnswer>("offcut/items", { digest, verdict: "reclaim", offset: 0, limit: 100 });
     assert.equal(all.length, 10);
@@ -87,27 +94,39 @@ describe("server: plans", () => {
   it("reports progress on the token, and that it is over", async () => {
     const { progress } = await client.requestWithProgress<PlanSummary>("offcut/plan", {});
     assert.deepEqual([progress[0]?.kind, progress.at(-1)?.kind], ["begin", "end"]);
-    assert.ok(progress.some((one) => one.kind === "report" && /files/.test(one.message ?? "")), JSON.stringify(progress));
+    assert.ok(
+      progress.some((one) => one.kind === "report" && /files/.test(one.message ?? "")),
+      JSON.stringify(progress),
+    );
   });
 
   it("ends in the middle of a scan when it is cancelled", async () => {
     for (let i = 0; i < 3000; i++) workspace.write(`.cache/assembly/p1/part-${i}/frame.mp4`, 1);
     const cancel = new CancellationTokenSource();
+    const seen: WorkDone[] = [];
+    client.connection.onProgress(new ProgressType<WorkDone>(), "scan", (value) => {
+      seen.push(value);
+      if (value.kind === "report") cancel.cancel();
+    });
     const request = client.connection.sendRequest("offcut/plan", { folder: client.folder, workDoneToken: "scan" }, cancel.token);
-    cancel.cancel();
     const error = await failureOf(request);
     assert.equal(error.code, LSPErrorCodes.RequestCancelled);
+    assert.ok(!seen.some((one) => one.kind === "report" && one.message?.startsWith("3010")), JSON.stringify(seen));
     const { totals } = await client.request<PlanSummary>("offcut/plan");
     assert.equal(totals.reclaim.files, 3010);
   });
 
   it("watches configuration, .env and databases, and says when one changed", async () => {
     await client.request("offcut/plan");
-    const patterns = client.registered.flatMap((one) => (one.registerOptions as { watchers: { globPattern: { pattern: string } }[] }).watchers).map((watcher) => watcher.globPattern.pattern);
+    const patterns = client.registered
+      .flatMap((one) => (one.registerOptions as { watchers: { globPattern: { pattern: string } }[] }).watchers)
+      .map((watcher) => watcher.globPattern.pattern);
     assert.deepEqual(patterns, ["offcut.json", ".env", ".env.local", "app.db", "app.db-wal"]);
     const told = new Promise<void>((resolve) => client.connection.onNotification("offcut/changed", () => resolve()));
     const change = (file: string) => ({ uri: `${client.folder}/${file}`, type: 2 });
-    await client.connection.sendNotification("workspace/didChangeWatchedFiles", { changes: [change("data/app.db-wal"), change(".env"), change("data/other.txt")] });
+    await client.connection.sendNotification("workspace/didChangeWatchedFiles", {
+      changes: [change("data/app.db-wal"), change(".env"), change("data/other.txt")],
+    });
     await told;
   });
 
@@ -116,7 +135,9 @@ describe("server: plans", () => {
     const open = (file: string, text: string) =>
       client.connection.sendNotification("textDocument/didOpen", { textDocument: { uri: file, languageId: "jsonc", version: 1, text } });
     await open(uri, '{\n  // as it was\n  "preset": "video-generator",\n  "policy": { "undo": "soon" }\n}\n');
-    const report = await client.connection.sendRequest<{ items: { range: { start: { line: number } }; message: string; severity: number }[] }>("textDocument/diagnostic", { textDocument: { uri } });
+    const report = await client.connection.sendRequest<{
+      items: { range: { start: { line: number } }; message: string; severity: number }[];
+    }>("textDocument/diagnostic", { textDocument: { uri } });
     assert.deepEqual([report.items[0]?.range.start.line, report.items[0]?.severity], [3, 1]);
     assert.match(report.items[0]?.message ?? "", /duration/);
     const other = `${client.folder}/package.json`;
