@@ -25,7 +25,7 @@ const LABELS: Readonly<Record<Reason, () => string>> = {
   changed: () => vscode.l10n.t("changed just now"),
   "owner-succeeded": () => vscode.l10n.t("project finished"),
   "owner-failed": () => vscode.l10n.t("project failed"),
-  unreferenced: () => vscode.l10n.t("no project uses it"),
+  unreferenced: () => vscode.l10n.t("no unfinished project uses it"),
   "orphan-chosen": () => vscode.l10n.t("nobody's, chosen by hand"),
 };
 
@@ -39,5 +39,6 @@ export function labelOfAll(groups: readonly Group[]): string {
   for (const { reason, files } of groups.flatMap((group) => group.reasons)) counts.set(reason, (counts.get(reason) ?? 0) + files);
   const [first, ...more] = [...counts].sort((a, b) => b[1] - a[1]);
   if (!first) return "";
-  return more.length === 0 ? labelOf(first[0]) : vscode.l10n.t("{0}, {1} more reasons", labelOf(first[0]), more.length);
+  if (more.length === 0) return labelOf(first[0]);
+  return more.length === 1 ? vscode.l10n.t("{0}, 1 more reason", labelOf(first[0])) : vscode.l10n.t("{0}, {1} more reasons", labelOf(first[0]), more.length);
 }

@@ -62,10 +62,25 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   const { held: _held, ...result } = outcome;
   if (undoMs > 0) return { ...result, freedSpace: 0, errors };
   const purged = await purgeUnlocked(config.root, outcome.run, {});
-  return { ...result, deletedFiles: purged.deletedFiles, freedSpace: purged.freedSpace, heldSpace: heldAfter(outcome.held, purged.errors), errors: [...errors, ...purged.errors] };
+  return {
+    ...result,
+    deletedFiles: purged.deletedFiles,
+    freedSpace: purged.freedSpace,
+    heldSpace: heldAfter(outcome.held, purged.errors),
+    errors: [...errors, ...purged.errors],
+  };
 }
 
-const NOTHING: CleanResult = { run: "", deletedFiles: 0, freedSpace: 0, heldSpace: 0, removedDirectories: 0, errors: [], skipped: [], cancelled: false };
+const NOTHING: CleanResult = {
+  run: "",
+  deletedFiles: 0,
+  freedSpace: 0,
+  heldSpace: 0,
+  removedDirectories: 0,
+  errors: [],
+  skipped: [],
+  cancelled: false,
+};
 
 /** The files are moved already, so what cannot be noted is reported and no refusal. */
 function remember(config: Config, nowMs: number): readonly ItemError[] {

@@ -24,7 +24,8 @@ export interface Recheck {
 const RACY_MS = 25;
 
 export async function createRecheck(config: Config, options: PlanOptions, now: () => number): Promise<Recheck> {
-  const signature = (): string => [...config.databases.map((database) => databaseSignature(database.path)), statKey(pinsFile(config.root))].join("\n");
+  const signature = (): string =>
+    [...config.databases.map((database) => databaseSignature(database.path)), statKey(pinsFile(config.root))].join("\n");
   const read = async (checkPages: boolean): Promise<Knowledge> => {
     const taken = signature();
     const readAt = Date.now();

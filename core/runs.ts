@@ -14,7 +14,9 @@ import { undoStatus } from "./status.ts";
 
 /** All runs, the newest first. */
 export function listRuns(workspace: string): readonly RunSummary[] {
-  return readRuns(workspace).map((state) => summarise(state, isReachable(state))).reverse();
+  return readRuns(workspace)
+    .map((state) => summarise(state, isReachable(state)))
+    .reverse();
 }
 
 /** Every file of a run, for the history. Undefined when there is no such run. */
@@ -54,7 +56,9 @@ export async function undo(config: Config, run: string | undefined, options: Und
 function ownersBack(workspace: string, before: RunState): ReadonlySet<string> {
   const held = new Set(before.files.filter((file) => file.state === "held").map((file) => file.n));
   const now = load(workspace, before.run).state;
-  return new Set(now.files.flatMap((file) => (file.state === "restored" && held.has(file.n) && file.owner !== undefined ? [file.owner] : [])));
+  return new Set(
+    now.files.flatMap((file) => (file.state === "restored" && held.has(file.n) && file.owner !== undefined ? [file.owner] : [])),
+  );
 }
 
 function explainEmpty(state: RunState): string {
@@ -71,7 +75,11 @@ export interface PurgeSelection {
 }
 
 /** Frees what runs hold, the oldest first. */
-export async function purge(workspace: string, selection: PurgeSelection = {}, options: PurgeOptions = {}): Promise<readonly PurgeResult[]> {
+export async function purge(
+  workspace: string,
+  selection: PurgeSelection = {},
+  options: PurgeOptions = {},
+): Promise<readonly PurgeResult[]> {
   await recoverRuns(workspace);
   const { run, expiredAt } = selection;
   const runs = listRuns(workspace)
@@ -84,15 +92,25 @@ export async function purge(workspace: string, selection: PurgeSelection = {}, o
     if (options.signal?.aborted) break;
     if (expiredAt !== undefined && !isDue(load(workspace, one.run).state, expiredAt)) continue;
     try {
-      results.push(await withRun(workspace, one.run, async (state, journal) => {
-        // Asked again under the lock: what was listed may have been somebody's run at work.
-        if (expiredAt !== undefined && !isDue(state, expiredAt)) return { run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [], cancelled: false };
-        return purgeRun(state, journal, options);
-      }));
+      results.push(
+        await withRun(workspace, one.run, async (state, journal) => {
+          // Asked again under the lock: what was listed may have been somebody's run at work.
+          if (expiredAt !== undefined && !isDue(state, expiredAt))
+            return { run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [], cancelled: false };
+          return purgeRun(state, journal, options);
+        }),
+      );
     } catch (error) {
       // One run that resists does not stop the others (R22); one that was asked for by name explains itself.
       if (!(error instanceof Refusal) || run !== undefined) throw error;
-      results.push({ run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [{ path: one.run, message: error.message }], cancelled: false });
+      results.push({
+        run: one.run,
+        deletedFiles: 0,
+        freedSpace: 0,
+        linkedFiles: 0,
+        errors: [{ path: one.run, message: error.message }],
+        cancelled: false,
+      });
     }
   }
   return results;
@@ -114,15 +132,21 @@ export async function purgeUnlocked(workspace: string, run: string, options: Pur
 async function withRun<T>(workspace: string, run: string, act: (state: RunState, journal: Journal) => Promise<T>): Promise<T> {
   const before = load(workspace, run);
   // Before the locks, which make `.offcut/`: nothing is made where a drive should be (R76).
-  if (!isReachable(before.state)) throw new Refusal(t("{0} is out of reach now: its held files are not there; mount the drive and try again", run));
-  using _locks = await acquireLocks([...new Set([workspace, ...before.state.files.filter((file) => file.state === "held").map((file) => file.root)])]);
+  if (!isReachable(before.state))
+    throw new Refusal(t("{0} is out of reach now: its held files are not there; mount the drive and try again", run));
+  using _locks = await acquireLocks([
+    ...new Set([workspace, ...before.state.files.filter((file) => file.state === "held").map((file) => file.root)]),
+  ]);
   const { state, end } = load(workspace, run);
   if (state.schema > STATE_SCHEMA) throw new Refusal(t("{0} was made by a newer version of Offcut; update this one", run));
   using journal = openJournal(journalOf(workspace, run), end);
   return await act(state, journal);
 }
 
-function load(workspace: string, run: string): { readonly state: RunState; readonly end: { readonly sequence: number; readonly bytes: number } } {
+function load(
+  workspace: string,
+  run: string,
+): { readonly state: RunState; readonly end: { readonly sequence: number; readonly bytes: number } } {
   const file = journalOf(workspace, run);
   if (!/^[\w-]+$/.test(run) || !fs.existsSync(file)) throw new Refusal(t('there is no cleanup "{0}"; "offcut history" lists them', run));
   const contents = readJournal(file);

@@ -47,7 +47,7 @@ export function repairStatus(config: Config): void {
   for (const state of [...readRuns(config.root)].reverse()) {
     if (state.schema > STATE_SCHEMA) continue;
     for (const { database } of trackedDatabases(config)) {
-      const last = state.statuses.filter((entry) => entry.changes.some((change) => change.database === database.path)).at(-1);
+      const last = state.statuses.findLast((entry) => entry.changes.some((change) => change.database === database.path));
       const open = last?.done === false ? last.changes.filter((change) => !said.has(`${change.database}\0${change.owner}`)) : [];
       if (open.length > 0) writeAgain(config, state, open);
     }
@@ -74,7 +74,13 @@ function writeAgain(config: Config, state: RunState, changes: readonly StatusCha
   });
 }
 
-function writeJournaled(config: Config, run: string, database: DatabaseConfig, table: StatusTable, changes: readonly StatusChange[]): readonly ItemError[] {
+function writeJournaled(
+  config: Config,
+  run: string,
+  database: DatabaseConfig,
+  table: StatusTable,
+  changes: readonly StatusChange[],
+): readonly ItemError[] {
   const file = journalOf(config.root, run);
   const contents = readJournal(file);
   if (!foldJournal(contents.records)) return [];
@@ -82,7 +88,11 @@ function writeJournaled(config: Config, run: string, database: DatabaseConfig, t
   journal.append({ t: "status", changes });
   journal.sync();
   try {
-    writeStatus(database, table, changes.map((change): { owner: string; status: OwnerStatus } => ({ owner: change.owner, status: change.after })));
+    writeStatus(
+      database,
+      table,
+      changes.map((change): { owner: string; status: OwnerStatus } => ({ owner: change.owner, status: change.after })),
+    );
   } catch (error) {
     return [explain(database, error)];
   }

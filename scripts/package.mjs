@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const LIMIT = 1024 ** 2;
-/** Everything that is packed. A missing optional file (`?`) is passed over. */
+/** Everything that is packed. */
 const CONTENTS = [
   "dist/client.cjs",
   "dist/server.cjs",
@@ -16,9 +16,9 @@ const CONTENTS = [
   "l10n",
   "media",
   "package.nls.json",
-  "README.md?",
-  "CHANGELOG.md?",
-  "LICENSE?",
+  "README.md",
+  "CHANGELOG.md",
+  "LICENSE",
 ];
 /** What npm and developers need of package.json; `files` would make vsce ignore the list above. */
 const FOREIGN_KEYS = ["files", "bin", "exports", "scripts", "devDependencies", "optionalDependencies", "overrides", "allowScripts", "type"];
@@ -43,12 +43,10 @@ try {
 }
 
 function fillStage() {
-  for (const entry of CONTENTS) {
-    const name = entry.replace(/\?$/, "");
-    const source = path.join(root, name);
-    if (!fs.existsSync(source) && entry.endsWith("?")) continue;
-    fs.cpSync(source, path.join(stage, name), { recursive: true });
-  }
+  for (const name of CONTENTS) fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
+  // The page of an installed extension finds no picture by a relative path.
+  const readme = path.join(stage, "README.md");
+  fs.writeFileSync(readme, fs.readFileSync(readme, "utf8").replace(/^!\[.*\]\(docs\/.*\)\n+/gm, ""));
   const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
   for (const key of FOREIGN_KEYS) delete manifest[key];
   fs.writeFileSync(path.join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -42,6 +42,9 @@ export function databaseSignature(file: string): string {
   return ["", "-wal", "-journal"].map((suffix) => fileSignature(real + suffix)).join("|");
 }
 
+/** Signatures of databases whose pages were found whole: a refresh of the same bytes need not read them all again. */
+const checkedPages = new Map<string, string>();
+
 /** SQLite follows a link to the database and keeps the log beside the real file. */
 function realFile(file: string): string {
   try {
@@ -73,7 +76,10 @@ export function readDatabase<T>(file: string, read: (database: DatabaseSync) => 
       source = chooseSource(realFile(file));
       database = new DatabaseSync(source.location, { readOnly: source.readOnly });
       database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = 1`);
-      if (options.check !== false) checkPages(database);
+      if (options.check !== false && checkedPages.get(file) !== before) {
+        checkPages(database);
+        checkedPages.set(file, before);
+      }
       result = { value: read(database) };
     } catch (error) {
       failure = error;

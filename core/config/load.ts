@@ -7,7 +7,7 @@ import { type Brake, type Config, ConfigError, type DatabaseConfig, type Policy,
 import { type ConfigDocument, parseDocument } from "./document.ts";
 import { mergePreset } from "./presets.ts";
 import type { ConfigFile, DatabaseFile, StoreFile } from "./schema.ts";
-import { parseTemplate, TemplateError } from "./template.ts";
+import { parseTemplate, type Template, TemplateError } from "./template.ts";
 import { parseDuration, parseSize } from "./units.ts";
 import { validate } from "./validate.ts";
 
@@ -72,6 +72,7 @@ function resolveStores(root: string, value: ConfigFile, document: ConfigDocument
       const template = parseTemplate(store.path);
       const capture = store.owner ?? OWNER_CAPTURES.find((candidate) => template.captures.includes(candidate));
       if (capture !== undefined && !template.captures.includes(capture)) at("owner", "error", `the path has no {${capture}}; name one of its placeholders`);
+      if (capture !== undefined && isAmbiguous(template, capture)) at("path", "warning", `{${capture}} shares a name with another placeholder, so that one file could belong to two projects; give each project a directory of its own`);
       checkLimits(store, at);
       stores.push({
         name,
@@ -88,6 +89,12 @@ function resolveStores(root: string, value: ConfigFile, document: ConfigDocument
     }
   }
   return stores;
+}
+
+/** `{project}-{n}.mp3`: in `a-b-1.mp3` the project may be `a` or `a-b`. Harmless where another segment names it alone. */
+function isAmbiguous(template: Template, capture: string): boolean {
+  const naming = template.segments.filter((segment) => segment.captures.includes(capture));
+  return naming.every((segment) => segment.captures.length > 1 || segment.wildcard);
 }
 
 /** A download costs time and money, so a cache is not emptied by itself unless its owner says so (R33). */

@@ -4,14 +4,18 @@ import type { Brake } from "../config/config.ts";
 import type { PlanItem } from "../model.ts";
 import { formatBytes } from "../words.ts";
 
-/** Why the run must ask, in words; empty when it need not. `all` is the whole plan, `taken` what a run would take of it. */
-export function brakeOf(brake: Brake, all: readonly PlanItem[], taken: readonly PlanItem[]): readonly string[] {
+/**
+ * Why the run must ask, in words; empty when it need not. `all` is the whole plan, `taken` what a run would take of it. Projects
+ * that were `named` are no surprise: one finished project may well be most of a store, above all the first one.
+ */
+export function brakeOf(brake: Brake, all: readonly PlanItem[], taken: readonly PlanItem[], named: boolean): readonly string[] {
   if (taken.length === 0) return [];
   const reasons: string[] = [];
   const bytes = taken.reduce((sum, item) => sum + item.bytes, 0);
   if (taken.length > brake.files) reasons.push(t("{0} files are more than {1} (policy.brake.files)", taken.length, brake.files));
   if (bytes > brake.bytes) reasons.push(t("{0} are more than {1} (policy.brake.bytes)", formatBytes(bytes), formatBytes(brake.bytes)));
   if (taken.length === all.length) reasons.push(t("nothing would be left: all {0} files of all stores would go", all.length));
+  if (named) return reasons;
   const totals = countByStore(all);
   for (const [store, count] of countByStore(taken)) {
     const total = totals.get(store) ?? count;

@@ -176,7 +176,7 @@ export function buildPlan(input: PlanInput): Plan {
     protectedPaths: catalog.protectedPaths,
     protectedInodes: catalog.protectedInodes,
     autoCleanup: input.autoCleanup,
-    brake: brakeOf(config.policy.brake, input.items, taken),
+    brake: brakeOf(config.policy.brake, input.items, taken, input.selection.projects !== undefined),
   };
 }
 

@@ -10,11 +10,17 @@ import { pinDirectory } from "./pinned.ts";
 export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, journal: Journal): number {
   const candidates = new Map<string, { readonly root: string; readonly path: string }>();
   for (const item of held) {
-    for (let directory = path.posix.dirname(item.path); guard.mayRemoveDirectory(item.root, directory); directory = path.posix.dirname(directory)) {
+    for (
+      let directory = path.posix.dirname(item.path);
+      guard.mayRemoveDirectory(item.root, directory);
+      directory = path.posix.dirname(directory)
+    ) {
       candidates.set(`${item.root}\0${directory}`, { root: item.root, path: directory });
     }
   }
-  const deepestFirst = [...candidates.values()].sort((a, b) => b.path.split("/").length - a.path.split("/").length || (a.path < b.path ? -1 : 1));
+  const deepestFirst = [...candidates.values()].sort(
+    (a, b) => b.path.split("/").length - a.path.split("/").length || (a.path < b.path ? -1 : 1),
+  );
   const empty = deepestFirst.filter((directory) => isEmptyBut(directory, candidates));
   const records = empty.flatMap(({ root, path: relative }) => {
     const mode = fs.lstatSync(path.join(root, relative), { throwIfNoEntry: false })?.mode;

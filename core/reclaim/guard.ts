@@ -15,9 +15,21 @@ import { Refusal } from "./home.ts";
 const VERSION_CONTROL = [".git", ".hg", ".svn", ".jj"];
 
 /** What a path is now; undefined when nothing is there. Never follows a link. */
-export function identityOf(absolute: string): (Identity & { readonly isFile: boolean; readonly links: number; readonly allocated: number }) | undefined {
+export function identityOf(
+  absolute: string,
+): (Identity & { readonly isFile: boolean; readonly links: number; readonly allocated: number }) | undefined {
   const stat = lstatOrNothing(absolute);
-  return stat && { dev: String(stat.dev), ino: String(stat.ino), bytes: Number(stat.size), mtimeNs: String(stat.mtimeNs), isFile: stat.isFile(), links: Number(stat.nlink), allocated: allocatedBytes(stat) };
+  return (
+    stat && {
+      dev: String(stat.dev),
+      ino: String(stat.ino),
+      bytes: Number(stat.size),
+      mtimeNs: String(stat.mtimeNs),
+      isFile: stat.isFile(),
+      links: Number(stat.nlink),
+      allocated: allocatedBytes(stat),
+    }
+  );
 }
 
 /** Blocks are of 512 bytes whatever the filesystem's own are (stat(2)); Windows has none. */
@@ -77,15 +89,23 @@ export function createGuard(input: GuardInput): Guard {
   return {
     refuse(item) {
       const store = stores.get(item.store);
-      if (!store || store.root !== item.root || !matchTemplate(store.template, item.path)) return "it does not match the template of its store";
-      if (store.role === "final" || protectedPaths.has(canonicalKey(path.join(item.root, item.path), ignoresCase(input.workspace)))) return "it is a final output";
+      if (!store || store.root !== item.root || !matchTemplate(store.template, item.path))
+        return "it does not match the template of its store";
+      if (store.role === "final" || protectedPaths.has(canonicalKey(path.join(item.root, item.path), ignoresCase(input.workspace))))
+        return "it is a final output";
       const stat = refuseComponents(item.root, item.path, devices);
       if (typeof stat === "string") return stat;
       if (!stat.isFile()) return "it is not a regular file";
       if (protectedInodes.has(`${stat.dev}:${stat.ino}`)) return "it is a final output under another name";
       const expected = item.identity;
       if (!expected) return "the plan does not say what it should be";
-      if (String(stat.dev) !== expected.dev || String(stat.ino) !== expected.ino || Number(stat.size) !== expected.bytes || String(stat.mtimeNs) !== expected.mtimeNs) return "changed";
+      if (
+        String(stat.dev) !== expected.dev ||
+        String(stat.ino) !== expected.ino ||
+        Number(stat.size) !== expected.bytes ||
+        String(stat.mtimeNs) !== expected.mtimeNs
+      )
+        return "changed";
       return refusePlace(input.workspace, store, item.path, cleanDirectories);
     },
     mayRemoveDirectory(root, relative) {
@@ -111,7 +131,8 @@ function refuseComponents(root: string, relative: string, devices: Map<string, b
     current = path.join(current, part);
     const next = lstatOrNothing(current);
     if (!next) return "gone";
-    if (next.isSymbolicLink()) return i === parts.length - 1 ? "it is a symbolic link" : `${parts.slice(0, i + 1).join("/")} is a symbolic link`;
+    if (next.isSymbolicLink())
+      return i === parts.length - 1 ? "it is a symbolic link" : `${parts.slice(0, i + 1).join("/")} is a symbolic link`;
     if (next.dev !== device) return "it is on another device";
     if (i < parts.length - 1 && !next.isDirectory()) return "gone";
     stat = next;

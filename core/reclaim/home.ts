@@ -37,7 +37,8 @@ export function ensureHome(root: string): string {
   const home = homeOf(root);
   for (const directory of [home, path.join(home, "runs"), path.join(home, "holds"), path.join(home, "locks")]) {
     const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
-    if (stat && !stat.isDirectory()) throw new Refusal(`${directory} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}; remove it or move it away`);
+    if (stat && !stat.isDirectory())
+      throw new Refusal(`${directory} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}; remove it or move it away`);
     if (!stat) makeDirectory(directory);
   }
   const ignore = path.join(home, ".gitignore");
@@ -92,13 +93,15 @@ export function readState<T extends { readonly schema: number }>(file: string): 
   } catch {
     throw new Refusal(`${file} is damaged; mend it or move it away`);
   }
-  if (typeof value !== "object" || value === null || typeof value.schema !== "number") throw new Refusal(`${file} is damaged; mend it or move it away`);
+  if (typeof value !== "object" || value === null || typeof value.schema !== "number")
+    throw new Refusal(`${file} is damaged; mend it or move it away`);
   return value;
 }
 
 /** Writes a JSON file of `.offcut/`, unless a newer version of Offcut wrote it (R71). */
 export function writeState<T extends { readonly schema: number }>(file: string, value: T): void {
   const old = readState<T>(file);
-  if (old && old.schema > STATE_SCHEMA) throw new Refusal(`${file} was written by a newer version of Offcut (schema ${old.schema}); update this one`);
+  if (old && old.schema > STATE_SCHEMA)
+    throw new Refusal(`${file} was written by a newer version of Offcut (schema ${old.schema}); update this one`);
   replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -18,8 +18,30 @@ export interface StatusChange {
 }
 
 export type JournalRecord =
-  | { readonly t: "start"; readonly schema: number; readonly run: string; readonly at: string; readonly root: string; readonly digest: string; readonly undoMs: number; readonly files: number; readonly bytes: number; readonly pid: number }
-  | { readonly t: "intend"; readonly n: number; readonly root: string; readonly path: string; readonly store: string; readonly owner?: string; readonly reason: Reason; readonly bytes: number; readonly allocated: number; readonly identity: Identity }
+  | {
+      readonly t: "start";
+      readonly schema: number;
+      readonly run: string;
+      readonly at: string;
+      readonly root: string;
+      readonly digest: string;
+      readonly undoMs: number;
+      readonly files: number;
+      readonly bytes: number;
+      readonly pid: number;
+    }
+  | {
+      readonly t: "intend";
+      readonly n: number;
+      readonly root: string;
+      readonly path: string;
+      readonly store: string;
+      readonly owner?: string;
+      readonly reason: Reason;
+      readonly bytes: number;
+      readonly allocated: number;
+      readonly identity: Identity;
+    }
   | { readonly t: "held"; readonly n: number }
   | { readonly t: "skip"; readonly n: number; readonly why: string }
   | { readonly t: "fail"; readonly n: number; readonly message: string }
@@ -36,7 +58,9 @@ export type JournalRecord =
 /** The journal cannot be written, so nothing more may be done under it. What was done stands, and recovery finds it. */
 export class JournalError extends Refusal {
   constructor(file: string, cause: unknown) {
-    super(`stopped, because the journal ${file} cannot be written: ${explainErrno(cause)}; nothing is lost: mend that, then "offcut doctor" brings it to an end`);
+    super(
+      `stopped, because the journal ${file} cannot be written: ${explainErrno(cause)}; nothing is lost: mend that, then "offcut doctor" brings it to an end`,
+    );
     this.cause = cause;
   }
 }
@@ -76,7 +100,8 @@ export function openJournal(file: string, at: { readonly sequence: number; reado
       if (records.length === 0) return;
       attempt(() => {
         const bytes = Buffer.from(records.map((record, i) => encode(sequence + i, record)).join(""));
-        for (let written = 0; written < bytes.length; ) written += fs.writeSync(handle, bytes, written, bytes.length - written, offset + written);
+        for (let written = 0; written < bytes.length;)
+          written += fs.writeSync(handle, bytes, written, bytes.length - written, offset + written);
         sequence += records.length;
         offset += bytes.length;
         dirty = true;
@@ -148,7 +173,7 @@ function decode(line: Buffer, expected: number | undefined): JournalRecord | und
 
 function goodRecords(bytes: Buffer, from: number): JournalRecord[] {
   const records: JournalRecord[] = [];
-  for (let offset = from; offset < bytes.length; ) {
+  for (let offset = from; offset < bytes.length;) {
     const end = bytes.indexOf(10, offset);
     const record = end === -1 ? undefined : decode(bytes.subarray(offset, end), undefined);
     if (record) records.push(record);

@@ -95,7 +95,8 @@ function liveOthers(directory: string, mine: string, removeDead = true): Holder[
     if (holder === "gone") continue;
     if (holder && isAlive(holder)) live.push(holder);
     else if (holder && removeDead) fs.rmSync(file, { force: true });
-    else if (!holder) live.push({ pid: Number(name.split("-")[0]), started: "", boot: "", namespace: "", host: os.hostname(), at: "just now" });
+    else if (!holder)
+      live.push({ pid: Number(name.split("-")[0]), started: "", boot: "", namespace: "", host: os.hostname(), at: "just now" });
   }
   return live;
 }
@@ -119,7 +120,14 @@ function isAlive(holder: Holder): boolean {
 }
 
 function myself(): Holder {
-  return { pid: process.pid, started: startTime(process.pid), boot: bootId(), namespace: pidNamespace(), host: os.hostname(), at: new Date().toISOString() };
+  return {
+    pid: process.pid,
+    started: startTime(process.pid),
+    boot: bootId(),
+    namespace: pidNamespace(),
+    host: os.hostname(),
+    at: new Date().toISOString(),
+  };
 }
 
 function processExists(pid: number): boolean {

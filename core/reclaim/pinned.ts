@@ -27,7 +27,8 @@ const hasDescriptors = process.platform === "linux" && fs.existsSync(DESCRIPTORS
  */
 export function pinDirectory(root: string, relative: string, options: PinOptions = {}): PinnedDirectory {
   const parts = relative === "" || relative === "." ? [] : relative.split("/");
-  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) throw new Refusal(`${relative} is not a plain path`);
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0")))
+    throw new Refusal(`${relative} is not a plain path`);
   return hasDescriptors ? openStepwise(root, parts, options) : checkStepwise(root, parts, options);
 }
 
@@ -62,7 +63,8 @@ function openDirectory(directory: string, shown: string): number {
   try {
     return fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
   } catch (error) {
-    if (["ELOOP", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) throw new Refusal(`${shown} is a symbolic link or not a directory`);
+    if (["ELOOP", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      throw new Refusal(`${shown} is a symbolic link or not a directory`);
     throw error;
   }
 }
@@ -70,9 +72,9 @@ function openDirectory(directory: string, shown: string): number {
 function checkStepwise(root: string, parts: readonly string[], { make }: PinOptions): PinnedDirectory {
   checkDirectories(root, parts.join("/"));
   const directory = path.join(root, ...parts);
-  for (let length = 1; make && length <= parts.length; length++) {
+  for (let length = 1; length <= parts.length; length++) {
     const below = path.join(root, ...parts.slice(0, length));
-    if (!fs.existsSync(below)) makeOnce(() => make(below, parts.slice(0, length).join("/")));
+    if (make && !fs.existsSync(below)) makeOnce(() => make(below, parts.slice(0, length).join("/")));
   }
   return { entry: (name) => path.join(directory, name), [Symbol.dispose]() {} };
 }

@@ -82,9 +82,11 @@ async function purgeFile(file: RunFile, run: string, retry: ReturnType<typeof cr
       const entry = directory.entry(path.posix.basename(file.path));
       const stat = identityOf(entry);
       if (!stat) return { freed: 0, linked: false, gone: true };
-      if (!stat.isFile || stat.ino !== file.identity.ino) return { message: "something else stands in its place in the hold; it is left alone" };
+      if (!stat.isFile || stat.ino !== file.identity.ino)
+        return { message: "something else stands in its place in the hold; it is left alone" };
       // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
-      if (stat.bytes !== file.identity.bytes || stat.mtimeNs !== file.identity.mtimeNs) return { message: "it was changed in the hold; it is left alone, and undo brings it back" };
+      if (stat.bytes !== file.identity.bytes || stat.mtimeNs !== file.identity.mtimeNs)
+        return { message: "it was changed in the hold; it is left alone, and undo brings it back" };
       fs.unlinkSync(entry);
       const linked = stat.links > 1;
       return { freed: linked ? 0 : stat.allocated, linked, gone: false };
@@ -92,7 +94,9 @@ async function purgeFile(file: RunFile, run: string, retry: ReturnType<typeof cr
   } catch (error) {
     pins.forget();
     // "Failed to delete" is checked before it is said (R25).
-    return identityOf(absolute) ? { message: error instanceof Refusal ? error.message : explainErrno(error) } : { freed: 0, linked: false, gone: true };
+    return identityOf(absolute)
+      ? { message: error instanceof Refusal ? error.message : explainErrno(error) }
+      : { freed: 0, linked: false, gone: true };
   }
 }
 

@@ -30,7 +30,11 @@ function recordsFile(workspace: string): string {
 export function writeRecords(workspace: string, roots: readonly string[], nowMs: number): void {
   const old = readState<Records>(recordsFile(workspace));
   const seen = Object.fromEntries(roots.map((root) => [root, { mount: mountOf(root) }]));
-  writeState<Records>(recordsFile(workspace), { schema: STATE_SCHEMA, roots: { ...old?.roots, ...seen }, clock: { wallMs: nowMs, uptimeMs: uptimeMs(), boot: bootId() } });
+  writeState<Records>(recordsFile(workspace), {
+    schema: STATE_SCHEMA,
+    roots: { ...old?.roots, ...seen },
+    clock: { wallMs: nowMs, uptimeMs: uptimeMs(), boot: bootId() },
+  });
 }
 
 export interface Remembered {
@@ -53,7 +57,12 @@ export function compareRecords(workspace: string, roots: readonly string[], nowM
     problems.push({ severity: "error", source: root, message: t("{0}. Nothing is deleted, made or marked until it is back.", why) });
   }
   const clock = records && clockJump(records.clock, nowMs);
-  if (clock !== undefined) problems.push({ severity: "warning", source: t("clock"), message: t("{0}. Rules about age pause until the next cleanup has noted the new time.", clock) });
+  if (clock !== undefined)
+    problems.push({
+      severity: "warning",
+      source: t("clock"),
+      message: t("{0}. Rules about age pause until the next cleanup has noted the new time.", clock),
+    });
   return { problems, ...(unreachable !== undefined && { unreachable }), ...(clock !== undefined && { clock }) };
 }
 
@@ -68,7 +77,9 @@ function whyUnreachable(root: string, record: RootRecord | undefined): string | 
   // What a run made by mistake on the empty mount point does not make it full.
   if (entries.every((entry) => entry === HOME)) return t("unreachable: {0} is empty, and was not before", root);
   const mount = mountOf(root);
-  return mount === record.mount ? undefined : t("unreachable: {0} was on the filesystem mounted at {1}, now it is on {2}", root, record.mount, mount);
+  return mount === record.mount
+    ? undefined
+    : t("unreachable: {0} was on the filesystem mounted at {1}, now it is on {2}", root, record.mount, mount);
 }
 
 /** The longest mount point that holds the root; the device's number where the system has no list. */
@@ -83,7 +94,9 @@ function clockJump(then: Records["clock"], nowMs: number): string | undefined {
   if (passed < -HOUR) return t("the clock is {0} behind the last cleanup", formatDuration(-passed));
   if (then.boot === "" || then.boot !== bootId()) return undefined;
   const jump = passed - (uptimeMs() - then.uptimeMs);
-  return Math.abs(jump) > HOUR ? t("the clock was set {0} {1} since the last cleanup", formatDuration(Math.abs(jump)), jump > 0 ? t("forward") : t("back")) : undefined;
+  return Math.abs(jump) > HOUR
+    ? t("the clock was set {0} {1} since the last cleanup", formatDuration(Math.abs(jump)), jump > 0 ? t("forward") : t("back"))
+    : undefined;
 }
 
 function uptimeMs(): number {

@@ -24,12 +24,18 @@ export interface Recovered {
 
 /** All runs of a workspace, the oldest first. A journal that is not even begun is passed over: nothing was done under it. */
 export function readRuns(workspace: string): readonly RunState[] {
-  return runNames(workspace).flatMap((run) => foldJournal(readJournal(journalOf(workspace, run)).records) ?? []);
+  const states = runNames(workspace).flatMap((run) => foldJournal(readJournal(journalOf(workspace, run)).records) ?? []);
+  // Names tell seconds only.
+  return states.sort((a, b) => (a.started === b.started ? 0 : a.started < b.started ? -1 : 1));
 }
 
 export function runNames(workspace: string): string[] {
   try {
-    return fs.readdirSync(runsOf(workspace)).filter((name) => name.endsWith(".jsonl")).map((name) => name.slice(0, -".jsonl".length)).sort();
+    return fs
+      .readdirSync(runsOf(workspace))
+      .filter((name) => name.endsWith(".jsonl"))
+      .map((name) => name.slice(0, -".jsonl".length))
+      .sort();
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
     throw error;
@@ -84,7 +90,18 @@ function recoverRun(workspace: string, run: string, now: () => number): Recovere
 
 /** In place of a first record that cannot be read. */
 function startOf(workspace: string, run: string, file: string): JournalRecord {
-  return { t: "start", schema: STATE_SCHEMA, run, at: fs.statSync(file).mtime.toISOString(), root: workspace, digest: "", undoMs: 0, files: 0, bytes: 0, pid: 0 };
+  return {
+    t: "start",
+    schema: STATE_SCHEMA,
+    run,
+    at: fs.statSync(file).mtime.toISOString(),
+    root: workspace,
+    digest: "",
+    undoMs: 0,
+    files: 0,
+    bytes: 0,
+    pid: 0,
+  };
 }
 
 function endRecord(state: RunState, nowMs: number): JournalRecord {
@@ -96,7 +113,11 @@ function endRecord(state: RunState, nowMs: number): JournalRecord {
  * The outcomes of all files without one. Where records are missing, also of files that are said to be held and are not, and of
  * those that only a later record names.
  */
-function settleAll(state: RunState, run: string, contents: JournalContents): { readonly records: readonly JournalRecord[]; readonly left: number } {
+function settleAll(
+  state: RunState,
+  run: string,
+  contents: JournalContents,
+): { readonly records: readonly JournalRecord[]; readonly left: number } {
   const records: JournalRecord[] = [];
   let left = 0;
   const note = (...outcome: readonly (JournalRecord | undefined)[]): void => {
@@ -107,7 +128,8 @@ function settleAll(state: RunState, run: string, contents: JournalContents): { r
   };
   for (const file of state.files) {
     if (isUnsettled(file)) note(trySettle(file, run));
-    else if (contents.fault !== undefined && file.state === "held" && !isInHold(file, run)) note(trySettle({ ...file, pending: "undo" }, run));
+    else if (contents.fault !== undefined && file.state === "held" && !isInHold(file, run))
+      note(trySettle({ ...file, pending: "undo" }, run));
   }
   const known = new Set(state.files.map((file) => file.n));
   for (const record of contents.later ?? []) {
@@ -151,7 +173,8 @@ function settlePending(file: RunFile, run: string): JournalRecord {
   const hold = path.join(holdOf(file.root, run), file.path);
   const held = identityOf(hold);
   if (file.pending === "undo") {
-    const isBack = (candidate: string): boolean => (held ? isSecondName(hold, candidate) : identityOf(candidate)?.ino === file.identity.ino);
+    const isBack = (candidate: string): boolean =>
+      held ? isSecondName(hold, candidate) : identityOf(candidate)?.ino === file.identity.ino;
     const back = findRestored(path.join(file.root, file.path), isBack);
     if (back !== undefined) {
       if (held) fs.unlinkSync(hold); // A crash came between link and unlink.
@@ -174,7 +197,10 @@ function adoptHeld(state: RunState, run: string): JournalRecord[] {
       const identity = identityOf(path.join(holdOf(root, run), relative));
       if (!identity) continue;
       const { dev, ino, bytes, mtimeNs, allocated } = identity;
-      records.push({ t: "intend", n, root, path: relative, store: "", reason: "changed", bytes, allocated, identity: { dev, ino, bytes, mtimeNs } }, { t: "held", n: n++ });
+      records.push(
+        { t: "intend", n, root, path: relative, store: "", reason: "changed", bytes, allocated, identity: { dev, ino, bytes, mtimeNs } },
+        { t: "held", n: n++ },
+      );
     }
   }
   return records;

@@ -56,7 +56,8 @@ function renameOverOwnPlaceholder(from: string, to: string): void {
   const mine = fs.fstatSync(handle, { bigint: true });
   fs.closeSync(handle);
   const now = fs.lstatSync(to, { bigint: true });
-  if (now.ino !== mine.ino || now.dev !== mine.dev || now.size !== 0n) throw Object.assign(new Error(`${to} was taken meanwhile`), { code: "EEXIST" });
+  if (now.ino !== mine.ino || now.dev !== mine.dev || now.size !== 0n)
+    throw Object.assign(new Error(`${to} was taken meanwhile`), { code: "EEXIST" });
   try {
     fs.renameSync(from, to);
   } catch (error) {

@@ -54,7 +54,18 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
   const startedMs = input.now();
   const run = runId(startedMs);
   using journal = openJournal(journalOf(input.workspace, run));
-  journal.append({ t: "start", schema: STATE_SCHEMA, run, at: iso(startedMs), root: input.workspace, digest: input.digest, undoMs: input.undoMs, files: input.items.length, bytes: sumBytes(input.items), pid: process.pid });
+  journal.append({
+    t: "start",
+    schema: STATE_SCHEMA,
+    run,
+    at: iso(startedMs),
+    root: input.workspace,
+    digest: input.digest,
+    undoMs: input.undoMs,
+    files: input.items.length,
+    bytes: sumBytes(input.items),
+    pid: process.pid,
+  });
 
   using mover = new Mover(input, run, journal);
   for (let from = 0; from < input.items.length && !input.signal?.aborted; from += BATCH) {
@@ -168,7 +179,10 @@ class Mover implements Disposable {
    * without an outcome, which is what recovery looks for.
    */
   private leaveToRecovery(item: PlanItem, error: unknown): undefined {
-    this.errors.push({ path: item.path, message: `it changed while it was moved and could not be put back yet (${explainErrno(error)}); it is safe in ${HOME}/holds/${this.run}, and "offcut doctor" puts it back` });
+    this.errors.push({
+      path: item.path,
+      message: `it changed while it was moved and could not be put back yet (${explainErrno(error)}); it is safe in ${HOME}/holds/${this.run}, and "offcut doctor" puts it back`,
+    });
   }
 
   /** "Failed" is said after a look (R25). */
@@ -176,7 +190,8 @@ class Mover implements Disposable {
     const held = identityOf(path.join(holdOf(item.root, this.run), item.path));
     if (held?.isFile && item.identity && sameIdentity(held, item.identity)) return { t: "held", n };
     if (held) return this.leaveToRecovery(item, error);
-    if (this.input.signal?.aborted && (error === this.input.signal.reason || (error as Error).name === "AbortError")) return { t: "skip", n, why: "cancelled" };
+    if (this.input.signal?.aborted && (error === this.input.signal.reason || (error as Error).name === "AbortError"))
+      return { t: "skip", n, why: "cancelled" };
     if (!identityOf(path.join(item.root, item.path))) return { t: "skip", n, why: "gone" };
     if (error instanceof Refusal) return { t: "skip", n, why: error.message };
     return { t: "fail", n, message: explainErrno(error) };
@@ -192,7 +207,18 @@ type Noted = Extract<JournalRecord, { t: "held" | "skip" | "fail" }>;
 function intent(item: PlanItem, n: number): JournalRecord {
   const { root, path: relative, store, owner, reason, bytes, allocated } = item;
   const identity = item.identity ?? { dev: "", ino: "", bytes, mtimeNs: "" };
-  return { t: "intend", n, root, path: relative, store, ...(owner !== undefined && { owner }), reason, bytes, allocated, identity: { dev: identity.dev, ino: identity.ino, bytes: identity.bytes, mtimeNs: identity.mtimeNs } };
+  return {
+    t: "intend",
+    n,
+    root,
+    path: relative,
+    store,
+    ...(owner !== undefined && { owner }),
+    reason,
+    bytes,
+    allocated,
+    identity: { dev: identity.dev, ino: identity.ino, bytes: identity.bytes, mtimeNs: identity.mtimeNs },
+  };
 }
 
 /** Sorts by time, is a plain file name, and never comes twice. */

@@ -74,7 +74,11 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
           restoredFiles++;
           restoredSpace += file.bytes;
           if (outcome.to !== file.path) renamed.push({ path: file.path, to: outcome.to });
-        } else errors.push({ path: file.path, message: error instanceof Missing || error instanceof Refusal ? error.message : explainErrno(error) });
+        } else
+          errors.push({
+            path: file.path,
+            message: error instanceof Missing || error instanceof Refusal ? error.message : explainErrno(error),
+          });
       }
     }
     options.onProgress?.({ done, total: held.length, bytes: restoredSpace });
@@ -90,7 +94,13 @@ class Missing extends Error {
 }
 
 /** Returns the path it has now, relative to its root. */
-async function putBack(file: RunFile, run: string, modes: ReadonlyMap<string, number>, retry: ReturnType<typeof createRetry>, pins: Pins): Promise<string> {
+async function putBack(
+  file: RunFile,
+  run: string,
+  modes: ReadonlyMap<string, number>,
+  retry: ReturnType<typeof createRetry>,
+  pins: Pins,
+): Promise<string> {
   const directory = path.posix.dirname(file.path);
   const name = path.posix.basename(file.path);
   if (!identityOf(path.join(holdOf(file.root, run), file.path))) {
@@ -101,7 +111,9 @@ async function putBack(file: RunFile, run: string, modes: ReadonlyMap<string, nu
   }
   return retry(() => {
     const from = pins.pin(file.root, `${HOME}/holds/${run}/${directory}`).entry(name);
-    const to = pins.pin(file.root, directory, { make: (absolute, relative) => makeDirectory(absolute, modes.get(`${file.root}\0${relative}`)) }).entry(name);
+    const to = pins
+      .pin(file.root, directory, { make: (absolute, relative) => makeDirectory(absolute, modes.get(`${file.root}\0${relative}`)) })
+      .entry(name);
     return path.posix.join(directory, path.posix.basename(restoreFile(from, to)));
   });
 }

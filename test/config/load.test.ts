@@ -372,6 +372,14 @@ describe("offcut.json", () => {
       assert.throws(() => loadConfig(workspace.root), /offcut\.json: cannot be read: EISDIR/);
     });
 
+    it("R6: warns where one file could belong to two projects, not where a directory names the project", () => {
+      const warned = (path: string): number => parseConfig(ROOT, `{ "stores": { "s": { "path": "${path}", "role": "temp" } } }`).problems.filter((problem) => /could belong to two projects/.test(problem.message)).length;
+      assert.equal(warned("cache/{project}-{n}.mp3"), 1);
+      assert.equal(warned("cache/{project}-*.mp3"), 1);
+      assert.equal(warned("cache/{project}/{project}-{n}.mp3"), 0);
+      assert.equal(warned("cache/{project}.mp3"), 0);
+    });
+
     it("what is loaded leaves the file alone", () => {
       const text = `{ "preset": "video-generator" } // as it was`;
       load(text);

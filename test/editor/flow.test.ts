@@ -5,7 +5,7 @@ import { startVSCode, type VSCode } from "./harness.ts";
 import { poll } from "./poll.ts";
 import { listCommands, modalDialog, notification, openPane, openView, runCommand, squiggles, statusBarItem, treeItem } from "./pages.ts";
 
-/** A finished project, an unfinished one that uses one of its clips, a failed one; the clips have been idle for two hours. */
+/** A finished project, an unfinished one that uses one of its clips, a failed one. */
 function makePipeline(): Workspace {
   const workspace = makeWorkspace();
   const sceneBytes = 200_000;

@@ -31,7 +31,10 @@ async function answer(wanted: string): Promise<unknown> {
         plan = await makePlan(config, { environment });
         return plan.totals;
       case "clean":
-        return await cleanUp(config, plan ?? (await makePlan(config, { environment })), { environment, ...(undoMs !== undefined && { undoMs: Number(undoMs) }) });
+        return await cleanUp(config, plan ?? (await makePlan(config, { environment })), {
+          environment,
+          ...(undoMs !== undefined && { undoMs: Number(undoMs) }),
+        });
       case "lock":
         await acquireLocks([root]); // Until this process ends.
         return {};

@@ -47,7 +47,15 @@ interface Ended {
 
 async function trace(verb: Verb, scene: Scene, expressions: readonly string[]): Promise<Ended> {
   const log = path.join(os.tmpdir(), `offcut-strace-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  const args = ["-f", "-qq", "-o", log, ...expressions.flatMap((one) => ["-e", one]), process.execPath, ...commandOf(verb, scene.workspace.root)];
+  const args = [
+    "-f",
+    "-qq",
+    "-o",
+    log,
+    ...expressions.flatMap((one) => ["-e", one]),
+    process.execPath,
+    ...commandOf(verb, scene.workspace.root),
+  ];
   try {
     const { stdout } = await promisify(execFile)("strace", args, { env: { ...process.env, UV_THREADPOOL_SIZE: "1" } });
     return { killed: false, output: stdout, log: fs.readFileSync(log, "utf8") };
@@ -70,7 +78,10 @@ async function check(verb: Verb, { workspace, before, taken }: Scene, where: str
     sameStates(once, workspace.snapshot({ everything: true }));
     if (verb === "clean" || verb === "undo") assert.equal(count.deleted, 0);
     if (count.held > 0) {
-      assert.equal(listRuns(workspace.root).reduce((sum, run) => sum + run.heldFiles, 0), count.held);
+      assert.equal(
+        listRuns(workspace.root).reduce((sum, run) => sum + run.heldFiles, 0),
+        count.held,
+      );
       const result = await undo(loadConfig(workspace.root), undefined);
       assert.deepEqual([result.errors, result.renamed], [[], []]);
     }
@@ -97,7 +108,9 @@ async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all([worker(), worker()]);
 }
 
-const canTrace = process.platform === "linux" && spawnSync("strace", ["-f", "-qq", "-o", "/dev/null", "-e", "inject=link:error=EIO:when=1", "true"]).status === 0;
+const canTrace =
+  process.platform === "linux" &&
+  spawnSync("strace", ["-f", "-qq", "-o", "/dev/null", "-e", "inject=link:error=EIO:when=1", "true"]).status === 0;
 
 describe("crash", function () {
   this.timeout(180_000);
@@ -124,7 +137,9 @@ describe("crash", function () {
 
   for (const verb of Object.keys(PLACES) as Verb[]) {
     it(`R60 R23: ${verb}, killed at any system call, loses nothing and can be undone`, async () => {
-      const points = Object.entries(PLACES[verb]).flatMap(([call, some]) => spread(counts.get(verb)?.get(call) ?? 0, some).map((when) => ({ call, when })));
+      const points = Object.entries(PLACES[verb]).flatMap(([call, some]) =>
+        spread(counts.get(verb)?.get(call) ?? 0, some).map((when) => ({ call, when })),
+      );
       assert.ok(points.length >= 10, `only ${points.length} points: ${JSON.stringify([...(counts.get(verb) ?? [])])}`);
       let killed = 0;
       await inPairs(points, async ({ call, when }) => {
@@ -140,7 +155,12 @@ describe("crash", function () {
 
   for (const verb of Object.keys(PLACES) as Verb[]) {
     it(`R60 R22: ${verb}, with system calls that fail, ends in words and loses nothing`, async () => {
-      const calls: readonly Call[] = verb === "clean" ? ["rename", "fsync", "pwrite64"] : verb === "undo" ? ["link", "fsync", "pwrite64", "unlink"] : ["unlink", "fsync", "pwrite64"];
+      const calls: readonly Call[] =
+        verb === "clean"
+          ? ["rename", "fsync", "pwrite64"]
+          : verb === "undo"
+            ? ["link", "fsync", "pwrite64", "unlink"]
+            : ["unlink", "fsync", "pwrite64"];
       const faults: Readonly<Record<string, readonly string[]>> = {
         rename: ["EIO:when=2", "ENOSPC:when=3", "EACCES:when=4+", "EBUSY:when=2..3", "EBUSY:when=5+", "EXDEV:when=1+"],
         link: ["EIO:when=2", "EACCES:when=3", "EPERM:when=1+", "EBUSY:when=2+", "EXDEV:when=1+", "ENOSPC:when=4+"],
@@ -152,13 +172,20 @@ describe("crash", function () {
       await inPairs(points, async ({ call, fault }) => {
         const scene = await prepare(verb);
         const { output } = await trace(verb, scene, [`trace=${call}`, `inject=${call}:error=${fault}`]);
-        const result = JSON.parse(output) as { refused?: string; errors?: readonly { path: string; message: string }[]; deletedFiles?: number };
+        const result = JSON.parse(output) as {
+          refused?: string;
+          errors?: readonly { path: string; message: string }[];
+          deletedFiles?: number;
+        };
         if (call === "pwrite64") assert.match(output, /the journal .* cannot be written/, fault);
         for (const { message } of result.errors ?? []) assert.doesNotMatch(message, /\/proc\//);
         if (fault === "EXDEV:when=1+" && call === "rename") {
           // R61, R62: what cannot be held is neither copied nor deleted.
           assert.equal(result.deletedFiles, 0);
-          assert.deepEqual([...new Set(result.errors?.map((error) => error.message))], ["on another filesystem than its root, so it cannot be held for undo"]);
+          assert.deepEqual(
+            [...new Set(result.errors?.map((error) => error.message))],
+            ["on another filesystem than its root, so it cannot be held for undo"],
+          );
         }
         await check(verb, scene, `${call} fails with ${fault}`);
         scene.workspace.dispose();
@@ -174,7 +201,11 @@ describe("crash", function () {
       const exited = once(child, "exit");
       const holds = scene.workspace.path(".offcut/holds");
       // Once it is at work, after a while of its own.
-      const started = (): boolean => fs.existsSync(holds) && (verb === "undo" || verb === "purge" ? fs.readdirSync(scene.workspace.path(".offcut/locks")).length > 0 : fs.readdirSync(holds).length > 0);
+      const started = (): boolean =>
+        fs.existsSync(holds) &&
+        (verb === "undo" || verb === "purge"
+          ? fs.readdirSync(scene.workspace.path(".offcut/locks")).length > 0
+          : fs.readdirSync(holds).length > 0);
       while (!started() && child.exitCode === null) await new Promise(setImmediate);
       for (let turns = Math.floor(Math.random() * 60); turns > 0; turns--) await new Promise(setImmediate);
       child.kill("SIGKILL");
@@ -205,4 +236,3 @@ describe("crash", function () {
     scene.workspace.dispose();
   });
 });
-

@@ -33,7 +33,8 @@ describe("guard", () => {
     change();
     return { plan, result: await cleanUp(config, plan, { environment }) };
   };
-  const reasonOf = (result: { readonly skipped: readonly { readonly path: string; readonly reason: string }[] }, file: string) => result.skipped.find((one) => one.path === file)?.reason;
+  const reasonOf = (result: { readonly skipped: readonly { readonly path: string; readonly reason: string }[] }, file: string) =>
+    result.skipped.find((one) => one.path === file)?.reason;
 
   for (const component of [".cache", ".cache/audio", ".cache/audio/p1"]) {
     it(`R1: a link that takes the place of ${component} between plan and run is not followed`, async () => {
@@ -79,7 +80,7 @@ describe("guard", () => {
     fs.symlinkSync(workspace.root, link);
     assert.throws(() => checkRoot(link), /is a symbolic link; use its real path/);
     const { config, plan } = await planFor(workspace);
-    const moved = { ...plan, root: link, items: plan.items.map((item) => ({ ...item, root: link })) };
+    const moved = { ...plan, root: link, items: plan.items.map((item) => Object.assign({}, item, { root: link })) };
     await assert.rejects(cleanUp({ ...config, root: link }, moved, { environment }), Refusal);
     assert.ok(!fs.existsSync(workspace.path(".offcut")));
   });
@@ -146,7 +147,11 @@ describe("guard", () => {
     try {
       const result = await cleanUp(config, plan, { environment });
       for (const file of [fifo, socket, directory]) assert.match(reasonOf(result, file) ?? "", /not a regular file/, file);
-      assert.ok(fs.lstatSync(workspace.path(fifo)).isFIFO() && fs.lstatSync(workspace.path(socket)).isSocket() && fs.existsSync(workspace.path(`${directory}/inside`)));
+      assert.ok(
+        fs.lstatSync(workspace.path(fifo)).isFIFO() &&
+          fs.lstatSync(workspace.path(socket)).isSocket() &&
+          fs.existsSync(workspace.path(`${directory}/inside`)),
+      );
       assert.ok(!takenOf((await planFor(workspace)).plan).some((file) => [fifo, socket].includes(file)));
     } finally {
       server.close();
@@ -218,10 +223,13 @@ describe("guard", () => {
     const { config, plan } = await planFor(workspace);
     assert.ok(!takenOf(plan).includes(AUDIO));
     // A plan that asks for it all the same meets the sink.
-    const item = itemAt(plan, AUDIO);
-    const stat = fs.statSync(workspace.path(AUDIO), { bigint: true });
-    const forged = { ...item, verdict: "reclaim" as const, identity: { dev: String(stat.dev), ino: String(stat.ino), bytes: Number(stat.size), mtimeNs: String(stat.mtimeNs) } };
-    const guard = createGuard({ workspace: workspace.root, stores: config.stores, protectedPaths: plan.protectedPaths, protectedInodes: plan.protectedInodes });
+    const forged = forge(itemAt(plan, AUDIO));
+    const guard = createGuard({
+      workspace: workspace.root,
+      stores: config.stores,
+      protectedPaths: plan.protectedPaths,
+      protectedInodes: plan.protectedInodes,
+    });
     assert.equal(guard.refuse(forged), "it is a final output under another name");
     const result = await cleanUp(config, { ...plan, items: [forged] }, { environment });
     assert.equal(result.deletedFiles, 0);
@@ -233,8 +241,7 @@ describe("guard", () => {
     const { config, plan } = await planFor(workspace);
     assert.equal(itemAt(plan, AUDIO).reason, "final-output");
     const final = itemAt(plan, ".cache/output/p1/final.mp4");
-    const stat = fs.statSync(workspace.path(final.path), { bigint: true });
-    const forged = [AUDIO, final.path].map((file) => ({ ...itemAt(plan, file), verdict: "reclaim" as const, identity: { dev: String(stat.dev), ino: String(stat.ino), bytes: Number(stat.size), mtimeNs: String(stat.mtimeNs) } }));
+    const forged = [AUDIO, final.path].map((file) => forge(itemAt(plan, file)));
     const result = await cleanUp(config, { ...plan, items: forged }, { environment });
     assert.equal(result.deletedFiles, 0);
     assert.deepEqual(result.skipped.map((one) => one.path).sort(), forged.map((item) => item.path).sort());
@@ -245,7 +252,15 @@ describe("guard", () => {
     const inner = makeWorkspace();
     try {
       addProject(inner, "p1");
-      inner.write("offcut.json", Buffer.from(JSON.stringify({ preset: "video-generator", stores: { all: { path: ".cache/temp/", role: "temp" }, deep: { path: ".cache/temp/deep/{project}/", role: "temp" } } })));
+      inner.write(
+        "offcut.json",
+        Buffer.from(
+          JSON.stringify({
+            preset: "video-generator",
+            stores: { all: { path: ".cache/temp/", role: "temp" }, deep: { path: ".cache/temp/deep/{project}/", role: "temp" } },
+          }),
+        ),
+      );
       const guard = createGuard({ workspace: inner.root, stores: loadConfig(inner.root).stores, protectedPaths: [], protectedInodes: [] });
       assert.equal(guard.mayRemoveDirectory(inner.root, ".cache/temp/deep"), false);
       assert.equal(guard.mayRemoveDirectory(inner.root, ".cache/temp/deep/p1"), true);
@@ -256,6 +271,16 @@ describe("guard", () => {
     }
   });
 });
+
+/** What a plan would say that took the file as it is now. */
+function forge(item: PlanItem): PlanItem {
+  const stat = fs.statSync(path.join(item.root, item.path), { bigint: true });
+  return {
+    ...item,
+    verdict: "reclaim",
+    identity: { dev: String(stat.dev), ino: String(stat.ino), bytes: Number(stat.size), mtimeNs: String(stat.mtimeNs) },
+  };
+}
 
 function itemAt(plan: Plan, file: string): PlanItem {
   const item = plan.items.find((one) => one.path === file);

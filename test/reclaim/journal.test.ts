@@ -50,7 +50,11 @@ describe("journal", function () {
     const first = whole.lastIndexOf(10, moved) + 1;
     for (let length = first; length < whole.length; length += whole[length] === 10 || whole[length - 1] === 10 ? 1 : 6) {
       await recoverWith(run, whole.subarray(0, length));
-      assert.deepEqual(assertPartition(workspace, before, workspace.snapshot(), taken), { original: before.size - taken.length, held: taken.length, deleted: 0 });
+      assert.deepEqual(assertPartition(workspace, before, workspace.snapshot(), taken), {
+        original: before.size - taken.length,
+        held: taken.length,
+        deleted: 0,
+      });
     }
     await undo(loadConfig(workspace.root), run);
     sameStates(before, workspace.snapshot());
@@ -60,7 +64,11 @@ describe("journal", function () {
     const { run } = await clean(workspace);
     const whole = fs.readFileSync(journalPath(run));
     const held = workspace.snapshot({ everything: true });
-    const damage = fc.record({ at: fc.nat(whole.length - 1), length: fc.integer({ min: 1, max: 200 }), byte: fc.integer({ min: 1, max: 255 }) });
+    const damage = fc.record({
+      at: fc.nat(whole.length - 1),
+      length: fc.integer({ min: 1, max: 200 }),
+      byte: fc.integer({ min: 1, max: 255 }),
+    });
     await fc.assert(
       fc.asyncProperty(damage, async ({ at, length, byte }) => {
         const bytes = Buffer.from(whole);
@@ -69,11 +77,17 @@ describe("journal", function () {
         await recoverWith(run, bytes);
         const count = assertPartition(workspace, before, workspace.snapshot(), taken);
         assert.deepEqual([count.held, count.deleted], [taken.length, 0]);
-        assert.equal(listRuns(workspace.root)[0]?.heldSpace, taken.reduce((sum, file) => sum + (before.get(file)?.bytes ?? 0), 0));
+        assert.equal(
+          listRuns(workspace.root)[0]?.heldSpace,
+          taken.reduce((sum, file) => sum + (before.get(file)?.bytes ?? 0), 0),
+        );
       }),
       { numRuns: 150 },
     );
-    assert.deepEqual([...workspace.snapshot({ everything: true }).keys()].filter((file) => !file.includes(".damaged")), [...held.keys()]);
+    assert.deepEqual(
+      [...workspace.snapshot({ everything: true }).keys()].filter((file) => !file.includes(".damaged")),
+      [...held.keys()],
+    );
     await undo(loadConfig(workspace.root), run);
     sameStates(before, workspace.snapshot());
   });
@@ -86,7 +100,11 @@ describe("journal", function () {
     const [recovered] = await recoverRuns(workspace.root);
     assert.deepEqual([recovered?.damaged, recovered?.held], [true, taken.length]);
     assert.deepEqual(fs.readFileSync(`${journalPath(run)}.damaged`), bytes);
-    assert.equal(readRun(workspace.root, run)?.files.find((file) => file.path === AUDIO)?.owner, "p1", "good records after the bad one still say whose file it is");
+    assert.equal(
+      readRun(workspace.root, run)?.files.find((file) => file.path === AUDIO)?.owner,
+      "p1",
+      "good records after the bad one still say whose file it is",
+    );
     await undo(loadConfig(workspace.root), run);
     sameStates(before, workspace.snapshot());
   });
@@ -124,7 +142,11 @@ describe("journal", function () {
 
   it("R69: a record says its sequence, length and checksum, and any change of one byte is noticed", () => {
     const file = workspace.path("journal.jsonl");
-    const records: JournalRecord[] = [{ t: "held", n: 0 }, { t: "skip", n: 1, why: "ä\n\"quoted\" 漢字" }, { t: "fail", n: 2, message: "" }];
+    const records: JournalRecord[] = [
+      { t: "held", n: 0 },
+      { t: "skip", n: 1, why: 'ä\n"quoted" 漢字' },
+      { t: "fail", n: 2, message: "" },
+    ];
     {
       using journal = openJournal(file);
       journal.append(...records);
@@ -153,25 +175,46 @@ describe("journal", function () {
     fs.rmSync(file);
     fs.mkdirSync(`${file}/not-empty`, { recursive: true });
     assert.throws(() => replaceFile(file, "newer"));
-    assert.deepEqual(fs.readdirSync(workspace.root).filter((name) => name.startsWith("state.json")), ["state.json"]);
+    assert.deepEqual(
+      fs.readdirSync(workspace.root).filter((name) => name.startsWith("state.json")),
+      ["state.json"],
+    );
   });
 
   it("R71: a journal of a newer version is neither recovered, undone, purged nor repaired", async () => {
     const { run } = await clean(workspace);
     const contents = readJournal(journalPath(run));
-    const newer = contents.records.map((record) => (record.t === "start" ? { ...record, schema: 99 } : record)).slice(0, -1);
+    const newer = contents.records
+      .map((record) => (record.t === "start" ? Object.assign({}, record, { schema: 99 }) : record))
+      .slice(0, -1);
     fs.rmSync(journalPath(run));
     {
       using journal = openJournal(journalPath(run));
       journal.append(...newer);
-      journal.append({ t: "status", changes: [{ database: workspace.path("data/app.db"), owner: "p1", before: { status: null, completedAt: null }, after: { status: "complete", completedAt: null } }] });
+      journal.append({
+        t: "status",
+        changes: [
+          {
+            database: workspace.path("data/app.db"),
+            owner: "p1",
+            before: { status: null, completedAt: null },
+            after: { status: "complete", completedAt: null },
+          },
+        ],
+      });
     }
     const bytes = fs.readFileSync(journalPath(run));
     assert.deepEqual(await recoverRuns(workspace.root), []);
     await assert.rejects(undo(loadConfig(workspace.root), run), /made by a newer version of Offcut/);
     await assert.rejects(purge(workspace.root, { run }), /made by a newer version of Offcut/);
-    assert.deepEqual((await purge(workspace.root)).map((one) => [one.deletedFiles, one.errors.length]), [[0, 1]]);
-    workspace.write("offcut.json", Buffer.from(JSON.stringify({ preset: "video-generator", database: { path: "data/app.db", trackStatus: true } })));
+    assert.deepEqual(
+      (await purge(workspace.root)).map((one) => [one.deletedFiles, one.errors.length]),
+      [[0, 1]],
+    );
+    workspace.write(
+      "offcut.json",
+      Buffer.from(JSON.stringify({ preset: "video-generator", database: { path: "data/app.db", trackStatus: true } })),
+    );
     workspace.write(AUDIO);
     const again = await clean(workspace);
     assert.equal(again.deletedFiles, 1, "the others go on");
@@ -183,7 +226,8 @@ describe("journal", function () {
     const records = workspace.path(".offcut/records.json");
     const pins = workspace.path(".offcut/pins.json");
     for (const file of [records, pins]) {
-      const value = file === records ? (JSON.parse(fs.readFileSync(records, "utf8")) as object) : { pins: [{ kind: "file", value: AUDIO, added: "" }] };
+      const value =
+        file === records ? (JSON.parse(fs.readFileSync(records, "utf8")) as object) : { pins: [{ kind: "file", value: AUDIO, added: "" }] };
       fs.writeFileSync(file, JSON.stringify({ ...value, schema: 99 }));
     }
     const bytes = [records, pins].map((file) => fs.readFileSync(file));
@@ -195,7 +239,10 @@ describe("journal", function () {
     // The files are moved by then, so it is no refusal.
     assert.deepEqual([result.deletedFiles, result.errors.map((error) => error.path)], [1, [".offcut/records.json"]]);
     assert.ok(fs.existsSync(workspace.path(AUDIO)), "a pin that a newer version wrote holds");
-    assert.deepEqual([records, pins].map((file) => fs.readFileSync(file)), bytes);
+    assert.deepEqual(
+      [records, pins].map((file) => fs.readFileSync(file)),
+      bytes,
+    );
   });
 
   it("R71 R19: pins that cannot be understood stop everything", async () => {
@@ -219,14 +266,23 @@ describe("journal", function () {
     assert.equal(states.get(AUDIO), "gone");
     assert.equal(states.get(".cache/audio/p1/scene-2.mp3"), "restored");
     assert.equal([...states.values()].filter((state) => state === "purged").length, files.length - 2);
-    assert.deepEqual(listRuns(workspace.root).map((one) => [one.run, one.files, one.heldFiles, one.state]), [[run, files.length - 1, 0, "partly-undone"]]);
+    assert.deepEqual(
+      listRuns(workspace.root).map((one) => [one.run, one.files, one.heldFiles, one.state]),
+      [[run, files.length - 1, 0, "partly-undone"]],
+    );
   });
 
   it("R65: holds are listed with size and expiry, the newest first, and never scanned again", async () => {
     const first = await clean(workspace);
     workspace.write(AUDIO, 77);
     const second = await clean(workspace);
-    assert.deepEqual(listRuns(workspace.root).map((run) => [run.run, run.heldFiles, run.heldSpace, run.undoUntil]), [[second.run, 1, 77, second.undoUntil], [first.run, taken.length, first.heldSpace, first.undoUntil]]);
+    assert.deepEqual(
+      listRuns(workspace.root).map((run) => [run.run, run.heldFiles, run.heldSpace, run.undoUntil]),
+      [
+        [second.run, 1, 77, second.undoUntil],
+        [first.run, taken.length, first.heldSpace, first.undoUntil],
+      ],
+    );
     assert.ok((await planFor(workspace, { orphans: true })).plan.items.every((item) => !item.path.startsWith(".offcut")));
     assert.equal(path.basename(fs.readFileSync(workspace.path(".offcut/.gitignore"), "utf8").trim()), "*");
   });

@@ -53,7 +53,10 @@ describe("lock", function () {
       }
       const done = results.filter((result) => result.refused === undefined);
       for (const result of done) assert.deepEqual([result.errors, result.skipped.filter((one) => one.reason !== "gone")], [[], []]);
-      assert.equal(done.reduce((sum, result) => sum + result.deletedFiles, 0), taken.length);
+      assert.equal(
+        done.reduce((sum, result) => sum + result.deletedFiles, 0),
+        taken.length,
+      );
       assertPartition(workspace, before, workspace.snapshot(), taken);
       seen[refusals.length > 0 ? "refused" : "serialised"]++;
       await undo(loadConfig(workspace.root), undefined);
@@ -67,7 +70,10 @@ describe("lock", function () {
     const holder = await serve();
     await ask(holder, "lock");
     const before = workspace.snapshot();
-    await assert.rejects(clean(workspace), (error: Error) => error instanceof Refusal && error.message.startsWith(`process ${holder.pid} is cleaning ${workspace.root}`));
+    await assert.rejects(
+      clean(workspace),
+      (error: Error) => error instanceof Refusal && error.message.startsWith(`process ${holder.pid} is cleaning ${workspace.root}`),
+    );
     assert.equal(lockHolder(workspace.root), `process ${holder.pid}`);
     sameStates(before, workspace.snapshot());
   });

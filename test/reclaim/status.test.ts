@@ -22,7 +22,10 @@ describe("status tracking", function () {
   afterEach(() => workspace.dispose());
 
   const turnOn = (): { readonly database: DatabaseConfig; readonly table: StatusTable } => {
-    workspace.write("offcut.json", Buffer.from(JSON.stringify({ preset: "video-generator", database: { path: "data/app.db", trackStatus: true } })));
+    workspace.write(
+      "offcut.json",
+      Buffer.from(JSON.stringify({ preset: "video-generator", database: { path: "data/app.db", trackStatus: true } })),
+    );
     const database = loadConfig(workspace.root).databases[0];
     assert.ok(database?.trackStatus);
     return { database, table: database.trackStatus };
@@ -35,7 +38,10 @@ describe("status tracking", function () {
   const query = (sql: string, file = workspace.path("data/app.db")): Record<string, unknown>[] => {
     const database = new DatabaseSync(file, { readOnly: true });
     try {
-      return database.prepare(sql).all().map((row) => ({ ...row }));
+      return database
+        .prepare(sql)
+        .all()
+        .map((row) => Object.assign({}, row));
     } finally {
       database.close();
     }
@@ -48,7 +54,10 @@ describe("status tracking", function () {
       const before = workspace.snapshot({ everything: true });
       const { statements, notes } = planMigration(database, table);
       assert.equal(statements.length, 4);
-      assert.match(statements.join("\n"), /cleanup_status TEXT .*'pending', 'complete', 'failed'[^]*cleanup_completed_at[^]*"idx_projects_cleanup_status"[^]*user_version = 8/);
+      assert.match(
+        statements.join("\n"),
+        /cleanup_status TEXT .*'pending', 'complete', 'failed'[^]*cleanup_completed_at[^]*"idx_projects_cleanup_status"[^]*user_version = 8/,
+      );
       assert.deepEqual(notes, []);
       sameStates(before, workspace.snapshot({ everything: true }));
     });
@@ -59,9 +68,15 @@ describe("status tracking", function () {
       const backup = migrate(database, table, backups(), "1");
       assert.ok(backup);
       assert.equal(path.dirname(backup), backups());
-      assert.deepEqual(query("SELECT * FROM projects ORDER BY id"), rows.map((row) => ({ ...row, cleanup_status: "pending", cleanup_completed_at: null })));
+      assert.deepEqual(
+        query("SELECT * FROM projects ORDER BY id"),
+        rows.map((row) => ({ ...row, cleanup_status: "pending", cleanup_completed_at: null })),
+      );
       assert.equal(query("PRAGMA user_version")[0]?.["user_version"], MIGRATION.version);
-      assert.equal(query("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'idx_projects_cleanup_status' AND type = 'index'")[0]?.["n"], 1);
+      assert.equal(
+        query("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'idx_projects_cleanup_status' AND type = 'index'")[0]?.["n"],
+        1,
+      );
       assert.deepEqual(query("SELECT * FROM projects ORDER BY id", backup), rows);
       assert.equal(query("PRAGMA integrity_check", backup)[0]?.["integrity_check"], "ok");
       assert.equal(query("PRAGMA user_version", backup)[0]?.["user_version"], 7);
@@ -104,7 +119,8 @@ describe("status tracking", function () {
     await undo(loadConfig(workspace.root), undefined);
     await clean(workspace, { undoMs: 0 });
     const after = workspace.snapshot({ everything: true });
-    for (const file of [...before.keys(), ...after.keys()].filter((name) => name.startsWith("data/"))) assert.deepEqual(after.get(file), before.get(file), file);
+    for (const file of [...before.keys(), ...after.keys()].filter((name) => name.startsWith("data/")))
+      assert.deepEqual(after.get(file), before.get(file), file);
   });
 
   it("S0.11 R77: a cleaned project is complete with a time, an undone one says again what it said", async () => {
@@ -156,7 +172,10 @@ describe("status tracking", function () {
       writer.exec("BEGIN IMMEDIATE");
       const result = await clean(workspace);
       assert.ok(result.deletedFiles > 0 && !fs.existsSync(workspace.path(AUDIO)));
-      assert.deepEqual(result.errors.map((error) => error.path), ["data/app.db"]);
+      assert.deepEqual(
+        result.errors.map((error) => error.path),
+        ["data/app.db"],
+      );
       assert.match(result.errors[0]?.message ?? "", /the next cleanup repairs it/);
       writer.exec("ROLLBACK");
     } finally {
@@ -216,7 +235,10 @@ describe("status tracking", function () {
     if (!canChattr(workspace)) this.skip(); // Root writes read-only files; only the immutable flag stops it.
     const result = await withImmutable(workspace.path("data/app.db"), () => clean(workspace));
     assert.ok(result.deletedFiles > 0);
-    assert.deepEqual(result.errors.map((error) => error.path), ["data/app.db"]);
+    assert.deepEqual(
+      result.errors.map((error) => error.path),
+      ["data/app.db"],
+    );
     addProject(workspace, "p5");
     ageFinals(workspace);
     await clean(workspace);

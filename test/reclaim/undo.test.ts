@@ -8,7 +8,19 @@ import { Refusal } from "../../core/reclaim/home.ts";
 import { restoreFile } from "../../core/reclaim/restore.ts";
 import { listRuns, purge, readRun, recoverRuns, undo } from "../../core/runs.ts";
 import { addProject, type FileState, makeWorkspace, type Workspace } from "../workspace.ts";
-import { ageFinals, assertPartition, AUDIO, canMount, clean, environment, makeReady, planFor, sameStates, takenOf, withMount } from "./world.ts";
+import {
+  ageFinals,
+  assertPartition,
+  AUDIO,
+  canMount,
+  clean,
+  environment,
+  makeReady,
+  planFor,
+  sameStates,
+  takenOf,
+  withMount,
+} from "./world.ts";
 
 describe("undo", function () {
   this.timeout(20_000);
@@ -54,7 +66,10 @@ describe("undo", function () {
     try {
       fs.symlinkSync(outside, workspace.path(".cache/audio/p1"));
       const result = await back(run);
-      assert.deepEqual(result.errors.map((error) => error.path), [AUDIO, ".cache/audio/p1/scene-2.mp3"]);
+      assert.deepEqual(
+        result.errors.map((error) => error.path),
+        [AUDIO, ".cache/audio/p1/scene-2.mp3"],
+      );
       assert.deepEqual(fs.readdirSync(outside), []);
       fs.unlinkSync(workspace.path(".cache/audio/p1"));
       assert.deepEqual((await back(run)).errors, []);
@@ -78,7 +93,10 @@ describe("undo", function () {
     const link = workspace.path("way");
     fs.symlinkSync(path.dirname(file), link);
     restoreFile(file, path.join(link, "scene-1.mp3"));
-    assert.ok(fs.readdirSync(path.dirname(file)).some((name) => name.startsWith("scene-1")), "the only name was removed");
+    assert.ok(
+      fs.readdirSync(path.dirname(file)).some((name) => name.startsWith("scene-1")),
+      "the only name was removed",
+    );
     fs.unlinkSync(link);
   });
 
@@ -88,11 +106,16 @@ describe("undo", function () {
     fs.chmodSync(workspace.path(".cache/assembly/p1/deep"), 0o2750);
     fs.chmodSync(workspace.path(".cache/assembly/p1/deep/er"), 0o700);
     const all = workspace.snapshot({ everything: true });
-    const directories = [...all].filter(([name]) => name.endsWith("/") && name.startsWith(".cache/")).map(([name, state]) => [name, state.mode]);
+    const directories = [...all]
+      .filter(([name]) => name.endsWith("/") && name.startsWith(".cache/"))
+      .map(([name, state]) => [name, state.mode]);
     await clean(workspace);
     await back();
     const now = workspace.snapshot({ everything: true });
-    assert.deepEqual([...now].filter(([name]) => name.endsWith("/") && name.startsWith(".cache/")).map(([name, state]) => [name, state.mode]), directories);
+    assert.deepEqual(
+      [...now].filter(([name]) => name.endsWith("/") && name.startsWith(".cache/")).map(([name, state]) => [name, state.mode]),
+      directories,
+    );
   });
 
   it("R65: one file comes back alone, the rest stays held, and nothing else is said to be held", async () => {
@@ -100,7 +123,10 @@ describe("undo", function () {
     const result = await back(run, [AUDIO]);
     assert.equal(result.restoredFiles, 1);
     assert.deepEqual(workspace.snapshot().get(AUDIO), before.get(AUDIO));
-    assert.deepEqual(listRuns(workspace.root).map((one) => [one.state, one.heldFiles]), [["partly-undone", deletedFiles - 1]]);
+    assert.deepEqual(
+      listRuns(workspace.root).map((one) => [one.state, one.heldFiles]),
+      [["partly-undone", deletedFiles - 1]],
+    );
     await assert.rejects(back(run, [AUDIO]), /does not hold/);
     await assert.rejects(back(run, ["../../etc/passwd"]), Refusal);
     await back(run);
@@ -133,7 +159,16 @@ describe("undo", function () {
       drive = makeWorkspace({ schema: false });
       root = drive.root;
       fs.rmSync(drive.path("offcut.json"));
-      workspace.write("offcut.json", Buffer.from(JSON.stringify({ preset: "video-generator", database: { path: "data/app.db" }, stores: { extra: { path: "takes/{project}/", role: "temp", root } } })));
+      workspace.write(
+        "offcut.json",
+        Buffer.from(
+          JSON.stringify({
+            preset: "video-generator",
+            database: { path: "data/app.db" },
+            stores: { extra: { path: "takes/{project}/", role: "temp", root } },
+          }),
+        ),
+      );
       drive.write("takes/p1/one.bin", 500);
       drive.write("takes/p1/two.bin", 500);
     });
@@ -172,7 +207,13 @@ describe("undo", function () {
       const { run } = await clean(workspace);
       const journal = workspace.path(`.offcut/runs/${run}.jsonl`);
       const whole = fs.readFileSync(journal, "utf8");
-      fs.writeFileSync(journal, `${whole.split("\n").filter((line) => !/"t":"(held|rmdir|end)"/.test(line)).join("\n")}\n`);
+      fs.writeFileSync(
+        journal,
+        `${whole
+          .split("\n")
+          .filter((line) => !/"t":"(held|rmdir|end)"/.test(line))
+          .join("\n")}\n`,
+      );
       away();
       const [recovered] = await recoverRuns(workspace.root);
       assert.deepEqual([recovered?.left, recovered?.gone], [2, 0]);
@@ -223,7 +264,10 @@ describe("undo", function () {
     // As a crash between rename and look leaves it: a newer file in the hold, an intent without an outcome.
     const { run } = await clean(workspace);
     const journal = workspace.path(`.offcut/runs/${run}.jsonl`);
-    const lines = fs.readFileSync(journal, "utf8").split("\n").filter((line) => !/"t":"(held|rmdir|end)"/.test(line));
+    const lines = fs
+      .readFileSync(journal, "utf8")
+      .split("\n")
+      .filter((line) => !/"t":"(held|rmdir|end)"/.test(line));
     fs.writeFileSync(journal, `${lines.join("\n")}\n`);
     const hold = workspace.path(`.offcut/holds/${run}/${AUDIO}`);
     fs.rmSync(hold);
@@ -238,8 +282,22 @@ describe("undo", function () {
     addProject(workspace, "p7");
     ageFinals(workspace);
     const second = await clean(workspace);
-    assert.deepEqual((await purge(workspace.root, { run: first.run })).map((one) => one.run), [first.run]);
+    workspace.write(AUDIO);
+    const third = await clean(workspace);
+    // Three in one second, whose names do not tell their order.
+    assert.deepEqual(
+      listRuns(workspace.root).map((one) => one.run),
+      [third.run, second.run, first.run],
+    );
+    await back(third.run);
+    assert.deepEqual(
+      (await purge(workspace.root, { run: first.run })).map((one) => one.run),
+      [first.run],
+    );
     assert.equal((await back()).run, second.run);
-    assert.deepEqual(listRuns(workspace.root).map((one) => one.state), ["undone", "purged"]);
+    assert.deepEqual(
+      listRuns(workspace.root).map((one) => one.state),
+      ["undone", "undone", "purged"],
+    );
   });
 });

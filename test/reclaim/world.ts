@@ -9,7 +9,7 @@ import { loadConfig } from "../../core/config/load.ts";
 import { makePlan, type PlanOptions } from "../../core/makePlan.ts";
 import type { CleanResult, Plan } from "../../core/model.ts";
 import { holdOf } from "../../core/reclaim/home.ts";
-import { listRuns, readRun } from "../../core/runs.ts";
+import { readRuns } from "../../core/reclaim/recover.ts";
 import { addProject, type FileState, makeWorkspace, type ProjectOptions, type Workspace } from "../workspace.ts";
 
 export const environment = {};
@@ -29,7 +29,10 @@ export function ageFinals(workspace: Workspace): void {
   for (const file of workspace.files()) if (file.startsWith(".cache/output/")) fs.lutimesSync(workspace.path(file), then, then);
 }
 
-export async function planFor(workspace: Pick<Workspace, "root">, options: Partial<PlanOptions> = {}): Promise<{ readonly config: Config; readonly plan: Plan }> {
+export async function planFor(
+  workspace: Pick<Workspace, "root">,
+  options: Partial<PlanOptions> = {},
+): Promise<{ readonly config: Config; readonly plan: Plan }> {
   const config = loadConfig(workspace.root);
   return { config, plan: await makePlan(config, { environment, ...options }) };
 }
@@ -56,10 +59,15 @@ export function sameStates(before: ReadonlyMap<string, FileState>, after: Readon
  * (I1, I2) Every file that there was is in exactly one of: its place; held, with a record; deleted, with a record. Only files of
  * `mayMove` are anywhere else than at their place. Returns how many are where.
  */
-export function assertPartition(workspace: Pick<Workspace, "root">, before: ReadonlyMap<string, FileState>, now: ReadonlyMap<string, FileState>, mayMove: readonly string[]): { readonly original: number; readonly held: number; readonly deleted: number } {
+export function assertPartition(
+  workspace: Pick<Workspace, "root">,
+  before: ReadonlyMap<string, FileState>,
+  now: ReadonlyMap<string, FileState>,
+  mayMove: readonly string[],
+): { readonly original: number; readonly held: number; readonly deleted: number } {
   const allowed = new Set(mayMove);
   const count = { original: 0, held: 0, deleted: 0 };
-  const runs = listRuns(workspace.root).map((run) => readRun(workspace.root, run.run)!);
+  const runs = readRuns(workspace.root);
   for (const [file, state] of before) {
     const places: string[] = [];
     if (now.has(file)) {
@@ -67,7 +75,7 @@ export function assertPartition(workspace: Pick<Workspace, "root">, before: Read
       places.push("original");
     }
     for (const run of runs) {
-      const record = run.files.filter((one) => one.path === file).at(-1);
+      const record = run.files.findLast((one) => one.path === file);
       const hold = path.join(holdOf(workspace.root, run.run), file);
       const there = fs.existsSync(hold);
       if (there) {
