@@ -1,6 +1,7 @@
 /** `--help`. */
 import { COMMANDS } from "./args.ts";
 
+/** @internal Also read to make the table in the README. */
 export const SUMMARIES: Readonly<Record<string, string>> = {
   scan: "count what lies in the stores",
   plan: "show what a cleanup would take and what it keeps, with reasons",

@@ -6,6 +6,6 @@ export function listFacts(title: string, facts: readonly string[]): vscode.Markd
   return new vscode.MarkdownString([`**${escapeMarkdown(title)}**`, "", ...facts.map((fact) => `- ${escapeMarkdown(fact)}`)].join("\n"));
 }
 
-export function escapeMarkdown(text: string): string {
+function escapeMarkdown(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]()#+\-!~|<>&$]/g, String.raw`\$&`).replaceAll(/\s*\n\s*/g, " ");
 }

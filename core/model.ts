@@ -71,17 +71,6 @@ export interface Owner {
   readonly endedMs?: number;
 }
 
-/** A row that says "this owner uses this file". */
-export interface Reference {
-  readonly owner: string;
-  /** Absolute path, as stored (before canonicalisation). */
-  readonly path: string;
-  /** The table or query it comes from, for the evidence. */
-  readonly source: string;
-  /** When the database says that the file was made or used. */
-  readonly eventMs?: number;
-}
-
 /** What was found out about one output file that the database names. */
 export interface Output {
   readonly owner: string;
@@ -188,9 +177,6 @@ export interface Plan {
   /** Why the run must ask once more, naming the count (R20); empty when it need not. */
   readonly brake: readonly string[];
 }
-
-/** What became of one item of a run. */
-export type Outcome = "held" | "deleted" | "restored" | "gone" | "changed" | "kept" | "failed";
 
 export interface ItemError {
   readonly path: string;

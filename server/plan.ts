@@ -146,7 +146,7 @@ function describeGroup(items: readonly PlanItem[]): Group | undefined {
 }
 
 /** What the runs of a workspace hold together, and when the first of them ends. */
-export function heldOf(root: string): Held {
+function heldOf(root: string): Held {
   const holding = listRuns(root).filter((run) => run.heldFiles > 0);
   const ends = holding.flatMap((run) => run.undoUntil ?? []).sort();
   return {

@@ -151,7 +151,6 @@ export interface PinParams extends FolderParams {
 
 /** Client → server, when a view is shown or refreshed. Progress is reported on the token; cancelling ends the walk. */
 export const planRequest = "offcut/plan";
-export type PlanAnswer = PlanSummary;
 
 /** Client → server, when a group is opened or a preview is shown. Fails with {@link planExpired} when the server no longer has the plan. */
 export const itemsRequest = "offcut/items";

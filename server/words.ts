@@ -11,7 +11,7 @@ import { cleanupLine, countFiles, formatBytes } from "../core/words.ts";
 import type { Question } from "./protocol.ts";
 
 /** The local time of day; with the date when it is not today. */
-export function formatClock(iso: string, nowMs: number): string {
+function formatClock(iso: string, nowMs: number): string {
   const date = new Date(iso);
   const pad = (number: number): string => String(number).padStart(2, "0");
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
@@ -44,7 +44,7 @@ export function wordQuestion(config: Config, plan: Plan, taken: readonly PlanIte
 }
 
 /** The directories that hold what would be taken, with their share. */
-export function rootsOf(config: Config, taken: readonly PlanItem[]): readonly string[] {
+function rootsOf(config: Config, taken: readonly PlanItem[]): readonly string[] {
   const shares = new Map<string, PlanItem[]>();
   for (const item of taken) {
     const prefix = config.stores.find((store) => store.name === item.store)?.template.prefix ?? "";
@@ -129,6 +129,6 @@ function megabytes(bytes: number): string {
   return (bytes / 1024 ** 2).toFixed(2);
 }
 
-export function sumBytes(items: readonly PlanItem[]): number {
+function sumBytes(items: readonly PlanItem[]): number {
   return items.reduce((sum, item) => sum + item.bytes, 0);
 }

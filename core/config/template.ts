@@ -117,17 +117,3 @@ export function matchTemplate(template: Template, path: string): Readonly<Record
   }
   return bound;
 }
-
-/**
- * The path that a template names for the given ids. Undefined when an id is missing or not safe to be part of a path (R6),
- * or when the template has a wildcard and so names no single file.
- */
-export function fillTemplate(template: Template, ids: Readonly<Record<string, string>>): string | undefined {
-  if (template.deep || template.segments.some((segment) => segment.wildcard)) return undefined;
-  for (const capture of template.captures) {
-    const id = ids[capture];
-    if (id === undefined || !isSafeId(id)) return undefined;
-  }
-  const filled = template.segments.map((segment) => segment.source.replace(/\{([A-Za-z0-9_]+)\}/g, (_, name: string) => ids[name]!));
-  return filled.some((name) => name === "." || name === "..") ? undefined : filled.join("/");
-}

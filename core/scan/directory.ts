@@ -44,7 +44,7 @@ interface Failure {
 }
 
 /** Longer listings are cut, so that a walk can be interrupted in the middle and threads can share one huge directory. */
-export const LISTING = 4096;
+const LISTING = 4096;
 /** Beyond these, one line per directory counts the rest: a directory without `x` would fail once for every name. */
 const NAMED_FAILURES = 8;
 

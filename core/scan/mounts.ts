@@ -1,7 +1,7 @@
 /** Mount points, because a bind mount has its device's number like any other directory and only this list gives it away (R4). */
 import { readFileSync } from "node:fs";
 
-/** The decoded mount points of a `/proc/<pid>/mountinfo` text (proc(5)): the fifth field, with its octal escapes. */
+/** The decoded mount points of a `/proc/<pid>/mountinfo` text (proc(5)): the fifth field, with its octal escapes. @internal */
 export function parseMountinfo(text: string): readonly string[] {
   const points: string[] = [];
   for (const line of text.split("\n")) {

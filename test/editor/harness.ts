@@ -12,7 +12,7 @@ import { poll } from "./poll.ts";
 const root = path.resolve(import.meta.dirname, "../..");
 
 /** The packaged extension, as `npm run package` leaves it. */
-export const packagedExtension = path.join(root, "dist/offcut.vsix");
+const packagedExtension = path.join(root, "dist/offcut.vsix");
 
 /** Grammars and a theme only: every other built-in extension costs start-up time and registers providers that disturb ours. */
 const builtinExtensions = ["theme-defaults", "json", "markdown-basics", "typescript-basics", "javascript", "python", "yaml"];
