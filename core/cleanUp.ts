@@ -17,6 +17,8 @@ import { purgeUnlocked } from "./runs.ts";
 export interface CleanOptions extends PlanOptions {
   /** Instead of `policy.undo`, milliseconds; 0 deletes at once. */
   readonly undoMs?: number;
+  /** Only some kinds or files of the projects were chosen, so that a project is not done with when they are gone. */
+  readonly partial?: boolean;
   readonly onRunProgress?: (progress: RunProgress) => void;
 }
 
@@ -58,7 +60,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     ...(options.signal && { signal: options.signal }),
     ...(options.onRunProgress && { onProgress: options.onRunProgress }),
   });
-  const errors: ItemError[] = [...outcome.errors, ...remember(config, now()), ...trackStatus(config, outcome, items, now())];
+  const errors: ItemError[] = [...outcome.errors, ...remember(config, now()), ...trackStatus(config, outcome, items, now(), options.partial ?? false)];
   const { held: _held, ...result } = outcome;
   if (undoMs > 0) return { ...result, freedSpace: 0, errors };
   const purged = await purgeUnlocked(config.root, outcome.run, {});

@@ -1,11 +1,12 @@
 /** What became of earlier runs: history, undo, purge, recovery. */
 import fs from "node:fs";
 import { t } from "@vscode/l10n";
-import type { Config } from "./config/config.ts";
-import type { RunSummary } from "./model.ts";
+import { type Config, ConfigError } from "./config/config.ts";
+import { loadConfig } from "./config/load.ts";
+import type { Problem, RunSummary } from "./model.ts";
 import { holdOf, journalOf, Refusal, STATE_SCHEMA } from "./reclaim/home.ts";
 import { type Journal, openJournal, readJournal } from "./reclaim/journal.ts";
-import { acquireLocks } from "./reclaim/lock.ts";
+import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
 import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
 import { needsRecovery, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
 import { foldJournal, type RunState, summarise } from "./reclaim/runState.ts";
@@ -14,8 +15,10 @@ import { undoStatus } from "./status.ts";
 
 /** All runs, the newest first. */
 export function listRuns(workspace: string): readonly RunSummary[] {
+  const busy = lockHolder(workspace) !== undefined;
   return readRuns(workspace)
     .map((state) => summarise(state, isReachable(state)))
+    .map((run) => (busy && run.state === "interrupted" ? { ...run, state: "running" as const } : run))
     .reverse();
 }
 
@@ -37,8 +40,21 @@ export async function recoverRuns(workspace: string, now: () => number = Date.no
   return recover(workspace, now);
 }
 
+/** What undoing needs of a configuration: where the files are, and which databases have status rows. */
+export type Tracked = Pick<Config, "root" | "databases">;
+
+/** A mistake in `offcut.json` must not stand between a user and the files: then only the status rows are left as they are. */
+export function loadTracked(root: string): Tracked & { readonly problems: readonly Problem[] } {
+  try {
+    return loadConfig(root);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { root, databases: [], problems: error.problems };
+  }
+}
+
 /** Puts a run back; without a name the newest one that holds files. Throws a {@link Refusal} when there is none. */
-export async function undo(config: Config, run: string | undefined, options: UndoOptions = {}): Promise<UndoResult> {
+export async function undo(config: Tracked, run: string | undefined, options: UndoOptions = {}): Promise<UndoResult> {
   await recoverRuns(config.root);
   const chosen = run ?? listRuns(config.root).find((one) => one.heldFiles > 0)?.run;
   if (chosen === undefined) throw new Refusal(t("there is nothing to undo: no cleanup holds files"));

@@ -11,7 +11,7 @@ import type { RunOutcome } from "./reclaim/run.ts";
 import { foldJournal, type RunState } from "./reclaim/runState.ts";
 
 /** Notes what became of each owner's files. Returns what could not be written. */
-export function trackStatus(config: Config, outcome: RunOutcome, items: readonly PlanItem[], nowMs: number): readonly ItemError[] {
+export function trackStatus(config: Config, outcome: RunOutcome, items: readonly PlanItem[], nowMs: number, partial: boolean): readonly ItemError[] {
   const owners = [...new Set(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])))];
   const failed = ownersOf(items, new Set(outcome.errors.map((error) => error.path)));
   // Whatever is still at its place, also what a cancelled run did not reach.
@@ -21,7 +21,7 @@ export function trackStatus(config: Config, outcome: RunOutcome, items: readonly
   return trackedDatabases(config).flatMap(({ database, table }) => {
     const before = statusesBefore(database, table, owners);
     const changes = [...before].map(([owner, was]): StatusChange => {
-      const status: CleanupStatus = failed.has(owner) ? "failed" : left.has(owner) ? "pending" : "complete";
+      const status: CleanupStatus = failed.has(owner) ? "failed" : partial || left.has(owner) ? "pending" : "complete";
       return { database: database.path, owner, before: was, after: { status, completedAt: status === "complete" ? completedAt : null } };
     });
     return changes.length === 0 ? [] : writeJournaled(config, outcome.run, database, table, changes);
@@ -56,7 +56,7 @@ export function repairStatus(config: Config): void {
 }
 
 /** After an undo the rows of all owners, or of some, say again what they said before the run (R63). */
-export function undoStatus(config: Config, state: RunState, owners?: ReadonlySet<string>): readonly ItemError[] {
+export function undoStatus(config: Pick<Config, "root" | "databases">, state: RunState, owners?: ReadonlySet<string>): readonly ItemError[] {
   const undone = new Map<string, StatusChange>();
   for (const change of state.statuses.flatMap((entry) => entry.changes)) {
     if (owners && !owners.has(change.owner)) continue;
@@ -67,7 +67,7 @@ export function undoStatus(config: Config, state: RunState, owners?: ReadonlySet
   return undone.size === 0 ? [] : writeAgain(config, state, [...undone.values()]);
 }
 
-function writeAgain(config: Config, state: RunState, changes: readonly StatusChange[]): readonly ItemError[] {
+function writeAgain(config: Pick<Config, "root" | "databases">, state: RunState, changes: readonly StatusChange[]): readonly ItemError[] {
   return trackedDatabases(config).flatMap(({ database, table }) => {
     const own = changes.filter((change) => change.database === database.path);
     return own.length === 0 ? [] : writeJournaled(config, state.run, database, table, own);
@@ -75,7 +75,7 @@ function writeAgain(config: Config, state: RunState, changes: readonly StatusCha
 }
 
 function writeJournaled(
-  config: Config,
+  config: Pick<Config, "root" | "databases">,
   run: string,
   database: DatabaseConfig,
   table: StatusTable,
@@ -106,7 +106,7 @@ function explain(database: DatabaseConfig, error: unknown): ItemError {
   return { path: database.label, message: t("cleanup_status was not written ({0}); the next cleanup repairs it", error.message) };
 }
 
-function trackedDatabases(config: Config): { readonly database: DatabaseConfig; readonly table: StatusTable }[] {
+function trackedDatabases(config: Pick<Config, "root" | "databases">): { readonly database: DatabaseConfig; readonly table: StatusTable }[] {
   return config.databases.flatMap((database) => (database.trackStatus ? [{ database, table: database.trackStatus }] : []));
 }
 

@@ -2,7 +2,7 @@
 import { t } from "@vscode/l10n";
 import { cleanUp } from "../core/cleanUp.ts";
 import { loadConfig } from "../core/config/load.ts";
-import { listRuns, purge, undo } from "../core/runs.ts";
+import { listRuns, loadTracked, purge, undo } from "../core/runs.ts";
 import { pathOf } from "./convert.ts";
 import { requireTrust, type Work } from "./edge.ts";
 import { scheduleExpiry } from "./expiry.ts";
@@ -26,6 +26,7 @@ export async function clean(session: Session, params: CleanParams, work: Work): 
         trusted: session.trusted,
         now: session.now,
         mediaCache: session.mediaCache,
+        partial: params.stores !== undefined || params.files !== undefined,
         // The plan was made under the signal; here it ends the run between two files, and what was done is in the result.
         signal: work.signal,
         onRunProgress: (progress) => reportShare(work, progress),
@@ -38,9 +39,8 @@ export async function clean(session: Session, params: CleanParams, work: Work): 
 export async function undoRun(session: Session, params: RunParams, work: Work): Promise<UndoAnswer> {
   requireTrust(session);
   const root = pathOf(params.folder);
-  const config = loadConfig(root);
   return act(session, root, t("Undoing the cleanup"), work, async () => {
-    const result = await undo(config, params.run, { signal: work.signal, onProgress: (progress) => reportShare(work, progress) });
+    const result = await undo(loadTracked(root), params.run, { signal: work.signal, onProgress: (progress) => reportShare(work, progress) });
     const { run, restoredFiles, restoredSpace, renamed, errors } = result;
     return { run, restoredFiles, restoredSpace, renamed, errors, message: wordUndo(result) };
   });

@@ -33,7 +33,9 @@ export async function purgeExpired(session: Session, root: string): Promise<void
       session.connection.console.info(wordPurge(results));
       session.changed(root);
     }
-    scheduleExpiry(session, root);
+    // What resists (an immutable file, a changed one) is not tried again at once.
+    if (results.some((result) => result.errors.length > 0)) timers.get(session)?.set(root, start(session, root, AGAIN_MS));
+    else scheduleExpiry(session, root);
   } catch (error) {
     session.connection.console.warn(`${root}: ${explain(error)}`);
     timers.get(session)?.set(root, start(session, root, AGAIN_MS));

@@ -19,11 +19,11 @@ function formatClock(iso: string, nowMs: number): string {
   return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`;
 }
 
-/** The question before a cleanup (R86). `taken` are the files of the plan that it would take. */
-export function wordQuestion(config: Config, plan: Plan, taken: readonly PlanItem[], nowMs: number): Omit<Question, "plan"> {
+/** The question before a cleanup (R86). `taken` are the files of the plan that it would take; `named` says that projects were chosen. */
+export function wordQuestion(config: Config, plan: Plan, taken: readonly PlanItem[], named: boolean, nowMs: number): Omit<Question, "plan"> {
   const totals = { files: taken.length, bytes: sumBytes(taken) };
   if (taken.length === 0) return { totals, message: t("There is nothing to clean up."), detail: whyNothing(plan), action: "" };
-  const brake = brakeOf(config.policy.brake, plan.items, taken);
+  const brake = brakeOf(config.policy.brake, plan.items, taken, named);
   const detail = [
     ...rootsOf(config, taken),
     "",

@@ -35,6 +35,7 @@ export async function clean(context: Context): Promise<ExitCode> {
   const result = await cleanUp(config, plan, {
     ...planOptions(context),
     undoMs,
+    partial: args.stores !== undefined,
     onRunProgress: ({ done, total, bytes }) => terminal.progress(t("Cleaning … {0} of {1}, {2}", done, total, formatBytes(bytes))),
   });
   terminal.progress(undefined);

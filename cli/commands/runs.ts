@@ -1,13 +1,14 @@
 /** What became of earlier cleanups: history, undo, purge. */
 import { t } from "@vscode/l10n";
-import { listRuns, purge as purgeRuns, readRun, undo as undoRun } from "../../core/runs.ts";
+import { listRuns, loadTracked, purge as purgeRuns, readRun, undo as undoRun } from "../../core/runs.ts";
+import { checkRoot } from "../../core/reclaim/guard.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { cleanupLine, countFiles, formatBytes } from "../../core/words.ts";
 import { UsageError } from "../args.ts";
-import { type Context, configOf } from "../context.ts";
+import type { Context } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { clock } from "../show.ts";
-import { table } from "../terminal.ts";
+import { formatProblem, table } from "../terminal.ts";
 
 /** The runs, the newest first; with a run's name its files. */
 export function history(context: Context): ExitCode {
@@ -43,7 +44,10 @@ function showRun({ args, terminal, root }: Context, name: string): ExitCode {
 /** Puts a run back, the newest one that holds files by default. */
 export async function undo(context: Context): Promise<ExitCode> {
   const { args, terminal } = context;
-  const result = await undoRun(configOf(context), args.positionals[0], {
+  checkRoot(context.root);
+  const tracked = loadTracked(context.root);
+  for (const problem of tracked.problems) terminal.warn(formatProblem(problem));
+  const result = await undoRun(tracked, args.positionals[0], {
     ...(args.paths && { paths: args.paths }),
     signal: context.signal,
     onProgress: ({ done, total }) => terminal.progress(t("Restoring … {0} of {1}", done, total)),
@@ -62,7 +66,7 @@ export async function undo(context: Context): Promise<ExitCode> {
 /** Frees what runs hold. */
 export async function purge(context: Context): Promise<ExitCode> {
   const { args, terminal, root } = context;
-  configOf(context);
+  checkRoot(root);
   const [run] = args.positionals;
   const expiredAt = args.has("expired") ? Date.now() : undefined;
   const held = listRuns(root).filter((one) => one.heldFiles > 0 && (run === undefined || one.run === run) && (expiredAt === undefined || (one.undoUntil !== undefined && Date.parse(one.undoUntil) <= expiredAt)));

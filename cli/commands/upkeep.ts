@@ -28,7 +28,7 @@ export async function doctor(context: Context): Promise<ExitCode> {
   const { args, terminal, root } = context;
   const config = configOf(context);
   const recovered = await recoverRuns(root);
-  const checks = [...recovered.map((one): Check => ({ name: t("recovery"), ok: true, message: t("finished {0}: {1} held, {2} kept, {3} gone{4}", one.run, one.held, one.kept, one.gone, one.damaged ? t("; its journal was damaged and rebuilt from the hold") : "") })), ...(await lookAround(config))];
+  const checks = [...recovered.map((one): Check => ({ name: t("recovery"), ok: true, message: t("finished {0}: {1} held, {2} kept, {3} gone{4}", one.run, one.held, one.kept, one.gone, one.damaged ? t("; its journal was damaged and rebuilt from the hold") : "") })), ...recovered.filter((one) => one.left > 0).map((one): Check => ({ name: t("recovery"), ok: false, message: t("{0} in {1} could not be looked after yet: mount the drive, or move what is in the way", countFiles(one.left), one.run) })), ...(await lookAround(config))];
   if (args.json) terminal.printJson({ root, checks, recovered });
   else for (const check of checks) terminal.print(`${check.ok ? terminal.style("green", "✓") : terminal.style("red", "✗")} ${check.name}: ${check.message}`);
   return checks.every((check) => check.ok) ? EXIT.done : EXIT.failedItems;

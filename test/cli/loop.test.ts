@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { json, offcut } from "./offcut.ts";
 
@@ -184,6 +185,31 @@ describe("offcut plan, clean, undo, purge, history", () => {
     assert.ok(ws.files().includes(one));
     assert.ok(!ws.files().includes(".cache/audio/done/scene-1.mp3"));
     assert.equal((await offcut(["undo", "--path", "no/such.mp3"], ws)).code, 4);
+  });
+
+  it("a mistake in offcut.json does not stand between a user and the files: undo and purge still work", async () => {
+    const before = ws.snapshot();
+    await offcut(["clean", "--yes"], ws);
+    fs.appendFileSync(ws.path("offcut.json"), "nonsense");
+    assert.equal((await offcut(["plan"], ws)).code, 2);
+    const undone = await offcut(["undo"], ws);
+    assert.equal(undone.code, 0, undone.stderr);
+    assert.match(undone.stderr, /offcut\.json:1/);
+    const after = ws.snapshot();
+    assert.deepEqual([after.delete("offcut.json"), after], [before.delete("offcut.json"), before]);
+  });
+
+  it("S0.11: a cleanup of one kind leaves the project pending", async () => {
+    ws.write("offcut.json", Buffer.from('{ "preset": "video-generator", "database": { "trackStatus": true } }'));
+    assert.equal((await offcut(["migrate", "--yes"], ws)).code, 0);
+    assert.equal((await offcut(["clean", "--yes", "--store", "audio"], ws)).code, 0);
+    const database = new DatabaseSync(ws.path("data/app.db"), { readOnly: true });
+    const statusOf = (id: string): unknown => database.prepare("SELECT cleanup_status FROM projects WHERE id = ?").get(id)?.["cleanup_status"];
+    assert.equal(statusOf("done"), "pending");
+    assert.equal((await offcut(["clean", "--yes"], ws)).code, 0);
+    assert.equal(statusOf("done"), "complete");
+    assert.equal(statusOf("busy"), "pending");
+    database.close();
   });
 
   it("R29: pins keep a file, a project or a store, and can be taken off", async () => {
