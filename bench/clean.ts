@@ -34,9 +34,28 @@ try {
   const offcut = (...args: readonly string[]) => [process.execPath, join(home, "cli.cjs"), ...args, "--json", "--root"];
   const contenders = [
     { name: "`rm -rf` of the directory", prepare: [], command: ["rm", "-rf"], suffix: "/.cache/assembly/p1", times: [] as number[] },
-    { name: "`find -type f -delete`", prepare: [], command: ["find"], suffix: "/.cache/assembly/p1", after: ["-type", "f", "-delete"], times: [] as number[] },
-    { name: "**Offcut**: `clean` into the hold (undo possible)", prepare: [], command: offcut("clean", "--yes"), suffix: "", times: [] as number[] },
-    { name: "Offcut: `clean --permanently`", prepare: [], command: offcut("clean", "--yes", "--permanently"), suffix: "", times: [] as number[] },
+    {
+      name: "`find -type f -delete`",
+      prepare: [],
+      command: ["find"],
+      suffix: "/.cache/assembly/p1",
+      after: ["-type", "f", "-delete"],
+      times: [] as number[],
+    },
+    {
+      name: "**Offcut**: `clean` into the hold (undo possible)",
+      prepare: [],
+      command: offcut("clean", "--yes"),
+      suffix: "",
+      times: [] as number[],
+    },
+    {
+      name: "Offcut: `clean --permanently`",
+      prepare: [],
+      command: offcut("clean", "--yes", "--permanently"),
+      suffix: "",
+      times: [] as number[],
+    },
     { name: "Offcut: `plan` only", prepare: [], command: offcut("plan"), suffix: "", times: [] as number[] },
     { name: "Offcut: `undo`", prepare: offcut("clean", "--yes"), command: offcut("undo"), suffix: "", times: [] as number[] },
     { name: "Offcut: `purge`", prepare: offcut("clean", "--yes"), command: offcut("purge", "--yes"), suffix: "", times: [] as number[] },
@@ -65,8 +84,21 @@ function makeWorkspace(root: string): void {
   for (const directory of [assembly, output, join(root, "data")]) mkdirSync(directory, { recursive: true });
   const content = Buffer.alloc(4096, 7);
   for (let i = 0; i < files; i++) writeFileSync(join(assembly, `part-${i}.mp4`), content);
-  execFileSync(findFfmpeg(), ["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5:duration=1", "-pix_fmt", "yuv420p", join(output, "final.mp4")]);
-  writeFileSync(join(root, "offcut.json"), JSON.stringify({ preset: "video-generator", policy: { grace: "0s", brake: { files: files * 2, share: 1 } } }));
+  execFileSync(findFfmpeg(), [
+    "-v",
+    "error",
+    "-f",
+    "lavfi",
+    "-i",
+    "testsrc2=size=64x64:rate=5:duration=1",
+    "-pix_fmt",
+    "yuv420p",
+    join(output, "final.mp4"),
+  ]);
+  writeFileSync(
+    join(root, "offcut.json"),
+    JSON.stringify({ preset: "video-generator", policy: { grace: "0s", brake: { files: files * 2, share: 1 } } }),
+  );
   const database = new DatabaseSync(join(root, "data/app.db"));
   database.exec(`PRAGMA journal_mode = WAL;
     CREATE TABLE projects (id TEXT, status TEXT); CREATE TABLE scenes (id TEXT, project_id TEXT); CREATE TABLE audio_files (project_id TEXT, file_path TEXT);
@@ -87,7 +119,9 @@ function time(command: readonly string[]): number {
 
 function report(contenders: readonly { readonly name: string; readonly times: readonly number[] }[]): void {
   const base = median(contenders[0]?.times ?? []);
-  console.log(`${files} files of 4 KiB, ${ROUNDS} rounds, medians; ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, load ${loadavg()[0]?.toFixed(1) ?? "?"}, Node ${process.versions.node}\n`);
+  console.log(
+    `${files} files of 4 KiB, ${ROUNDS} rounds, medians; ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, load ${loadavg()[0]?.toFixed(1) ?? "?"}, Node ${process.versions.node}\n`,
+  );
   console.log("| what | ms | × `rm -rf` |\n|---|---:|---:|");
   for (const { name, times } of contenders) console.log(`| ${name} | ${median(times).toFixed(0)} | ${(median(times) / base).toFixed(2)} |`);
 }

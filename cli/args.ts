@@ -1,5 +1,6 @@
 /** The command line: which command, with which options. */
 import { parseArgs } from "node:util";
+import { t } from "@vscode/l10n";
 
 /** Wrong usage: exit code 2, with a hint where to read on. */
 export class UsageError extends Error {
@@ -49,7 +50,10 @@ export interface Arguments {
 export const COMMANDS: Readonly<Record<string, { readonly options: readonly OptionName[]; readonly positionals: number }>> = {
   scan: { options: ["project", "store", "why"], positionals: 0 },
   plan: { options: ["project", "store", "why", "all", "orphans", "auto", "exit-code"], positionals: 0 },
-  clean: { options: ["project", "store", "why", "all", "orphans", "auto", "dry-run", "plan", "yes", "permanently", "exit-code"], positionals: 0 },
+  clean: {
+    options: ["project", "store", "why", "all", "orphans", "auto", "dry-run", "plan", "yes", "permanently", "exit-code"],
+    positionals: 0,
+  },
   undo: { options: ["path"], positionals: 1 },
   purge: { options: ["expired", "yes"], positionals: 1 },
   history: { options: ["all"], positionals: 1 },
@@ -64,14 +68,19 @@ export function parseCommandLine(argv: readonly string[]): Arguments {
   const { values, positionals } = parse(argv);
   const [command = "", ...rest] = positionals;
   if (values.help || values.version || command === "" || command === "help") {
-    return toArguments({ ...values, help: values.help === true || values.version !== true }, command === "help" ? (rest[0] ?? "") : command, []);
+    return toArguments(
+      { ...values, help: values.help === true || values.version !== true },
+      command === "help" ? (rest[0] ?? "") : command,
+      [],
+    );
   }
   const known = COMMANDS[command];
-  if (!known) throw new UsageError(`there is no command "${command}"; the commands are ${Object.keys(COMMANDS).join(", ")}`);
-  if (rest.length > known.positionals) throw new UsageError(`"offcut ${command}" does not take "${rest[known.positionals]}"; see offcut ${command} --help`);
+  if (!known) throw new UsageError(t('there is no command "{0}"; the commands are {1}', command, Object.keys(COMMANDS).join(", ")));
+  if (rest.length > known.positionals)
+    throw new UsageError(t('"offcut {0}" does not take "{1}"; see offcut {0} --help', command, rest[known.positionals] ?? ""));
   for (const option of Object.keys(values) as OptionName[]) {
     if (["root", "json", "help", "version"].includes(option) || known.options.includes(option)) continue;
-    throw new UsageError(`"offcut ${command}" has no option --${option}; see offcut ${command} --help`);
+    throw new UsageError(t('"offcut {0}" has no option --{1}; see offcut {0} --help', command, option));
   }
   return toArguments(values, command, rest);
 }
@@ -89,7 +98,7 @@ function parse(argv: readonly string[]) {
 function toArguments(values: Values, command: string, positionals: readonly string[]): Arguments {
   const { root, project, store, path, plan, note } = values;
   for (const [name, list] of Object.entries({ project, store, path })) {
-    if (list?.some((value) => value.trim() === "")) throw new UsageError(`--${name} is empty; an empty choice chooses nothing`);
+    if (list?.some((value) => value.trim() === "")) throw new UsageError(t("--{0} is empty; an empty choice chooses nothing", name));
   }
   return {
     command,

@@ -1,6 +1,7 @@
 /** What every command is given. */
 import fs from "node:fs";
 import path from "node:path";
+import { t } from "@vscode/l10n";
 import type { Config } from "../core/config/config.ts";
 import { loadConfig } from "../core/config/load.ts";
 import { makePlan, type PlanOptions } from "../core/makePlan.ts";
@@ -22,7 +23,7 @@ export interface Context {
 
 /** Throws when the workspace is not there (wrong usage) or is one that must not be touched (R2, R7). */
 export function configOf(context: Context): Config {
-  if (!fs.existsSync(context.root)) throw new UsageError(`${context.root} is not there; give the workspace with --root DIR`);
+  if (!fs.existsSync(context.root)) throw new UsageError(t("{0} is not there; give the workspace with --root DIR", context.root));
   checkRoot(context.root);
   return loadConfig(context.root);
 }
@@ -39,20 +40,37 @@ export function planOptions(context: Context): PlanOptions {
     environment: context.environment,
     signal: context.signal,
     selection: { ...(args.projects && { projects: args.projects }), ...(args.stores && { stores: args.stores }) },
-    onProgress: ({ phase, files, bytes }) => terminal.progress(phase === "scan" ? `Looking … ${countFiles(files)}, ${formatBytes(bytes)}` : phase === "catalog" ? "Reading the database …" : `Deciding about ${countFiles(files)} …`),
+    onProgress: ({ phase, files, bytes }) => {
+      if (phase === "catalog") terminal.progress(t("Reading the database …"));
+      else if (phase === "scan") terminal.progress(t("Looking … {0}, {1}", countFiles(files), formatBytes(bytes)));
+      else terminal.progress(t("Deciding about {0} …", countFiles(files)));
+    },
   };
 }
 
 /** Makes a plan. A project or store that does not exist is a mistake, not an empty choice. */
 export async function planOf(context: Context, config: Config): Promise<Plan> {
   for (const store of context.args.stores ?? []) {
-    if (!config.stores.some((known) => known.name === store)) throw new UsageError(`there is no store "${store}"; the stores are ${config.stores.map((known) => known.name).join(", ") || "none"}`);
+    if (!config.stores.some((known) => known.name === store))
+      throw new UsageError(
+        t('there is no store "{0}"; the stores are {1}', store, config.stores.map((known) => known.name).join(", ") || t("none")),
+      );
   }
   const plan = await makePlan(config, planOptions(context));
   context.terminal.progress(undefined);
   for (const project of context.args.projects ?? []) {
     const known = plan.owners.some((owner) => owner.id === project) || plan.items.some((item) => item.owner === project);
-    if (!known && plan.problems.every((problem) => problem.severity !== "error")) throw new UsageError(`there is no project "${project}"; the projects are ${plan.owners.map((owner) => owner.id).slice(0, 20).join(", ") || "none"}`);
+    if (!known && plan.problems.every((problem) => problem.severity !== "error"))
+      throw new UsageError(
+        t(
+          'there is no project "{0}"; the projects are {1}',
+          project,
+          plan.owners
+            .map((owner) => owner.id)
+            .slice(0, 20)
+            .join(", ") || t("none"),
+        ),
+      );
   }
   return plan;
 }

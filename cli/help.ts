@@ -1,64 +1,86 @@
 /** `--help`. */
-import { COMMANDS } from "./args.ts";
+import { t } from "@vscode/l10n";
+import { COMMANDS, type OptionName } from "./args.ts";
 
-/** @internal Also read to make the table in the README. */
-export const SUMMARIES: Readonly<Record<string, string>> = {
-  scan: "count what lies in the stores",
-  plan: "show what a cleanup would take and what it keeps, with reasons",
-  clean: "clean up, after asking; can be undone",
-  undo: "put a cleanup back, the newest by default",
-  purge: "free the space that cleanups hold for undo",
-  history: "list the cleanups, or the files of one",
-  pin: "always keep a file, a project or a store",
-  auto: "tell or change AUTO_CLEANUP_ENABLED",
-  migrate: "add cleanup_status to the project database (status tracking)",
-  doctor: "finish what a crash left, and check everything",
-  lsp: "run the language server for an editor",
+function summarise(): Readonly<Record<string, string>> {
+  return {
+    scan: t("count what lies in the stores"),
+    plan: t("show what a cleanup would take and what it keeps, with reasons"),
+    clean: t("clean up, after asking; can be undone"),
+    undo: t("put a cleanup back, the newest by default"),
+    purge: t("free the space that cleanups hold for undo"),
+    history: t("list the cleanups, or the files of one"),
+    pin: t("always keep a file, a project or a store"),
+    auto: t("tell or change AUTO_CLEANUP_ENABLED"),
+    migrate: t("add cleanup_status to the project database (status tracking)"),
+    doctor: t("finish what a crash left, and check everything"),
+    lsp: t("run the language server for an editor"),
+  };
+}
+
+/** @internal Read to make the table in the README, in English: no language is set when this file is loaded. */
+export const SUMMARIES = summarise();
+
+const OPTION_WIDTH = 18;
+
+function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option: string, meaning: string]>>> {
+  return {
+    json: ["--json", t("machine-readable output (schema 1)")],
+    root: ["--root DIR", t("the workspace; default: the working directory")],
+    project: ["--project ID", t("only this project (again for more)")],
+    store: ["--store NAME", t("only this kind of file (again for more)")],
+    path: ["--path FILE", t("only this file of the run (again for more)")],
+    why: ["--why", t("the evidence behind each verdict")],
+    all: ["--all", t("every file, however many")],
+    orphans: ["--orphans", t("take files without a known project too")],
+    auto: ["--auto", t("behave as automatic cleaning does: obey AUTO_CLEANUP_ENABLED, leave downloads alone")],
+    "dry-run": ["--dry-run", t("only show; nothing at all is written")],
+    plan: ["--plan DIGEST", t("only if the plan is still this one; confirms an unusually large cleanup")],
+    yes: ["-y, --yes", t("do not ask")],
+    permanently: ["--permanently", t("delete at once, without undo")],
+    expired: ["--expired", t("only what can no longer be undone anyway")],
+    remove: ["--remove", t("take the pin off")],
+    note: ["--note TEXT", t("say why")],
+    "exit-code": ["--exit-code", t("exit with 1 when there is something to reclaim")],
+    stdio: ["--stdio", t("talk over standard input and output")],
+  };
+}
+
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  undo: " [RUN]",
+  purge: " [RUN]",
+  history: " [RUN]",
+  pin: " [FILE]",
+  auto: " [on|off]",
 };
-
-const OPTIONS: Readonly<Record<string, string>> = {
-  json: "--json            machine-readable output (schema 1)",
-  root: "--root DIR        the workspace; default: the working directory",
-  project: "--project ID      only this project (again for more)",
-  store: "--store NAME      only this kind of file (again for more)",
-  path: "--path FILE       only this file of the run (again for more)",
-  why: "--why             the evidence behind each verdict",
-  all: "--all             every file, however many",
-  orphans: "--orphans         take files without a known project too",
-  auto: "--auto            behave as automatic cleaning does: obey AUTO_CLEANUP_ENABLED, leave downloads alone",
-  "dry-run": "--dry-run         only show; nothing at all is written",
-  plan: "--plan DIGEST     only if the plan is still this one; confirms an unusually large cleanup",
-  yes: "-y, --yes         do not ask",
-  permanently: "--permanently     delete at once, without undo",
-  expired: "--expired         only what can no longer be undone anyway",
-  remove: "--remove          take the pin off",
-  note: "--note TEXT       say why",
-  "exit-code": "--exit-code       exit with 1 when there is something to reclaim",
-  stdio: "--stdio           talk over standard input and output",
-};
-
-const ARGUMENTS: Readonly<Record<string, string>> = { undo: " [RUN]", purge: " [RUN]", history: " [RUN]", pin: " [FILE]", auto: " [on|off]" };
 
 export function helpFor(command: string): string {
   const known = COMMANDS[command];
   if (!known) return overview();
-  const options = [...known.options, "root", "json"].map((option) => `  ${OPTIONS[option] ?? ""}`);
-  return `Usage: offcut ${command}${ARGUMENTS[command] ?? ""} [options]\n\n  ${SUMMARIES[command] ?? ""}\n\nOptions:\n${options.join("\n")}`;
+  const meanings = explainOptions();
+  const options = [...known.options, "root" as const, "json" as const].map((name) => {
+    const [option, meaning] = meanings[name] ?? [name, ""];
+    return `  ${option.padEnd(OPTION_WIDTH)}${meaning}`;
+  });
+  const usage = t("Usage: offcut {0} [options]", `${command}${ARGUMENTS[command] ?? ""}`);
+  return [usage, "", `  ${summarise()[command] ?? ""}`, "", t("Options:"), ...options].join("\n");
 }
 
 function overview(): string {
-  const width = Math.max(...Object.keys(SUMMARIES).map((name) => name.length));
-  const commands = Object.entries(SUMMARIES).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `Usage: offcut COMMAND [options]
-
-Shows which files a media pipeline left behind and why they can go, and cleans them up safely.
-
-Commands:
-${commands.join("\n")}
-
-  offcut COMMAND --help   the options of a command
-  offcut --version
-
-Exit codes: 0 done · 1 something to reclaim (only with --exit-code) · 2 usage or configuration ·
-            3 some items failed · 4 refused (brake, lock, expired plan) · 130 stopped by Ctrl-C`;
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  const commands = Object.entries(summarise()).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    t("Usage: offcut COMMAND [options]"),
+    "",
+    t("Shows which files a media pipeline left behind and why they can go, and cleans them up safely."),
+    "",
+    t("Commands:"),
+    ...commands,
+    "",
+    `  ${t("offcut COMMAND --help   the options of a command")}`,
+    "  offcut --version",
+    "",
+    t("Exit codes: 0 done · 1 something to reclaim (only with --exit-code) · 2 usage or configuration ·"),
+    `            ${t("3 some items failed · 4 refused (brake, lock, expired plan) · 130 stopped by Ctrl-C")}`,
+  ].join("\n");
 }

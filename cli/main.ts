@@ -1,4 +1,5 @@
 /** The terminal shell: one catch, one exit. */
+import { t } from "@vscode/l10n";
 import { DatabaseError } from "../core/catalog/open.ts";
 import { ConfigError } from "../core/config/config.ts";
 import { Refusal } from "../core/reclaim/home.ts";
@@ -12,21 +13,35 @@ import { doctor, migrate } from "./commands/upkeep.ts";
 import { type Context, rootOf } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { helpFor } from "./help.ts";
+import { loadTranslation } from "./locale.ts";
 import { createTerminal, formatProblem, type Terminal } from "./terminal.ts";
 
 declare const OFFCUT_VERSION: string | undefined;
 
-const COMMANDS: Readonly<Record<string, (context: Context) => ExitCode | Promise<ExitCode>>> = { scan, plan, clean, undo, purge, history, pin, auto, migrate, doctor };
+const COMMANDS: Readonly<Record<string, (context: Context) => ExitCode | Promise<ExitCode>>> = {
+  scan,
+  plan,
+  clean,
+  undo,
+  purge,
+  history,
+  pin,
+  auto,
+  migrate,
+  doctor,
+};
 
 const OLDEST_NODE = [22, 13] as const;
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
+  loadTranslation();
   const json = argv.includes("--json");
   const terminal = createTerminal(json);
   try {
     const args = parseCommandLine(argv);
-    if (args.has("version")) return say(terminal, typeof OFFCUT_VERSION === "string" ? OFFCUT_VERSION : "development");
-    if (args.has("help") || COMMANDS[args.command] === undefined) return args.command === "lsp" && !args.has("help") ? await serve() : say(terminal, helpFor(args.command));
+    if (args.has("version")) return say(terminal, typeof OFFCUT_VERSION === "string" ? OFFCUT_VERSION : t("development"));
+    if (args.has("help") || COMMANDS[args.command] === undefined)
+      return args.command === "lsp" && !args.has("help") ? await serve() : say(terminal, helpFor(args.command));
     requireNode();
     return await run(args, terminal);
   } catch (error) {
@@ -39,14 +54,14 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitCode> {
   const onInterrupt = (): void => {
     // The first Ctrl-C stops between two items; the second one does not wait.
     if (stop.signal.aborted) process.exit(EXIT.interrupted);
-    terminal.warn("Stopping after this file … (Ctrl-C again to stop at once)");
+    terminal.warn(t("Stopping after this file … (Ctrl-C again to stop at once)"));
     stop.abort(new Interrupted());
   };
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onInterrupt);
   try {
     const command = COMMANDS[args.command];
-    if (!command) throw new UsageError(`there is no command "${args.command}"`);
+    if (!command) throw new UsageError(t('there is no command "{0}"', args.command));
     return await command({ args, terminal, environment: process.env, signal: stop.signal, root: rootOf(args) });
   } finally {
     process.off("SIGINT", onInterrupt);
@@ -72,10 +87,14 @@ function explain(terminal: Terminal, error: unknown): ExitCode {
 function describe(error: unknown): { readonly code: ExitCode; readonly lines: readonly string[] } {
   if (error instanceof UsageError) return { code: EXIT.usage, lines: [`offcut: ${error.message}`] };
   if (error instanceof ConfigError) return { code: EXIT.usage, lines: error.problems.map(formatProblem) };
-  if (error instanceof Refusal) return { code: EXIT.refused, lines: [`refused: ${error.message}`] };
-  if (error instanceof DatabaseError) return { code: EXIT.refused, lines: [`refused: the database ${error.message}`] };
-  if (error instanceof Interrupted || (error as Error).name === "AbortError") return { code: EXIT.interrupted, lines: ["Stopped; nothing was changed."] };
-  return { code: EXIT.internal, lines: [`offcut: ${(error as Error).stack ?? String(error)}`, "This is a defect of Offcut; please report it with the lines above."] };
+  if (error instanceof Refusal) return { code: EXIT.refused, lines: [t("refused: {0}", error.message)] };
+  if (error instanceof DatabaseError) return { code: EXIT.refused, lines: [t("refused: the database {0}", error.message)] };
+  if (error instanceof Interrupted || (error as Error).name === "AbortError")
+    return { code: EXIT.interrupted, lines: [t("Stopped; nothing was changed.")] };
+  return {
+    code: EXIT.internal,
+    lines: [`offcut: ${(error as Error).stack ?? String(error)}`, t("This is a defect of Offcut; please report it with the lines above.")],
+  };
 }
 
 /** The server is a bundle of its own, so that no other command loads it. */
@@ -89,7 +108,9 @@ async function serve(): Promise<ExitCode> {
 function requireNode(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
-  throw new UsageError(`this is Node ${process.versions.node}, and Offcut needs ${OLDEST_NODE.join(".")} or newer (for its built-in SQLite)`);
+  throw new UsageError(
+    t("this is Node {0}, and Offcut needs {1} or newer (for its built-in SQLite)", process.versions.node, OLDEST_NODE.join(".")),
+  );
 }
 
 function say(terminal: Terminal, text: string): ExitCode {
@@ -97,6 +118,8 @@ function say(terminal: Terminal, text: string): ExitCode {
   return EXIT.done;
 }
 
-void main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+async function start(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+void start();

@@ -20,13 +20,34 @@ export function showSummary(terminal: Terminal, plan: Plan): void {
     formatDuration(Math.max(...group.map((item) => item.ageMs))),
     group[0]?.reason ?? "",
   ]);
-  const columns = [{ title: t("PROJECT") }, { title: t("KIND") }, { title: t("FILES"), align: "right" }, { title: t("BYTES"), align: "right" }, { title: t("AGE"), align: "right" }, { title: t("REASON") }] as const;
-  terminal.print(...table(terminal, columns, rows), "", terminal.style("bold", t("{0} in {1} to clean up; keeps {2} in {3}.", formatBytes(plan.totals.reclaim.bytes), countFiles(plan.totals.reclaim.files), formatBytes(plan.totals.keep.bytes), countFiles(plan.totals.keep.files))));
+  const columns = [
+    { title: t("PROJECT") },
+    { title: t("KIND") },
+    { title: t("FILES"), align: "right" },
+    { title: t("BYTES"), align: "right" },
+    { title: t("AGE"), align: "right" },
+    { title: t("REASON") },
+  ] as const;
+  terminal.print(
+    ...table(terminal, columns, rows),
+    "",
+    terminal.style(
+      "bold",
+      t(
+        "{0} in {1} to clean up; keeps {2} in {3}.",
+        formatBytes(plan.totals.reclaim.bytes),
+        countFiles(plan.totals.reclaim.files),
+        formatBytes(plan.totals.keep.bytes),
+        countFiles(plan.totals.keep.files),
+      ),
+    ),
+  );
 }
 
 function showProblems(terminal: Terminal, plan: Plan, notes: boolean): void {
   for (const problem of plan.problems) {
-    if (problem.severity !== "info" || notes) terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
+    if (problem.severity !== "info" || notes)
+      terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
   }
 }
 
@@ -59,8 +80,26 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
   showKept(terminal, keep, options);
   terminal.print(
     "",
-    terminal.style("bold", t("Would reclaim {0} in {1}; keeps {2} in {3}.", formatBytes(plan.totals.reclaim.bytes), countFiles(plan.totals.reclaim.files), formatBytes(plan.totals.keep.bytes), countFiles(plan.totals.keep.files))),
-    terminal.style("dim", t("Auto-cleanup: {0} ({1}). Plan {2}, good until {3}.", plan.autoCleanup.enabled ? t("on") : t("off"), plan.autoCleanup.source, plan.digest, clock(plan.expires))),
+    terminal.style(
+      "bold",
+      t(
+        "Would reclaim {0} in {1}; keeps {2} in {3}.",
+        formatBytes(plan.totals.reclaim.bytes),
+        countFiles(plan.totals.reclaim.files),
+        formatBytes(plan.totals.keep.bytes),
+        countFiles(plan.totals.keep.files),
+      ),
+    ),
+    terminal.style(
+      "dim",
+      t(
+        "Auto-cleanup: {0} ({1}). Plan {2}, good until {3}.",
+        plan.autoCleanup.enabled ? t("on") : t("off"),
+        plan.autoCleanup.source,
+        plan.digest,
+        clock(plan.expires),
+      ),
+    ),
   );
 }
 
@@ -69,7 +108,14 @@ function showReclaimable(terminal: Terminal, items: readonly PlanItem[], options
   const shown = options.all || terminal.columns === Infinity ? items : items.slice(0, ROWS);
   const lines = table(
     terminal,
-    [{ title: t("PROJECT") }, { title: t("KIND") }, { title: t("BYTES"), align: "right" }, { title: t("AGE"), align: "right" }, { title: t("REASON") }, { title: t("FILE"), flexible: true }],
+    [
+      { title: t("PROJECT") },
+      { title: t("KIND") },
+      { title: t("BYTES"), align: "right" },
+      { title: t("AGE"), align: "right" },
+      { title: t("REASON") },
+      { title: t("FILE"), flexible: true },
+    ],
     shown.map((item) => [item.owner ?? "-", item.store, formatBytes(item.bytes), formatDuration(item.ageMs), item.reason, item.path]),
   );
   terminal.print(lines[0] ?? "");
@@ -79,7 +125,15 @@ function showReclaimable(terminal: Terminal, items: readonly PlanItem[], options
     const next = shown[i + 1];
     if (options.why && !(next && sameWhy(item, next))) terminal.print(...whyLines(terminal, item));
   }
-  if (shown.length < items.length) terminal.print(terminal.style("dim", t("… and {0} more files (--all lists them)", items.length - shown.length)));
+  if (shown.length < items.length)
+    terminal.print(
+      terminal.style(
+        "dim",
+        items.length - shown.length === 1
+          ? t("… and 1 more file (--all lists it)")
+          : t("… and {0} more files (--all lists them)", items.length - shown.length),
+      ),
+    );
 }
 
 function sameWhy(a: PlanItem, b: PlanItem): boolean {
@@ -96,8 +150,22 @@ function showKept(terminal: Terminal, items: readonly PlanItem[], options: ShowO
   const rows = groupBy(items, (item) => [item.owner ?? "-", item.store, item.reason, ...(options.why ? item.evidence : [])].join("\0"));
   const lines = table(
     terminal,
-    [{ title: t("KEPT") }, { title: t("KIND") }, { title: t("FILES"), align: "right" }, { title: t("BYTES"), align: "right" }, { title: t("REASON") }, ...(options.why ? [] : [{ title: "", flexible: true }])],
-    rows.map((group) => [group[0]?.owner ?? "-", group[0]?.store ?? "", String(group.length), formatBytes(sumBytes(group)), group[0]?.reason ?? "", group[0]?.evidence[0] ?? ""]),
+    [
+      { title: t("KEPT") },
+      { title: t("KIND") },
+      { title: t("FILES"), align: "right" },
+      { title: t("BYTES"), align: "right" },
+      { title: t("REASON") },
+      ...(options.why ? [] : [{ title: "", flexible: true }]),
+    ],
+    rows.map((group) => [
+      group[0]?.owner ?? "-",
+      group[0]?.store ?? "",
+      String(group.length),
+      formatBytes(sumBytes(group)),
+      group[0]?.reason ?? "",
+      group[0]?.evidence[0] ?? "",
+    ]),
   );
   terminal.print("", lines[0] ?? "");
   for (const [i, group] of rows.entries()) {
@@ -112,7 +180,9 @@ export function clock(iso: string): string {
   const pad = (number: number): string => String(number).padStart(2, "0");
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
   const today = new Date();
-  return date.toDateString() === today.toDateString() ? time : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`;
+  return date.toDateString() === today.toDateString()
+    ? time
+    : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`;
 }
 
 /** The plan as the JSON contract has it. */

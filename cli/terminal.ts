@@ -1,5 +1,6 @@
 /** What the terminal shell writes and asks. Results go to stdout, everything about the work to stderr. */
 import readline from "node:readline/promises";
+import tty from "node:tty";
 import { styleText } from "node:util";
 import type { Problem } from "../core/model.ts";
 
@@ -22,7 +23,8 @@ export interface Terminal {
 const PROGRESS_MS = 100;
 
 export function createTerminal(json: boolean): Terminal {
-  const live = process.stderr.isTTY === true && !json;
+  const [reads, prints, warns] = [tty.isatty(0), tty.isatty(1), tty.isatty(2)];
+  const live = warns && !json;
   let last = 0;
   let shown = false;
   const erase = (): void => {
@@ -31,7 +33,7 @@ export function createTerminal(json: boolean): Terminal {
   };
   return {
     json,
-    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    interactive: reads && warns,
     columns: process.stdout.columns ?? Infinity,
     print(...lines) {
       erase();
@@ -52,7 +54,7 @@ export function createTerminal(json: boolean): Terminal {
       process.stderr.write(`\r\x1b[2K${text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))}`);
       shown = true;
     },
-    style: (style, text) => (process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined ? styleText(style, text, { validateStream: false }) : text),
+    style: (style, text) => (prints && process.env["NO_COLOR"] === undefined ? styleText(style, text, { validateStream: false }) : text),
     async ask(question) {
       erase();
       const prompt = readline.createInterface({ input: process.stdin, output: process.stderr });

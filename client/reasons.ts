@@ -40,5 +40,7 @@ export function labelOfAll(groups: readonly Group[]): string {
   const [first, ...more] = [...counts].sort((a, b) => b[1] - a[1]);
   if (!first) return "";
   if (more.length === 0) return labelOf(first[0]);
-  return more.length === 1 ? vscode.l10n.t("{0}, 1 more reason", labelOf(first[0])) : vscode.l10n.t("{0}, {1} more reasons", labelOf(first[0]), more.length);
+  return more.length === 1
+    ? vscode.l10n.t("{0}, 1 more reason", labelOf(first[0]))
+    : vscode.l10n.t("{0}, {1} more reasons", labelOf(first[0]), more.length);
 }

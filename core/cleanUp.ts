@@ -60,7 +60,11 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     ...(options.signal && { signal: options.signal }),
     ...(options.onRunProgress && { onProgress: options.onRunProgress }),
   });
-  const errors: ItemError[] = [...outcome.errors, ...remember(config, now()), ...trackStatus(config, outcome, items, now(), options.partial ?? false)];
+  const errors: ItemError[] = [
+    ...outcome.errors,
+    ...remember(config, now()),
+    ...trackStatus(config, outcome, items, now(), options.partial ?? false),
+  ];
   const { held: _held, ...result } = outcome;
   if (undoMs > 0) return { ...result, freedSpace: 0, errors };
   const purged = await purgeUnlocked(config.root, outcome.run, {});

@@ -25,7 +25,11 @@ export interface PlanOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: { readonly phase: "catalog" | "scan" | "decide"; readonly files: number; readonly bytes: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly phase: "catalog" | "scan" | "decide";
+    readonly files: number;
+    readonly bytes: number;
+  }) => void;
   readonly mediaCache?: MediaCache;
 }
 
@@ -37,18 +41,31 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
   tell("catalog", 0, 0);
   const { context, noticed, override } = await readContext(config, options, nowMs);
   problems.push(...noticed);
-  const { auto, problems: autoProblems } = resolveAutoCleanup({ root: config.root, environment: options.environment, ...(override && { override }), debugModeDisables: config.policy.debugModeDisables });
+  const { auto, problems: autoProblems } = resolveAutoCleanup({
+    root: config.root,
+    environment: options.environment,
+    ...(override && { override }),
+    debugModeDisables: config.policy.debugModeDisables,
+  });
   problems.push(...autoProblems);
 
   const files: FileEntry[] = [];
-  for await (const batch of walkStores(context.config.stores, { ...(options.signal && { signal: options.signal }), onProgress: (seen) => tell("scan", seen.files, seen.bytes) })) {
+  for await (const batch of walkStores(context.config.stores, {
+    ...(options.signal && { signal: options.signal }),
+    onProgress: (seen) => tell("scan", seen.files, seen.bytes),
+  })) {
     for (const file of batch.files) files.push(file);
     problems.push(...batch.problems);
   }
 
   tell("decide", files.length, 0);
   const doubt = context.doubt ?? emptyCatalog(config, context.catalog, files);
-  if (doubt !== undefined && context.doubt === undefined) problems.push({ severity: "error", source: config.databases[0]?.label ?? "database", message: t("{0}. Everything is kept.", doubt) });
+  if (doubt !== undefined && context.doubt === undefined)
+    problems.push({
+      severity: "error",
+      source: config.databases[0]?.label ?? t("database"),
+      message: t("{0}. Everything is kept.", doubt),
+    });
   const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
   return buildPlan({
     config,
@@ -77,11 +94,23 @@ export async function readContext(
     checkPages: options.checkPages !== false,
   });
   const tracked = await askGit(visible, options.signal);
-  const untrusted = trusted ? undefined : t("the workspace is not trusted, so the queries of offcut.json are not run and nothing is deleted");
+  const untrusted = trusted
+    ? undefined
+    : t("the workspace is not trusted, so the queries of offcut.json are not run and nothing is deleted");
   const doubt = untrusted ?? remembered.unreachable;
   const noticed: Problem[] = [...catalog.problems, ...remembered.problems];
-  if (untrusted !== undefined) noticed.push({ severity: "warning", source: t("workspace"), message: t("{0}. Trust the workspace to see what is reclaimable.", untrusted) });
-  for (const root of outside) noticed.push({ severity: "warning", source: root, message: t("lies outside the workspace and is looked at only when the workspace is trusted") });
+  if (untrusted !== undefined)
+    noticed.push({
+      severity: "warning",
+      source: t("workspace"),
+      message: t("{0}. Trust the workspace to see what is reclaimable.", untrusted),
+    });
+  for (const root of outside)
+    noticed.push({
+      severity: "warning",
+      source: root,
+      message: t("lies outside the workspace and is looked at only when the workspace is trusted"),
+    });
   if (tracked.unknown !== undefined) noticed.push({ severity: "warning", source: "git", message: tracked.unknown });
   const context: DecisionContext = {
     config: visible,
@@ -105,7 +134,10 @@ function isWithin(directory: string, parent: string): boolean {
   return inner === outer || inner.startsWith(outer + path.sep);
 }
 
-async function askGit(config: Config, signal: AbortSignal | undefined): Promise<{ readonly files: ReadonlySet<string>; readonly unknown?: string }> {
+async function askGit(
+  config: Config,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly files: ReadonlySet<string>; readonly unknown?: string }> {
   const files = new Set<string>();
   let unknown: string | undefined;
   for (const root of rootsOf(config)) {
@@ -121,7 +153,10 @@ async function askGit(config: Config, signal: AbortSignal | undefined): Promise<
 function emptyCatalog(config: Config, catalog: Catalog, files: readonly FileEntry[]): string | undefined {
   const asked = config.databases.filter((database) => database.owners !== undefined);
   if (asked.length === 0 || catalog.owners.size > 0 || files.length === 0 || catalog.unavailable !== undefined) return undefined;
-  return t("{0} lists no projects, but there are {1} files; is it the right database?", asked.map((database) => database.label).join(", "), files.length);
+  const labels = asked.map((database) => database.label).join(", ");
+  return files.length === 1
+    ? t("{0} lists no projects, but there is 1 file; is it the right database?", labels)
+    : t("{0} lists no projects, but there are {1} files; is it the right database?", labels, files.length);
 }
 
 /** What will be taken is looked at once more, to the nanosecond: that is what the sink will insist on (R3). */

@@ -17,8 +17,7 @@ import { undoStatus } from "./status.ts";
 export function listRuns(workspace: string): readonly RunSummary[] {
   const busy = lockHolder(workspace) !== undefined;
   return readRuns(workspace)
-    .map((state) => summarise(state, isReachable(state)))
-    .map((run) => (busy && run.state === "interrupted" ? { ...run, state: "running" as const } : run))
+    .map((state) => summarise(state, isReachable(state), busy))
     .reverse();
 }
 

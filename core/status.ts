@@ -11,7 +11,13 @@ import type { RunOutcome } from "./reclaim/run.ts";
 import { foldJournal, type RunState } from "./reclaim/runState.ts";
 
 /** Notes what became of each owner's files. Returns what could not be written. */
-export function trackStatus(config: Config, outcome: RunOutcome, items: readonly PlanItem[], nowMs: number, partial: boolean): readonly ItemError[] {
+export function trackStatus(
+  config: Config,
+  outcome: RunOutcome,
+  items: readonly PlanItem[],
+  nowMs: number,
+  partial: boolean,
+): readonly ItemError[] {
   const owners = [...new Set(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])))];
   const failed = ownersOf(items, new Set(outcome.errors.map((error) => error.path)));
   // Whatever is still at its place, also what a cancelled run did not reach.
@@ -56,7 +62,11 @@ export function repairStatus(config: Config): void {
 }
 
 /** After an undo the rows of all owners, or of some, say again what they said before the run (R63). */
-export function undoStatus(config: Pick<Config, "root" | "databases">, state: RunState, owners?: ReadonlySet<string>): readonly ItemError[] {
+export function undoStatus(
+  config: Pick<Config, "root" | "databases">,
+  state: RunState,
+  owners?: ReadonlySet<string>,
+): readonly ItemError[] {
   const undone = new Map<string, StatusChange>();
   for (const change of state.statuses.flatMap((entry) => entry.changes)) {
     if (owners && !owners.has(change.owner)) continue;
@@ -106,7 +116,9 @@ function explain(database: DatabaseConfig, error: unknown): ItemError {
   return { path: database.label, message: t("cleanup_status was not written ({0}); the next cleanup repairs it", error.message) };
 }
 
-function trackedDatabases(config: Pick<Config, "root" | "databases">): { readonly database: DatabaseConfig; readonly table: StatusTable }[] {
+function trackedDatabases(
+  config: Pick<Config, "root" | "databases">,
+): { readonly database: DatabaseConfig; readonly table: StatusTable }[] {
   return config.databases.flatMap((database) => (database.trackStatus ? [{ database, table: database.trackStatus }] : []));
 }
 

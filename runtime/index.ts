@@ -1,6 +1,7 @@
 /**
  * What pipelines import. Cleaning never throws into the pipeline (R88): a video that was made stays made, whatever happens here.
  */
+import { t } from "@vscode/l10n";
 import { cleanUp } from "../core/cleanUp.ts";
 import { ConfigError } from "../core/config/config.ts";
 import { loadConfig } from "../core/config/load.ts";
@@ -52,7 +53,7 @@ export async function cleanupProjectFiles(projectId: string, options: CleanupOpt
     return await cleanProject(projectId, options, logger);
   } catch (error) {
     const message = error instanceof ConfigError ? error.message : error instanceof Error ? error.message : String(error);
-    logger.error(`Cleanup of ${projectId} failed: ${message}`);
+    logger.error(t("Cleanup of {0} failed: {1}", projectId, message));
     return { ...NOTHING, errors: [{ path: "", message }] };
   }
 }
@@ -67,20 +68,26 @@ async function cleanProject(projectId: string, options: CleanupOptions, logger: 
   } as const;
   const plan = await makePlan(config, planOptions);
   if (!plan.autoCleanup.enabled) {
-    logger.info(`Cleanup of ${projectId}: automatic cleanup is off (${plan.autoCleanup.source})`);
+    logger.info(t("Cleanup of {0}: automatic cleanup is off ({1})", projectId, plan.autoCleanup.source));
     return NOTHING;
   }
-  for (const problem of plan.problems) if (problem.severity !== "info") logger.warn(`Cleanup: ${problem.source}: ${problem.message}`);
+  for (const problem of plan.problems)
+    if (problem.severity !== "info") logger.warn(t("Cleanup: {0}: {1}", problem.source, problem.message));
   if (plan.brake.length > 0) {
-    const message = `${plan.brake.join("; ")}. Confirm it by hand: offcut clean --project ${projectId}`;
-    logger.warn(`Cleanup of ${projectId} stopped: ${message}`);
+    const message = t("{0}. Confirm it by hand: offcut clean --project {1}", plan.brake.join("; "), projectId);
+    logger.warn(t("Cleanup of {0} stopped: {1}", projectId, message));
     return { ...NOTHING, errors: [{ path: "", message }] };
   }
   await purge(config.root, { expiredAt: Date.now() });
   const result = await cleanUp(config, plan, planOptions);
-  for (const { path, message } of result.errors) logger.error(`Cleanup: ${path}: ${message}`);
-  for (const { path, reason } of result.skipped) logger.warn(`Cleanup: kept ${path}: ${reason}`);
-  logger.info(cleanupLine(result.deletedFiles, result.freedSpace) + (result.heldSpace > 0 ? ` (${formatBytes(result.heldSpace)} held for undo until ${result.undoUntil ?? ""})` : whyNothing(plan)));
+  for (const { path, message } of result.errors) logger.error(t("Cleanup: {0}: {1}", path, message));
+  for (const { path, reason } of result.skipped) logger.warn(t("Cleanup: kept {0}: {1}", path, reason));
+  logger.info(
+    cleanupLine(result.deletedFiles, result.freedSpace) +
+      (result.heldSpace > 0
+        ? ` (${t("{0} held for undo until {1}", formatBytes(result.heldSpace), result.undoUntil ?? "")})`
+        : whyNothing(plan)),
+  );
   return { deletedFiles: result.deletedFiles, freedSpace: result.freedSpace, heldSpace: result.heldSpace, errors: result.errors };
 }
 

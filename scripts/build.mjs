@@ -11,7 +11,10 @@ const release = process.argv.includes("--release");
 const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
 
 /** In CommonJS there is no `import.meta.url`; workers are found beside the bundle by it. */
-const metaUrl = { banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' }, define: { "import.meta.url": "importMetaUrl", OFFCUT_VERSION: JSON.stringify(version) } };
+const metaUrl = {
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "importMetaUrl", OFFCUT_VERSION: JSON.stringify(version) },
+};
 
 const common = {
   absWorkingDir: root,
@@ -33,7 +36,15 @@ const builds = [
   { ...commonjs, entryPoints: { server: "server/main.ts", walkWorker: "core/scan/walkWorker.ts" } },
   { ...commonjs, entryPoints: { cli: "cli/main.ts" }, banner: { js: `#!/usr/bin/env node\n${metaUrl.banner.js}` } },
   { ...commonjs, entryPoints: { runtime: "runtime/index.ts" } },
-  { ...common, entryPoints: { runtime: "runtime/index.ts" }, format: "esm", outExtension: { ".js": ".mjs" }, outdir: "dist", define: { OFFCUT_VERSION: JSON.stringify(version) }, banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' } },
+  {
+    ...common,
+    entryPoints: { runtime: "runtime/index.ts" },
+    format: "esm",
+    outExtension: { ".js": ".mjs" },
+    outdir: "dist",
+    define: { OFFCUT_VERSION: JSON.stringify(version) },
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  },
 ].filter((one) => fs.existsSync(path.join(root, Object.values(one.entryPoints)[0])));
 
 if (watch) {

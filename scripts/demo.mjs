@@ -10,7 +10,9 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const workspace = path.join(root, "demo-workspace");
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
-  console.error(`The demo needs Node 22.18 or newer and this is ${process.versions.node}: start it with "npm run demo", which brings its own Node where it can.`);
+  console.error(
+    `The demo needs Node 22.18 or newer and this is ${process.versions.node}: start it with "npm run demo", which brings its own Node where it can.`,
+  );
   process.exit(2);
 }
 
@@ -50,4 +52,6 @@ offcut("clean", "--yes");
 offcut("purge", "--yes");
 offcut("history");
 
-console.log(`\nThe workspace is ${path.relative(process.cwd(), workspace) || workspace}: open it in VS Code, or look around with: npx offcut plan --root ${path.relative(process.cwd(), workspace)}`);
+console.log(
+  `\nThe workspace is ${path.relative(process.cwd(), workspace) || workspace}: open it in VS Code, or look around with: npx offcut plan --root ${path.relative(process.cwd(), workspace)}`,
+);

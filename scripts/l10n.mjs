@@ -7,7 +7,7 @@ import l10n from "@vscode/l10n-dev";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const bundle = path.join(root, "l10n/bundle.l10n.json");
 
-const sources = ["client", "server", "core"].flatMap((room) =>
+const sources = ["client", "server", "core", "cli", "runtime"].flatMap((room) =>
   fs
     .readdirSync(path.join(root, room), { recursive: true })
     .filter((name) => name.endsWith(".ts"))

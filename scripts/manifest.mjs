@@ -18,14 +18,16 @@ const client = fs
 
 const localise = (text) => text.replace(/^%(.+)%$/, (_, key) => strings[key] ?? `%${key}%`);
 const commands = manifest.contributes?.commands ?? [];
-for (const { command } of commands) if (!client.includes(`"${command}"`)) faults.push(`package.json contributes the command ${command}, and client/ never names it`);
+for (const { command } of commands)
+  if (!client.includes(`"${command}"`)) faults.push(`package.json contributes the command ${command}, and client/ never names it`);
 for (const [, id] of client.matchAll(/registerCommand\(\s*"(offcut\.[\w.]+)"/g)) {
   if (!commands.some(({ command }) => command === id)) faults.push(`client/ registers ${id}, and package.json does not contribute it`);
 }
 const settings = Object.keys(manifest.contributes?.configuration?.properties ?? {});
 for (const setting of settings) {
   const short = setting.replace(/^offcut\./, "");
-  if (!client.includes(`"${short}"`) && !setting.includes(".trace.")) faults.push(`package.json contributes the setting ${setting}, and client/ never reads it`);
+  if (!client.includes(`"${short}"`) && !setting.includes(".trace."))
+    faults.push(`package.json contributes the setting ${setting}, and client/ never reads it`);
 }
 
 const used = new Set([...JSON.stringify(manifest).matchAll(/"%([\w.-]+)%"/g)].map((match) => match[1]));
@@ -33,13 +35,18 @@ for (const key of used) if (!(key in strings)) faults.push(`package.nls.json has
 for (const key of Object.keys(strings)) if (!used.has(key)) faults.push(`package.nls.json has "${key}", and package.json does not use it`);
 
 const { devDependencies } = manifest;
-if (`^${devDependencies["@types/vscode"]}` !== manifest.engines.vscode) faults.push("@types/vscode and engines.vscode differ: the types would promise what the oldest editor lacks");
-if (devDependencies["vscode-languageclient"] !== devDependencies["vscode-languageserver"]) faults.push("vscode-languageclient and vscode-languageserver differ");
-for (const lock of ["package-lock.json", "tools/vscode/package-lock.json"]) if (read(lock).includes('"resolved"')) faults.push(`${lock} names a download address`);
+if (`^${devDependencies["@types/vscode"]}` !== manifest.engines.vscode)
+  faults.push("@types/vscode and engines.vscode differ: the types would promise what the oldest editor lacks");
+if (devDependencies["vscode-languageclient"] !== devDependencies["vscode-languageserver"])
+  faults.push("vscode-languageclient and vscode-languageserver differ");
+for (const lock of ["package-lock.json", "tools/vscode/package-lock.json"])
+  if (read(lock).includes('"resolved"')) faults.push(`${lock} names a download address`);
 
 const tables = {
   commands: ["| command |", "|---|", ...commands.map(({ title }) => `| ${localise(title)} |`)],
-  cli: ["| command | does |", "|---|---|"].concat(Object.entries(SUMMARIES).map(([name, summary]) => `| \`offcut ${name}\` | ${summary} |`)),
+  cli: ["| command | does |", "|---|---|"].concat(
+    Object.entries(SUMMARIES).map(([name, summary]) => `| \`offcut ${name}\` | ${summary} |`),
+  ),
 };
 let readme = read("README.md");
 for (const [name, lines] of Object.entries(tables)) {

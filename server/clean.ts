@@ -40,7 +40,10 @@ export async function undoRun(session: Session, params: RunParams, work: Work): 
   requireTrust(session);
   const root = pathOf(params.folder);
   return act(session, root, t("Undoing the cleanup"), work, async () => {
-    const result = await undo(loadTracked(root), params.run, { signal: work.signal, onProgress: (progress) => reportShare(work, progress) });
+    const result = await undo(loadTracked(root), params.run, {
+      signal: work.signal,
+      onProgress: (progress) => reportShare(work, progress),
+    });
     const { run, restoredFiles, restoredSpace, renamed, errors } = result;
     return { run, restoredFiles, restoredSpace, renamed, errors, message: wordUndo(result) };
   });

@@ -27,7 +27,10 @@ export async function prepare(session: Session, params: PrepareParams, work: Wor
   requireTrust(session);
   const { config, stored } = await planAnew(session, params, work);
   const taken = takenOf(stored.plan, params);
-  return { plan: summarise(params.folder, config, stored), ...wordQuestion(config, stored.plan, taken, params.projects !== undefined, session.now()) };
+  return {
+    plan: summarise(params.folder, config, stored),
+    ...wordQuestion(config, stored.plan, taken, params.projects !== undefined, session.now()),
+  };
 }
 
 export function pageItems(session: Session, params: ItemsParams): ItemsAnswer {

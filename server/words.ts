@@ -20,7 +20,13 @@ function formatClock(iso: string, nowMs: number): string {
 }
 
 /** The question before a cleanup (R86). `taken` are the files of the plan that it would take; `named` says that projects were chosen. */
-export function wordQuestion(config: Config, plan: Plan, taken: readonly PlanItem[], named: boolean, nowMs: number): Omit<Question, "plan"> {
+export function wordQuestion(
+  config: Config,
+  plan: Plan,
+  taken: readonly PlanItem[],
+  named: boolean,
+  nowMs: number,
+): Omit<Question, "plan"> {
   const totals = { files: taken.length, bytes: sumBytes(taken) };
   if (taken.length === 0) return { totals, message: t("There is nothing to clean up."), detail: whyNothing(plan), action: "" };
   const brake = brakeOf(config.policy.brake, plan.items, taken, named);

@@ -51,14 +51,25 @@ async function purgeExpired({ args, terminal, signal }: Context, config: Config)
   terminal.print(t("The undo time of earlier cleanups is over: {0}", cleanupLine(files, freed)));
 }
 
-const NOTHING: CleanResult = { run: "", deletedFiles: 0, freedSpace: 0, heldSpace: 0, removedDirectories: 0, errors: [], skipped: [], cancelled: false };
+const NOTHING: CleanResult = {
+  run: "",
+  deletedFiles: 0,
+  freedSpace: 0,
+  heldSpace: 0,
+  removedDirectories: 0,
+  errors: [],
+  skipped: [],
+  cancelled: false,
+};
 
 /** A plan is the same when it would take the same files for the same reasons, and good for ten minutes (R15, R16). */
 function checkDigest(given: string, plan: Plan): void {
   const age = digestAge(given, Date.parse(plan.created));
   if (!age) throw new UsageError(t('"{0}" is not the digest of a plan; copy it from the last line of "offcut plan"', given));
-  if (age.ageMs > PLAN_LIFETIME_MS) throw new Refusal(t('the plan is {0} old and expired; run "offcut plan" again', formatDuration(age.ageMs)));
-  if (digestAge(plan.digest, 0)?.content !== age.content) throw new Refusal(t('something changed since that plan was made; run "offcut plan" again (it is {0} now)', plan.digest));
+  if (age.ageMs > PLAN_LIFETIME_MS)
+    throw new Refusal(t('the plan is {0} old and expired; run "offcut plan" again', formatDuration(age.ageMs)));
+  if (digestAge(plan.digest, 0)?.content !== age.content)
+    throw new Refusal(t('something changed since that plan was made; run "offcut plan" again (it is {0} now)', plan.digest));
 }
 
 async function confirm(context: Context, config: Config, plan: Plan, undoMs: number): Promise<boolean> {
@@ -68,13 +79,16 @@ async function confirm(context: Context, config: Config, plan: Plan, undoMs: num
   if (args.has("yes") && !braked) return true;
   if (braked) {
     terminal.warn("", terminal.style("yellow", t("This is more than usual:")), ...plan.brake.map((reason) => `  - ${reason}`));
-    if (!terminal.interactive || args.has("yes")) throw new Refusal(t('confirm these {0} by naming the plan: offcut clean --yes --plan {1}', countFiles(files), plan.digest));
+    if (!terminal.interactive || args.has("yes"))
+      throw new Refusal(t("confirm these {0} by naming the plan: offcut clean --yes --plan {1}", countFiles(files), plan.digest));
     return (await terminal.ask(t("Type {0} to go on: ", files))) === String(files);
   }
   if (!terminal.interactive) throw new UsageError(t('nobody is there to confirm; preview with "offcut plan", then add --yes'));
   const roots = [...new Set(plan.items.filter((item) => item.verdict === "reclaim").map((item) => item.root))].join(", ");
   const undo = undoMs > 0 ? t("can be undone for {0}", formatDuration(undoMs)) : t("cannot be undone");
-  const answer = await terminal.ask(t("Clean up {0} ({1}) below {2}? This {3}. [y/N] ", countFiles(files), formatBytes(bytes), roots || config.root, undo));
+  const answer = await terminal.ask(
+    t("Clean up {0} ({1}) below {2}? This {3}. [y/N] ", countFiles(files), formatBytes(bytes), roots || config.root, undo),
+  );
   return /^y(es)?$/i.test(answer);
 }
 
@@ -82,14 +96,27 @@ function finish(context: Context, plan: Plan, result: CleanResult, note?: string
   const { args, terminal } = context;
   if (args.json) {
     const { run, deletedFiles, freedSpace, heldSpace, undoUntil, removedDirectories, errors, skipped, cancelled } = result;
-    terminal.printJson({ run, deletedFiles, freedSpace, heldSpace, ...(undoUntil !== undefined && { undoUntil }), removedDirectories, errors, skipped, cancelled, ...(note !== undefined && { note }), problems: plan.problems });
+    terminal.printJson({
+      run,
+      deletedFiles,
+      freedSpace,
+      heldSpace,
+      ...(undoUntil !== undefined && { undoUntil }),
+      removedDirectories,
+      errors,
+      skipped,
+      cancelled,
+      ...(note !== undefined && { note }),
+      problems: plan.problems,
+    });
   } else {
     terminal.print("");
     if (note !== undefined) terminal.print(note);
     for (const { path, message } of result.errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
     for (const { path, reason } of result.skipped) terminal.warn(t("kept: {0}: {1}", path, reason));
     if (result.run !== "") terminal.print(...projectLines(plan, result), terminal.style("bold", resultLine(result)));
-    if (result.heldSpace > 0 && result.undoUntil !== undefined) terminal.print(terminal.style("dim", t("Undo: offcut undo {0}   Free the space now: offcut purge", result.run)));
+    if (result.heldSpace > 0 && result.undoUntil !== undefined)
+      terminal.print(terminal.style("dim", t("Undo: offcut undo {0}   Free the space now: offcut purge", result.run)));
     if (result.cancelled) terminal.print(t("Stopped as you asked; what was not reached is untouched."));
   }
   if (result.cancelled) return EXIT.interrupted;
@@ -120,5 +147,8 @@ function whyNothing(plan: Plan): string {
   if (plan.items.length === 0) return t("There are no files in the stores; nothing was touched.");
   const counts = new Map<string, number>();
   for (const item of plan.items) counts.set(item.reason, (counts.get(item.reason) ?? 0) + 1);
-  return t("Nothing is reclaimable, so nothing was touched. Kept: {0}.", [...counts].map(([reason, count]) => `${countFiles(count)} ${reason}`).join(", "));
+  return t(
+    "Nothing is reclaimable, so nothing was touched. Kept: {0}.",
+    [...counts].map(([reason, count]) => `${countFiles(count)} ${reason}`).join(", "),
+  );
 }

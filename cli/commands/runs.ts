@@ -24,8 +24,26 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
     terminal.print(
       ...table(
         terminal,
-        [{ title: t("RUN") }, { title: t("WHEN") }, { title: t("STATE") }, { title: t("FILES"), align: "right" }, { title: t("HELD"), align: "right" }, { title: t("FREED"), align: "right" }, { title: t("UNDO UNTIL") }, { title: t("PROJECTS"), flexible: true }],
-        runs.map((run) => [run.run, clock(run.started), run.state, String(run.files), formatBytes(run.heldSpace), formatBytes(run.freedSpace), run.undoUntil === undefined ? "-" : clock(run.undoUntil), run.owners.join(", ")]),
+        [
+          { title: t("RUN") },
+          { title: t("WHEN") },
+          { title: t("STATE") },
+          { title: t("FILES"), align: "right" },
+          { title: t("HELD"), align: "right" },
+          { title: t("FREED"), align: "right" },
+          { title: t("UNDO UNTIL") },
+          { title: t("PROJECTS"), flexible: true },
+        ],
+        runs.map((run) => [
+          run.run,
+          clock(run.started),
+          run.state,
+          String(run.files),
+          formatBytes(run.heldSpace),
+          formatBytes(run.freedSpace),
+          run.undoUntil === undefined ? "-" : clock(run.undoUntil),
+          run.owners.join(", "),
+        ]),
       ),
     );
   }
@@ -35,9 +53,39 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
 function showRun({ args, terminal, root }: Context, name: string): ExitCode {
   const run = readRun(root, name);
   if (!run) throw new UsageError(t('there is no cleanup "{0}"; "offcut history" lists them', name));
-  const files = run.files.map(({ path, owner, store, bytes, reason, state, note, restoredTo }) => ({ path, owner, store, bytes, reason, state, ...(note !== undefined && { note }), ...(restoredTo !== undefined && restoredTo !== path && { restoredTo }) }));
+  const files = run.files.map(({ path, owner, store, bytes, reason, state, note, restoredTo }) => ({
+    path,
+    owner,
+    store,
+    bytes,
+    reason,
+    state,
+    ...(note !== undefined && { note }),
+    ...(restoredTo !== undefined && restoredTo !== path && { restoredTo }),
+  }));
   if (args.json) terminal.printJson({ root, run: run.run, started: run.started, ended: run.ended, undoUntil: run.undoUntil, files });
-  else terminal.print(...table(terminal, [{ title: t("STATE") }, { title: t("PROJECT") }, { title: t("KIND") }, { title: t("BYTES"), align: "right" }, { title: t("REASON") }, { title: t("FILE"), flexible: true }], files.map((file) => [file.state, file.owner ?? "-", file.store, formatBytes(file.bytes), file.note ?? file.reason, file.restoredTo ?? file.path])));
+  else
+    terminal.print(
+      ...table(
+        terminal,
+        [
+          { title: t("STATE") },
+          { title: t("PROJECT") },
+          { title: t("KIND") },
+          { title: t("BYTES"), align: "right" },
+          { title: t("REASON") },
+          { title: t("FILE"), flexible: true },
+        ],
+        files.map((file) => [
+          file.state,
+          file.owner ?? "-",
+          file.store,
+          formatBytes(file.bytes),
+          file.note ?? file.reason,
+          file.restoredTo ?? file.path,
+        ]),
+      ),
+    );
   return EXIT.done;
 }
 
@@ -57,7 +105,12 @@ export async function undo(context: Context): Promise<ExitCode> {
   else {
     for (const { path, to } of result.renamed) terminal.warn(t("{0} is taken by another file; restored as {1}", path, to));
     for (const { path, message } of result.errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
-    terminal.print(terminal.style("bold", t("Undo: Restored {0}, {1} MB", countFiles(result.restoredFiles), (result.restoredSpace / 1024 ** 2).toFixed(2))));
+    terminal.print(
+      terminal.style(
+        "bold",
+        t("Undo: Restored {0}, {1} MB", countFiles(result.restoredFiles), (result.restoredSpace / 1024 ** 2).toFixed(2)),
+      ),
+    );
   }
   if (result.cancelled) return EXIT.interrupted;
   return result.errors.length > 0 ? EXIT.failedItems : EXIT.done;
@@ -69,7 +122,12 @@ export async function purge(context: Context): Promise<ExitCode> {
   checkRoot(root);
   const [run] = args.positionals;
   const expiredAt = args.has("expired") ? Date.now() : undefined;
-  const held = listRuns(root).filter((one) => one.heldFiles > 0 && (run === undefined || one.run === run) && (expiredAt === undefined || (one.undoUntil !== undefined && Date.parse(one.undoUntil) <= expiredAt)));
+  const held = listRuns(root).filter(
+    (one) =>
+      one.heldFiles > 0 &&
+      (run === undefined || one.run === run) &&
+      (expiredAt === undefined || (one.undoUntil !== undefined && Date.parse(one.undoUntil) <= expiredAt)),
+  );
   const unreachable = held.filter((one) => one.state === "unreachable");
   for (const one of unreachable) terminal.warn(t("{0} is out of reach and stays as it is: mount its drive", one.run));
   const files = held.reduce((sum, one) => sum + one.heldFiles, 0);
@@ -83,7 +141,11 @@ export async function purge(context: Context): Promise<ExitCode> {
       return EXIT.done;
     }
   }
-  const results = await purgeRuns(root, { ...(run !== undefined && { run }), ...(expiredAt !== undefined && { expiredAt }) }, { signal: context.signal, onProgress: ({ done, total }) => terminal.progress(t("Freeing … {0} of {1}", done, total)) });
+  const results = await purgeRuns(
+    root,
+    { ...(run !== undefined && { run }), ...(expiredAt !== undefined && { expiredAt }) },
+    { signal: context.signal, onProgress: ({ done, total }) => terminal.progress(t("Freeing … {0} of {1}", done, total)) },
+  );
   terminal.progress(undefined);
   const deletedFiles = results.reduce((sum, one) => sum + one.deletedFiles, 0);
   const freedSpace = results.reduce((sum, one) => sum + one.freedSpace, 0);
@@ -92,7 +154,11 @@ export async function purge(context: Context): Promise<ExitCode> {
   if (args.json) terminal.printJson({ runs: results.map((one) => one.run), deletedFiles, freedSpace, linkedFiles: linked, errors });
   else {
     for (const { path, message } of errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
-    terminal.print(results.length === 0 ? t("Nothing is held, so there is nothing to free.") : terminal.style("bold", cleanupLine(deletedFiles, freedSpace)));
+    terminal.print(
+      results.length === 0
+        ? t("Nothing is held, so there is nothing to free.")
+        : terminal.style("bold", cleanupLine(deletedFiles, freedSpace)),
+    );
     if (linked > 0) terminal.print(t("{0} had another hard link, so deleting them freed nothing.", countFiles(linked)));
   }
   if (results.some((one) => one.cancelled)) return EXIT.interrupted;

@@ -29,11 +29,19 @@ export async function scan(context: Context): Promise<ExitCode> {
   const { args, terminal, signal } = context;
   const config = configOf(context);
   const unknown = args.stores?.find((name) => !config.stores.some((store) => store.name === name));
-  if (unknown !== undefined) throw new UsageError(`there is no store "${unknown}"; the stores are ${config.stores.map((store) => store.name).join(", ") || "none"}`);
+  if (unknown !== undefined)
+    throw new UsageError(
+      t('there is no store "{0}"; the stores are {1}', unknown, config.stores.map((store) => store.name).join(", ") || t("none")),
+    );
   const stores = config.stores.filter((store) => args.stores === undefined || args.stores.includes(store.name));
-  const counts = new Map<string, StoreCount>(stores.map((store) => [store.name, { files: 0, bytes: 0, newestMs: -Infinity, oldestMs: Infinity }]));
+  const counts = new Map<string, StoreCount>(
+    stores.map((store) => [store.name, { files: 0, bytes: 0, newestMs: -Infinity, oldestMs: Infinity }]),
+  );
   const problems: Problem[] = [...config.problems];
-  for await (const batch of walkStores(stores, { signal, onProgress: (seen) => terminal.progress(t("Looking … {0}, {1}", countFiles(seen.files), formatBytes(seen.bytes))) })) {
+  for await (const batch of walkStores(stores, {
+    signal,
+    onProgress: (seen) => terminal.progress(t("Looking … {0}, {1}", countFiles(seen.files), formatBytes(seen.bytes))),
+  })) {
     problems.push(...batch.problems);
     for (const file of batch.files) {
       const count = counts.get(file.store);
@@ -45,9 +53,23 @@ export async function scan(context: Context): Promise<ExitCode> {
     }
   }
   terminal.progress(undefined);
-  const total = [...counts.values()].reduce((sum, count) => ({ files: sum.files + count.files, bytes: sum.bytes + count.bytes }), { files: 0, bytes: 0 });
+  const total = [...counts.values()].reduce((sum, count) => ({ files: sum.files + count.files, bytes: sum.bytes + count.bytes }), {
+    files: 0,
+    bytes: 0,
+  });
   if (args.json) {
-    terminal.printJson({ root: config.root, stores: stores.map((store) => ({ name: store.name, role: store.role, path: store.path, files: counts.get(store.name)?.files ?? 0, bytes: counts.get(store.name)?.bytes ?? 0 })), total, problems });
+    terminal.printJson({
+      root: config.root,
+      stores: stores.map((store) => ({
+        name: store.name,
+        role: store.role,
+        path: store.path,
+        files: counts.get(store.name)?.files ?? 0,
+        bytes: counts.get(store.name)?.bytes ?? 0,
+      })),
+      total,
+      problems,
+    });
     return EXIT.done;
   }
   for (const problem of problems) if (problem.severity !== "info" || args.has("why")) terminal.warn(formatProblem(problem));
@@ -55,11 +77,27 @@ export async function scan(context: Context): Promise<ExitCode> {
   terminal.print(
     ...table(
       terminal,
-      [{ title: t("KIND") }, { title: t("ROLE") }, { title: t("FILES"), align: "right" }, { title: t("BYTES"), align: "right" }, { title: t("NEWEST"), align: "right" }, { title: t("OLDEST"), align: "right" }, { title: t("PATH"), flexible: true }],
+      [
+        { title: t("KIND") },
+        { title: t("ROLE") },
+        { title: t("FILES"), align: "right" },
+        { title: t("BYTES"), align: "right" },
+        { title: t("NEWEST"), align: "right" },
+        { title: t("OLDEST"), align: "right" },
+        { title: t("PATH"), flexible: true },
+      ],
       stores.map((store) => {
         const count = counts.get(store.name);
         const age = (ms: number | undefined): string => (ms === undefined || !Number.isFinite(ms) ? "-" : formatDuration(now - ms));
-        return [store.name, store.role, String(count?.files ?? 0), formatBytes(count?.bytes ?? 0), age(count?.newestMs), age(count?.oldestMs), store.path];
+        return [
+          store.name,
+          store.role,
+          String(count?.files ?? 0),
+          formatBytes(count?.bytes ?? 0),
+          age(count?.newestMs),
+          age(count?.oldestMs),
+          store.path,
+        ];
       }),
     ),
     "",

@@ -26,7 +26,14 @@ export function pin(context: Context): ExitCode {
   const { list } = readPins(root);
   if (args.json) terminal.printJson({ root, pins: list });
   else if (list.length === 0) terminal.print(t("Nothing is pinned."));
-  else terminal.print(...table(terminal, [{ title: t("ALWAYS KEEP") }, { title: "" }, { title: t("SINCE") }, { title: t("NOTE"), flexible: true }], list.map((one) => [one.kind, one.value, one.added.slice(0, 10), one.note ?? ""])));
+  else
+    terminal.print(
+      ...table(
+        terminal,
+        [{ title: t("ALWAYS KEEP") }, { title: "" }, { title: t("SINCE") }, { title: t("NOTE"), flexible: true }],
+        list.map((one) => [one.kind, one.value, one.added.slice(0, 10), one.note ?? ""]),
+      ),
+    );
   return EXIT.done;
 }
 
@@ -39,8 +46,13 @@ function pinsWanted({ args, root }: Context, config: Config): Pin[] {
     return relative;
   });
   const unknown = args.stores?.find((store) => !config.stores.some((known) => known.name === store));
-  if (unknown !== undefined && !args.has("remove")) throw new UsageError(t('there is no store "{0}"; the stores are {1}', unknown, config.stores.map((store) => store.name).join(", ") || t("none")));
-  const toPin = (kind: Pin["kind"]) => (value: string): Pin => ({ kind, value, added, ...note });
+  if (unknown !== undefined && !args.has("remove"))
+    throw new UsageError(
+      t('there is no store "{0}"; the stores are {1}', unknown, config.stores.map((store) => store.name).join(", ") || t("none")),
+    );
+  const toPin =
+    (kind: Pin["kind"]) =>
+    (value: string): Pin => ({ kind, value, added, ...note });
   return [...files.map(toPin("file")), ...(args.projects ?? []).map(toPin("project")), ...(args.stores ?? []).map(toPin("store"))];
 }
 
@@ -53,22 +65,34 @@ export async function auto(context: Context): Promise<ExitCode> {
   if (word !== undefined && wanted === undefined) throw new UsageError(t('"{0}" is neither on nor off', word));
   const changed = wanted === undefined ? undefined : await change(context, config, wanted);
   const now = await resolve(context, config);
-  if (wanted !== undefined && now.enabled !== wanted) terminal.warn(t("note: {0} still decides: {1}", now.source, now.enabled ? t("on") : t("off")));
+  if (wanted !== undefined && now.enabled !== wanted)
+    terminal.warn(t("note: {0} still decides: {1}", now.source, now.enabled ? t("on") : t("off")));
   if (args.json) terminal.printJson({ ...now, ...(changed !== undefined && { changed }) });
-  else terminal.print(...(changed === undefined ? [] : [changed]), t("{0} is {1} ({2}).", AUTO_CLEANUP, now.enabled ? t("on") : t("off"), now.value === undefined ? now.source : `${now.source}: ${now.value}`));
+  else
+    terminal.print(
+      ...(changed === undefined ? [] : [changed]),
+      t(
+        "{0} is {1} ({2}).",
+        AUTO_CLEANUP,
+        now.enabled ? t("on") : t("off"),
+        now.value === undefined ? now.source : `${now.source}: ${now.value}`,
+      ),
+    );
   return EXIT.done;
 }
 
 async function change(context: Context, config: Config, wanted: boolean): Promise<string> {
   const { args, terminal } = context;
   const now = await resolve(context, config);
-  if (now.kind === "environment") throw new Refusal(t("{0} is set in the environment, which counts more than any file; change it there (unset {0})", AUTO_CLEANUP));
+  if (now.kind === "environment")
+    throw new Refusal(t("{0} is set in the environment, which counts more than any file; change it there (unset {0})", AUTO_CLEANUP));
   if (now.kind === "database") {
     const database = config.databases.find((one) => one.autoCleanup !== undefined);
     if (!database) throw new Refusal(t("no database overrides {0} any more; try again", AUTO_CLEANUP));
     if (now.enabled === wanted) return t("{0} says so already; nothing was changed.", now.source);
     if (!args.has("yes")) {
-      if (!terminal.interactive) throw new UsageError(t("{0} decides, so the database would have to be written; add --yes to do that", now.source));
+      if (!terminal.interactive)
+        throw new UsageError(t("{0} decides, so the database would have to be written; add --yes to do that", now.source));
       const answer = await terminal.ask(t("{0} decides, so the database {1} has to be written. Go on? [y/N] ", now.source, database.label));
       if (!/^y(es)?$/i.test(answer)) return t("Nothing was changed.");
     }
@@ -76,12 +100,26 @@ async function change(context: Context, config: Config, wanted: boolean): Promis
     return t("Changed {0}.", now.source);
   }
   const edit = writeAutoCleanup(config.root, wanted);
-  return edit.before === "" ? t("Added line {0} to {1}.", edit.line, edit.file) : t("Changed {0}:{1} from {2} to {3}.", edit.file, edit.line, edit.before, edit.after);
+  return edit.before === ""
+    ? t("Added line {0} to {1}.", edit.line, edit.file)
+    : t("Changed {0}:{1} from {2} to {3}.", edit.file, edit.line, edit.before, edit.after);
 }
 
 async function resolve(context: Context, config: Config): Promise<AutoCleanup> {
-  const { override } = await readCatalog({ ...config, stores: [], databases: config.databases.map(({ owners: _owners, outputs: _outputs, ...database }) => ({ ...database, references: {} })) }, { checkPages: false });
-  const { auto: value, problems } = resolveAutoCleanup({ root: config.root, environment: context.environment, ...(override && { override }), debugModeDisables: config.policy.debugModeDisables });
+  const { override } = await readCatalog(
+    {
+      ...config,
+      stores: [],
+      databases: config.databases.map(({ owners: _owners, outputs: _outputs, ...database }) => ({ ...database, references: {} })),
+    },
+    { checkPages: false },
+  );
+  const { auto: value, problems } = resolveAutoCleanup({
+    root: config.root,
+    environment: context.environment,
+    ...(override && { override }),
+    debugModeDisables: config.policy.debugModeDisables,
+  });
   for (const problem of problems) context.terminal.warn(formatProblem(problem));
   return value;
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { t } from "@vscode/l10n";
 import type { Config, TemplatedStore } from "../config/config.ts";
 import { isSafeId } from "../config/template.ts";
 import type { MediaCheck, Output, Owner, OwnerState, Problem } from "../model.ts";
@@ -62,23 +63,33 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   for (const one of contents) {
     for (const [name, rows] of one.references) {
       const store = config.stores.find((candidate) => candidate.name === name);
-      const lacking = store && rows[0] && lackingColumns(rows[0], store);
+      const lacking = store && rows[0] && lackingColumns(rows[0], store, name);
       if (lacking !== undefined) {
-        problems.push({ severity: "error", source: one.database.label, message: `database.references.${name} ${lacking}. Everything in the store is kept until then.` });
-        blockedStores.set(name, `database.references.${name} ${lacking}`);
+        problems.push({
+          severity: "error",
+          source: one.database.label,
+          message: t("{0}. Everything in the store is kept until then.", lacking),
+        });
+        blockedStores.set(name, lacking);
         continue;
       }
       for (const row of rows) {
         const refused = addUse(row, one.database.base, store, keyOf, byKey, byIds);
         if (refused === undefined) continue;
-        problems.push({ severity: "warning", source: one.database.label, message: `${row.source} of ${row.owner || "nobody"}: ${refused}; the row is not used.` });
-        if (owners.get(row.owner)?.state !== "succeeded") blockedStores.set(name, `${row.source} has a row of ${row.owner || "nobody"} that cannot be resolved: ${refused}`);
+        problems.push({
+          severity: "warning",
+          source: one.database.label,
+          message: t("{0} of {1}: {2}; the row is not used.", row.source, row.owner || t("nobody"), refused),
+        });
+        if (owners.get(row.owner)?.state !== "succeeded")
+          blockedStores.set(name, t("{0} has a row of {1} that cannot be resolved: {2}", row.source, row.owner || t("nobody"), refused));
       }
     }
     for (const row of one.outputs) {
       if (row.path === undefined) continue;
       const refused = refusePath(row.path);
-      const spelled = refused === undefined ? existing(spellingsOf(row.path).map((spelling) => resolveStored(spelling, one.database.base))) : row.path;
+      const spelled =
+        refused === undefined ? existing(spellingsOf(row.path).map((spelling) => resolveStored(spelling, one.database.base))) : row.path;
       outputs.push({ row, spelled, path: refused === undefined ? real(spelled) : row.path, ...(refused !== undefined && { refused }) });
     }
   }
@@ -98,7 +109,9 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     outputAt: (absolutePath, inode) => byOutputKey.get(keyOf(absolutePath)) ?? inodes.get(inode),
     outputs: checked,
     // The sink knows a file by its path below the root, which may lead there through links.
-    protectedPaths: [...new Set([...byOutputKey.keys(), ...outputs.map((output) => canonicalKey(output.spelled, ignoresCase(config.root)))])],
+    protectedPaths: [
+      ...new Set([...byOutputKey.keys(), ...outputs.map((output) => canonicalKey(output.spelled, ignoresCase(config.root)))]),
+    ],
     protectedInodes: [...inodes.keys()],
     ...(unavailable !== undefined && { unavailable }),
     blockedStores,
@@ -120,11 +133,18 @@ function mergeOwners(contents: readonly DatabaseContents[]): Map<string, Owner> 
 }
 
 /** Returns why the row cannot be used. */
-function addUse(row: UseRow, base: string, store: TemplatedStore | undefined, keyOf: (absolute: string) => string, byKey: Map<string, Use[]>, byIds: Map<string, Map<string, Use[]>>): string | undefined {
+function addUse(
+  row: UseRow,
+  base: string,
+  store: TemplatedStore | undefined,
+  keyOf: (absolute: string) => string,
+  byKey: Map<string, Use[]>,
+  byIds: Map<string, Map<string, Use[]>>,
+): string | undefined {
   const use: Use = { owner: row.owner, source: row.source, ...(row.eventMs !== undefined && { eventMs: row.eventMs }) };
   if (row.path !== undefined) {
     const refused = refusePath(row.path);
-    if (refused !== undefined) return `the path ${JSON.stringify(row.path.slice(0, 200))} ${refused}`;
+    if (refused !== undefined) return t("the path {0} {1}", JSON.stringify(row.path.slice(0, 200)), refused);
     for (const spelling of spellingsOf(row.path)) append(byKey, keyOf(resolveStored(spelling, base)), use);
     return undefined;
   }
@@ -133,10 +153,11 @@ function addUse(row: UseRow, base: string, store: TemplatedStore | undefined, ke
   const needed = placeholdersOf(store);
   const missing = needed.filter((capture) => typeof ids[capture] !== "string");
   if (missing.length === needed.length) return undefined;
-  if (missing.length > 0) return `it has no value for {${missing.join("}, {")}}`;
-  if (store.ownerCapture !== undefined && row.owner === "") return `it has no value for {${store.ownerCapture}}`;
+  if (missing.length > 0) return t("it has no value for {0}", `{${missing.join("}, {")}}`);
+  if (store.ownerCapture !== undefined && row.owner === "") return t("it has no value for {0}", `{${store.ownerCapture}}`);
   const unsafe = needed.find((capture) => !isSafeId(ids[capture] ?? ""));
-  if (unsafe !== undefined) return `{${unsafe}} is ${JSON.stringify(ids[unsafe]?.slice(0, 200))}, which may not be part of a path`;
+  if (unsafe !== undefined)
+    return t("{0} is {1}, which may not be part of a path", `{${unsafe}}`, JSON.stringify(ids[unsafe]?.slice(0, 200)));
   let index = byIds.get(store.name);
   if (!index) byIds.set(store.name, (index = new Map<string, Use[]>()));
   append(index, idsKey(store, store.ownerCapture === undefined ? ids : { ...ids, [store.ownerCapture]: row.owner }), use);
@@ -144,13 +165,19 @@ function addUse(row: UseRow, base: string, store: TemplatedStore | undefined, ke
 }
 
 /** A query that names neither paths nor ids would look as if nobody used anything (R19). */
-function lackingColumns(row: UseRow, store: TemplatedStore): string | undefined {
+function lackingColumns(row: UseRow, store: TemplatedStore, name: string): string | undefined {
   const { ids } = row;
   if (ids === undefined) return undefined;
   const needed = placeholdersOf(store);
   const absent = needed.filter((capture) => !(capture in ids));
   if (needed.length > 0 && absent.length === 0) return undefined;
-  return `gives no column "path"${needed.length > 0 ? `, nor "${absent.join('", "')}" for the placeholders of the store` : ""}; name it with AS`;
+  return needed.length > 0
+    ? t(
+        'database.references.{0} gives no column "path", nor "{1}" for the placeholders of the store; name it with AS',
+        name,
+        absent.join('", "'),
+      )
+    : t('database.references.{0} gives no column "path"; name it with AS', name);
 }
 
 /** What a row has to fill beside its owner. */
@@ -189,9 +216,10 @@ async function checkOutputs(
   const checked: Output[] = [];
   const check = async (output: NamedOutput): Promise<MediaCheck> => {
     const format = path.extname(output.path).slice(1).toLowerCase();
-    if (output.refused !== undefined) return { status: "unknown", format, bytes: 0, detail: `its path ${output.refused}` };
+    if (output.refused !== undefined) return { status: "unknown", format, bytes: 0, detail: t("its path {0}", output.refused) };
     // Only a finished project is ever cleaned, so only its final has to be looked into.
-    if (owners.get(output.row.owner)?.state !== "succeeded") return { status: "unknown", format, bytes: 0, detail: "not looked at: its project is not finished" };
+    if (owners.get(output.row.owner)?.state !== "succeeded")
+      return { status: "unknown", format, bytes: 0, detail: t("not looked at: its project is not finished") };
     const key = `${output.path}\0${statKey(output.path)}`;
     const known = cache.get(key);
     if (known) return known;

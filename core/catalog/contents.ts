@@ -1,5 +1,6 @@
 /** What one project database says: owners, references, outputs, the override of AUTO_CLEANUP_ENABLED. Nothing is judged here. */
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { t } from "@vscode/l10n";
 import type { DatabaseConfig } from "../config/config.ts";
 import type { OwnerState, Problem } from "../model.ts";
 import { DatabaseError, readDatabase } from "./open.ts";
@@ -45,7 +46,7 @@ export function readContents(config: DatabaseConfig, options: { readonly check?:
     return { ...contents, ...(unavailable !== undefined && { unavailable }), problems };
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
-    report(`the database ${error.message}. Everything is kept until it can be read.`);
+    report(t("the database {0}. Everything is kept until it can be read.", error.message));
     return { ...EMPTY, unavailable: `${config.label} ${error.message}`, problems };
   }
 }
@@ -58,7 +59,7 @@ function readTables(database: DatabaseSync, config: DatabaseConfig, report: (mes
       const rows = statement.all() as Row[];
       const missing = rows[0] ? columns.filter((column) => !(column in rows[0]!)) : [];
       if (missing.length > 0) {
-        report(`database.${what} gives no column "${missing.join('", "')}"; name it with AS. Everything is kept until then.`);
+        report(t('database.{0} gives no column "{1}"; name it with AS. Everything is kept until then.', what, missing.join('", "')));
         return [];
       }
       return rows;
@@ -70,20 +71,34 @@ function readTables(database: DatabaseSync, config: DatabaseConfig, report: (mes
   };
   const owners = config.owners === undefined ? [] : query("owners", config.owners, ["id", "status"]).flatMap((row) => toOwner(row, config));
   const references = new Map(
-    Object.entries(config.references).map(([store, sql]) => [store, query(`references.${store}`, sql, ["owner"]).map((row) => toUse(row, sql))]),
+    Object.entries(config.references).map(([store, sql]) => [
+      store,
+      query(`references.${store}`, sql, ["owner"]).map((row) => toUse(row, sql)),
+    ]),
   );
-  const outputs = config.outputs === undefined ? [] : query("outputs", config.outputs, ["owner", "path"]).map((row) => toUse(row, config.outputs ?? ""));
+  const outputs =
+    config.outputs === undefined ? [] : query("outputs", config.outputs, ["owner", "path"]).map((row) => toUse(row, config.outputs ?? ""));
   const override = config.autoCleanup === undefined ? undefined : Object.values(query("autoCleanup", config.autoCleanup, [])[0] ?? {})[0];
   return {
     owners,
     references,
     outputs,
-    ...(override !== undefined && override !== null && { override: { value: String(override), source: `${tableOf(config.autoCleanup ?? "")} in ${config.label}` } }),
+    ...(override !== undefined &&
+      override !== null && {
+        override: {
+          value: String(override),
+          source: t({
+            message: "{0} in {1}",
+            args: [tableOf(config.autoCleanup ?? ""), config.label],
+            comment: ["a table in a database file"],
+          }),
+        },
+      }),
     problems: [],
   };
 }
 
-type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, SQLOutputValue>>;
 
 /** Busy, locked, unreadable, damaged and "no database" (sqlite.org/rescode.html) are no fault of the query. */
 const DATABASE_FAULTS: ReadonlySet<number> = new Set([5, 6, 10, 11, 26]);
@@ -151,17 +166,41 @@ function toTime(value: unknown): number | undefined {
 /** SQLite names what is missing; the reader also wants to know what is there. */
 function explainDrift(database: DatabaseSync, what: string, sql: string, error: unknown): string {
   const message = (error as Error).message;
-  const setting = `set database.${what} in offcut.json. Everything is kept until then.`;
   const table = /no such table: (\S+)/.exec(message)?.[1];
   if (table !== undefined) {
-    const tables = (database.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name").all() as { name: string }[]).map((row) => row.name);
-    return `there is no table "${table}" (the tables are ${tables.join(", ") || "none"}); ${setting}`;
+    const tables = (
+      database
+        .prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name")
+        .all() as { name: string }[]
+    ).map((row) => row.name);
+    return t(
+      'there is no table "{0}" (the tables are {1}); set database.{2} in offcut.json. Everything is kept until then.',
+      table,
+      tables.join(", ") || t("none"),
+      what,
+    );
   }
   const column = /no such column: (\S+)/.exec(message)?.[1];
-  if (column === undefined) return `database.${what} failed: ${message}; ${setting}`;
+  if (column === undefined)
+    return t("database.{0} failed: {1}; set database.{0} in offcut.json. Everything is kept until then.", what, message);
   const [qualifier, name] = column.includes(".") ? column.split(".", 2) : [tableOf(sql), column];
-  const columns = (database.prepare("SELECT name FROM pragma_table_info(?)").all(qualifier ?? "") as { name: string }[]).map((row) => row.name);
-  return `the table "${qualifier}" has no column "${name}"${columns.length > 0 ? ` (it has ${columns.join(", ")})` : ""}; ${setting}`;
+  const columns = (database.prepare("SELECT name FROM pragma_table_info(?)").all(qualifier ?? "") as { name: string }[]).map(
+    (row) => row.name,
+  );
+  return columns.length > 0
+    ? t(
+        'the table "{0}" has no column "{1}" (it has {2}); set database.{3} in offcut.json. Everything is kept until then.',
+        qualifier ?? "",
+        name ?? "",
+        columns.join(", "),
+        what,
+      )
+    : t(
+        'the table "{0}" has no column "{1}"; set database.{2} in offcut.json. Everything is kept until then.',
+        qualifier ?? "",
+        name ?? "",
+        what,
+      );
 }
 
 /** The first table of a query, for the evidence. */

@@ -17,6 +17,7 @@ import path from "node:path";
 import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
+import { t } from "@vscode/l10n";
 
 /** Why a database could not be read, in words for the view. */
 export class DatabaseError extends Error {
@@ -90,7 +91,7 @@ export function readDatabase<T>(file: string, read: (database: DatabaseSync) => 
     // A change meanwhile explains a failure as well as it spoils a result.
     const moved = source?.snapshot === true && databaseSignature(file) !== before;
     if (moved && attempt < ATTEMPTS) continue;
-    if (moved) throw new DatabaseError("changes faster than it can be read; try again when the pipeline is quieter");
+    if (moved) throw new DatabaseError(t("changes faster than it can be read; try again when the pipeline is quieter"));
     if (result) return result.value;
     throw explain(failure);
   }
@@ -106,9 +107,9 @@ interface Source {
 
 function chooseSource(file: string): Source {
   const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (!stat) throw new DatabaseError("is not there");
-  if (!stat.isFile()) throw new DatabaseError("is not a file");
-  if (stat.size === 0) throw new DatabaseError("is empty (0 bytes)");
+  if (!stat) throw new DatabaseError(t("is not there"));
+  if (!stat.isFile()) throw new DatabaseError(t("is not a file"));
+  if (stat.size === 0) throw new DatabaseError(t("is empty (0 bytes)"));
   const plain: Source = { location: file, readOnly: true, snapshot: false, dispose() {} };
   if (!isWalMode(file)) return plain;
   const wal = fs.statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -144,7 +145,7 @@ function isWalMode(file: string): boolean {
   try {
     const header = Buffer.alloc(20);
     const length = fs.readSync(handle, header, 0, 20, 0);
-    if (length < 20 || header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw new DatabaseError("is not an SQLite database");
+    if (length < 20 || header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw new DatabaseError(t("is not an SQLite database"));
     return header[18] === 2 || header[19] === 2;
   } finally {
     fs.closeSync(handle);
@@ -155,7 +156,15 @@ function isWalMode(file: string): boolean {
 function checkPages(database: DatabaseSync): void {
   const row = database.prepare("PRAGMA quick_check(1)").get();
   const word = Object.values(row ?? {})[0];
-  if (word !== "ok") throw new DatabaseError(`is damaged (quick_check: ${String(word).replace(/^\*{3}.*\*{3}\s+/, "").replaceAll(/\s+/g, " ")}); restore it from a backup or run ".recover" of the sqlite3 program`);
+  if (word !== "ok")
+    throw new DatabaseError(
+      t(
+        'is damaged ({0}); restore it from a backup or run ".recover" of the sqlite3 program',
+        `quick_check: ${String(word)
+          .replace(/^\*{3}.*\*{3}\s+/, "")
+          .replaceAll(/\s+/g, " ")}`,
+      ),
+    );
 }
 
 function explain(error: unknown): Error {
@@ -164,14 +173,14 @@ function explain(error: unknown): Error {
   switch (errcode === undefined ? undefined : errcode & 0xff) {
     case 5:
     case 6:
-      return new DatabaseError("is locked by another program; wait until it is done and try again", errcode);
+      return new DatabaseError(t("is locked by another program; wait until it is done and try again"), errcode);
     case 11:
-      return new DatabaseError(`is damaged (${message}); restore it from a backup or run ".recover" of the sqlite3 program`, errcode);
+      return new DatabaseError(t('is damaged ({0}); restore it from a backup or run ".recover" of the sqlite3 program', message), errcode);
     case 26:
-      return new DatabaseError("is not an SQLite database", errcode);
+      return new DatabaseError(t("is not an SQLite database"), errcode);
     case undefined:
-      if (code === "ENOENT" || code === "ENOTDIR") return new DatabaseError("is not there");
-      return code === "EACCES" || code === "EPERM" ? new DatabaseError("may not be read by this user") : new DatabaseError(message);
+      if (code === "ENOENT" || code === "ENOTDIR") return new DatabaseError(t("is not there"));
+      return code === "EACCES" || code === "EPERM" ? new DatabaseError(t("may not be read by this user")) : new DatabaseError(message);
     default:
       return new DatabaseError(message, errcode);
   }
@@ -187,7 +196,10 @@ export function loadSqlite(): typeof Sqlite {
     return sqlite;
   } catch {
     throw new DatabaseError(
-      `needs node:sqlite, which this runtime (Node ${process.versions.node}) does not have; use Node 22.13 or newer, or a VS Code release with it (1.101, or 1.104 and newer)`,
+      t(
+        "needs node:sqlite, which this runtime (Node {0}) does not have; use Node 22.13 or newer, or a VS Code release with it (1.101, or 1.104 and newer)",
+        process.versions.node,
+      ),
     );
   }
 }

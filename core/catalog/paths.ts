@@ -1,6 +1,7 @@
 /** How paths from a database and paths from the disk meet (R11), and which are refused (R8). */
 import fs from "node:fs";
 import path from "node:path";
+import { t } from "@vscode/l10n";
 
 /**
  * One key for one file: absolute, `/` between directories, Unicode in NFC, lower case where the filesystem ignores case.
@@ -41,13 +42,14 @@ function swapCase(name: string): string {
 
 /** Why a stored path cannot be used as it stands, or undefined when it can (R8). */
 export function refusePath(stored: string): string | undefined {
-  if (stored === "") return "is empty";
-  if (stored.includes("\0")) return "has a NUL character";
-  if (stored.includes("\uFFFD")) return "is not valid UTF-8";
-  if (stored.startsWith("~")) return "starts with ~, which is never expanded";
-  if (/\$\{|\$[A-Za-z_]|%[A-Za-z_][A-Za-z0-9_]*%/.test(stored)) return "has a variable in it, which is never expanded";
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(stored)) return "is a URL, not a path";
-  if (process.platform !== "win32" && /^([A-Za-z]:[\\/]|\\\\)/.test(stored)) return "is an absolute path of Windows, which names nothing on this system";
+  if (stored === "") return t("is empty");
+  if (stored.includes("\0")) return t("has a NUL character");
+  if (stored.includes("\uFFFD")) return t("is not valid UTF-8");
+  if (stored.startsWith("~")) return t("starts with ~, which is never expanded");
+  if (/\$\{|\$[A-Za-z_]|%[A-Za-z_][A-Za-z0-9_]*%/.test(stored)) return t("has a variable in it, which is never expanded");
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(stored)) return t("is a URL, not a path");
+  if (process.platform !== "win32" && /^([A-Za-z]:[\\/]|\\\\)/.test(stored))
+    return t("is an absolute path of Windows, which names nothing on this system");
   return undefined;
 }
 

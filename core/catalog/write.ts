@@ -4,7 +4,7 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { t } from "@vscode/l10n";
 import type { DatabaseConfig, StatusTable } from "../config/config.ts";
 import { DatabaseError, loadSqlite, readDatabase } from "./open.ts";
@@ -54,8 +54,8 @@ export function readStatuses(config: DatabaseConfig, table: StatusTable, owners:
   );
 }
 
-function textOrNull(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value as string | number | bigint);
+function textOrNull(value: SQLOutputValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
 }
 
 /** Writes the status of several owners in one transaction. An owner without a row is passed over. */

@@ -34,12 +34,25 @@ export function resolveAutoCleanup(input: AutoInput): { readonly auto: AutoClean
   const parsed = value === undefined ? true : parseSwitch(value);
   const problems: Problem[] =
     written && parsed === undefined
-      ? [{ severity: "warning", source: written.source, message: t('{0} is "{1}", which is neither on nor off, so automatic cleanup is off; write true or false', AUTO_CLEANUP, written.value) }]
+      ? [
+          {
+            severity: "warning",
+            source: written.source,
+            message: t(
+              '{0} is "{1}", which is neither on nor off, so automatic cleanup is off; write true or false',
+              AUTO_CLEANUP,
+              written.value,
+            ),
+          },
+        ]
       : [];
   const auto: AutoCleanup = written
     ? { enabled: parsed ?? false, source: written.source, kind: written.kind, value: written.value }
     : { enabled: true, source: t("default"), kind: "default" };
-  const debug = input.debugModeDisables && auto.enabled ? DEBUG_VARIABLES.find((name) => parseSwitch(input.environment[name] ?? "") === true) : undefined;
+  const debug =
+    input.debugModeDisables && auto.enabled
+      ? DEBUG_VARIABLES.find((name) => parseSwitch(input.environment[name] ?? "") === true)
+      : undefined;
   return { auto: debug === undefined ? auto : { enabled: false, source: t("debug mode ({0})", debug), kind: "debug" }, problems };
 }
 
@@ -132,7 +145,12 @@ export function writeAutoCleanup(root: string, enabled: boolean): AutoEdit {
 
 /** `TRUE` becomes `FALSE`, `yes` becomes `no`, `1` becomes `0`. */
 function inStyleOf(old: string, enabled: boolean): string {
-  const pairs = [["true", "false"], ["1", "0"], ["yes", "no"], ["on", "off"]] as const;
+  const pairs = [
+    ["true", "false"],
+    ["1", "0"],
+    ["yes", "no"],
+    ["on", "off"],
+  ] as const;
   const pair = pairs.find((words) => (words as readonly string[]).includes(old.toLowerCase())) ?? pairs[0];
   const word = pair[enabled ? 0 : 1];
   if (old !== "" && old === old.toUpperCase()) return word.toUpperCase();

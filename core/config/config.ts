@@ -69,7 +69,9 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map((problem) => `${problem.source}${problem.line === undefined ? "" : `:${problem.line}`}: ${problem.message}`).join("\n"));
+    super(
+      problems.map((problem) => `${problem.source}${problem.line === undefined ? "" : `:${problem.line}`}: ${problem.message}`).join("\n"),
+    );
     this.problems = problems;
   }
 }

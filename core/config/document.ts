@@ -1,5 +1,6 @@
 /** `offcut.json` as text: values and the lines they stand in. */
-import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type ParseError } from "jsonc-parser";
+import { t } from "@vscode/l10n";
+import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type ParseError, type ParseErrorCode } from "jsonc-parser";
 import type { Problem } from "../model.ts";
 import { ConfigError } from "./config.ts";
 
@@ -21,16 +22,22 @@ export function parseDocument(text: string, label: string): ConfigDocument {
     severity: "error",
     source: label,
     line: line(error.offset),
-    message: `is not valid JSON with comments: ${words(printParseErrorCode(error.error))}`,
+    message: t("is not valid JSON with comments: {0}", nameSyntaxError(error.error)),
   }));
-  if (!tree && problems.length === 0) problems.push({ severity: "error", source: label, line: 1, message: 'is empty; write { "preset": "video-generator" } or run "offcut doctor" for what is missing' });
+  if (!tree && problems.length === 0)
+    problems.push({
+      severity: "error",
+      source: label,
+      line: 1,
+      message: t('is empty; write { "preset": "video-generator" } or run "offcut doctor" for what is missing'),
+    });
   if (problems.length > 0 || !tree) throw new ConfigError(problems);
   return {
     label,
     value: getNodeValue(tree) as unknown,
     lineOf(path) {
       for (let length = path.length; length >= 0; length--) {
-        const node = findNodeAtLocation(tree, path.slice(0, length) as (string | number)[]);
+        const node = findNodeAtLocation(tree, path.slice(0, length));
         if (node) return line(node.parent?.type === "property" ? node.parent.offset : node.offset);
       }
       return 1;
@@ -38,7 +45,42 @@ export function parseDocument(text: string, label: string): ConfigDocument {
   };
 }
 
-/** `PropertyNameExpected` → `property name expected`. */
-function words(code: string): string {
-  return code.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+function nameSyntaxError(error: ParseErrorCode): string {
+  const code = printParseErrorCode(error);
+  switch (code) {
+    case "InvalidSymbol":
+      return t("invalid symbol");
+    case "InvalidNumberFormat":
+      return t("invalid number format");
+    case "PropertyNameExpected":
+      return t("property name expected");
+    case "ValueExpected":
+      return t("value expected");
+    case "ColonExpected":
+      return t("colon expected");
+    case "CommaExpected":
+      return t("comma expected");
+    case "CloseBraceExpected":
+      return t("close brace expected");
+    case "CloseBracketExpected":
+      return t("close bracket expected");
+    case "EndOfFileExpected":
+      return t("end of file expected");
+    case "InvalidCommentToken":
+      return t("invalid comment token");
+    case "UnexpectedEndOfComment":
+      return t("unexpected end of comment");
+    case "UnexpectedEndOfString":
+      return t("unexpected end of string");
+    case "UnexpectedEndOfNumber":
+      return t("unexpected end of number");
+    case "InvalidUnicode":
+      return t("invalid unicode");
+    case "InvalidEscapeCharacter":
+      return t("invalid escape character");
+    case "InvalidCharacter":
+      return t("invalid character");
+    default:
+      return code;
+  }
 }

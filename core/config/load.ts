@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { t } from "@vscode/l10n";
 import type { Problem, Role } from "../model.ts";
 import { type Brake, type Config, ConfigError, type DatabaseConfig, type Policy, type StatusTable, type TemplatedStore } from "./config.ts";
 import { type ConfigDocument, parseDocument } from "./document.ts";
@@ -25,10 +26,17 @@ export function loadConfig(root: string): Config {
     text = fs.readFileSync(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
-      throw new ConfigError([{ severity: "error", source: CONFIG_FILE, message: `cannot be read: ${(error as Error).message}` }]);
+      throw new ConfigError([{ severity: "error", source: CONFIG_FILE, message: t("cannot be read: {0}", (error as Error).message) }]);
     }
     return resolveConfig(root, undefined, parseDocument("{}", CONFIG_FILE), [
-      { severity: "warning", source: CONFIG_FILE, message: `is not there (${file}), so Offcut knows no stores and keeps everything. Write { "preset": "video-generator" } to start.` },
+      {
+        severity: "warning",
+        source: CONFIG_FILE,
+        message: t(
+          'is not there ({0}), so Offcut knows no stores and keeps everything. Write { "preset": "video-generator" } to start.',
+          file,
+        ),
+      },
     ]);
   }
   return resolveConfig(root, file, parseDocument(text, CONFIG_FILE), []);
@@ -66,13 +74,27 @@ function resolveStores(root: string, value: ConfigFile, document: ConfigDocument
   for (const [name, store] of Object.entries(value.stores ?? {})) {
     if (store === false) continue;
     const at = (key: string, severity: Problem["severity"], message: string): void => {
-      problems.push({ severity, source: document.label, line: document.lineOf(["stores", name, key]), message: `stores.${name}.${key}: ${message}` });
+      problems.push({
+        severity,
+        source: document.label,
+        line: document.lineOf(["stores", name, key]),
+        message: `stores.${name}.${key}: ${message}`,
+      });
     };
     try {
       const template = parseTemplate(store.path);
       const capture = store.owner ?? OWNER_CAPTURES.find((candidate) => template.captures.includes(candidate));
-      if (capture !== undefined && !template.captures.includes(capture)) at("owner", "error", `the path has no {${capture}}; name one of its placeholders`);
-      if (capture !== undefined && isAmbiguous(template, capture)) at("path", "warning", `{${capture}} shares a name with another placeholder, so that one file could belong to two projects; give each project a directory of its own`);
+      if (capture !== undefined && !template.captures.includes(capture))
+        at("owner", "error", t("the path has no {0}; name one of its placeholders", `{${capture}}`));
+      if (capture !== undefined && isAmbiguous(template, capture))
+        at(
+          "path",
+          "warning",
+          t(
+            "{0} shares a name with another placeholder, so that one file could belong to two projects; give each project a directory of its own",
+            `{${capture}}`,
+          ),
+        );
       checkLimits(store, at);
       stores.push({
         name,
@@ -105,20 +127,36 @@ function automaticByDefault(role: Role): boolean {
 function checkLimits(store: StoreFile, at: (key: string, severity: Problem["severity"], message: string) => void): void {
   const high = store.maxBytes === undefined ? undefined : parseSize(store.maxBytes);
   const low = store.targetBytes === undefined ? undefined : parseSize(store.targetBytes);
-  if (low !== undefined && high === undefined) at("targetBytes", "error", 'has no "maxBytes" to go with it');
-  if (low !== undefined && high !== undefined && low >= high) at("targetBytes", "error", `must be less than maxBytes (${store.maxBytes})`);
+  if (low !== undefined && high === undefined) at("targetBytes", "error", t('has no "maxBytes" to go with it'));
+  if (low !== undefined && high !== undefined && low >= high)
+    at("targetBytes", "error", t("must be less than maxBytes ({0})", store.maxBytes ?? ""));
   const unused = (["maxAge", "maxBytes", "every"] as const).filter((key) => store[key] !== undefined);
-  if (unused.length > 0) at(unused[0]!, "info", "age and size limits are read but not enforced by this version; the files are kept");
+  if (unused.length > 0) at(unused[0]!, "info", t("age and size limits are read but not enforced by this version; the files are kept"));
 }
 
-function resolveDatabases(root: string, value: ConfigFile, stores: readonly TemplatedStore[], document: ConfigDocument, problems: Problem[]): DatabaseConfig[] {
+function resolveDatabases(
+  root: string,
+  value: ConfigFile,
+  stores: readonly TemplatedStore[],
+  document: ConfigDocument,
+  problems: Problem[],
+): DatabaseConfig[] {
   const several = Array.isArray(value.database);
   const written = value.database === undefined ? [] : Array.isArray(value.database) ? value.database : [value.database];
   for (const [i, database] of written.entries()) {
     for (const name of Object.keys(database.references ?? {})) {
       if (stores.some((store) => store.name === name) || value.stores?.[name] === false) continue;
       const where = several ? ["database", i, "references", name] : ["database", "references", name];
-      problems.push({ severity: "error", source: document.label, line: document.lineOf(where), message: `database.references.${name}: there is no store "${name}"; the stores are ${stores.map((store) => store.name).join(", ") || "none"}` });
+      problems.push({
+        severity: "error",
+        source: document.label,
+        line: document.lineOf(where),
+        message: t(
+          'database.references.{0}: there is no store "{0}"; the stores are {1}',
+          name,
+          stores.map((store) => store.name).join(", ") || t("none"),
+        ),
+      });
     }
   }
   return written.map((database) => resolveDatabase(root, database));

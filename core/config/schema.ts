@@ -2,6 +2,7 @@
  * What may stand in `offcut.json`: the one source of the validation here and of the published JSON schema
  * (`schema/offcut.schema.json`, made by `npm run schema`).
  */
+import { t } from "@vscode/l10n";
 import * as z from "zod/mini";
 import { parseDuration, parseSize } from "./units.ts";
 
@@ -13,19 +14,38 @@ const describe = <T extends z.core.$ZodType>(schema: T, description: string): T 
 /** Patterns reach the published schema, so that an editor marks the mistake too. */
 const DURATION = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$/i;
 const SIZE = /^\s*\d+(\.\d+)?\s*(b|kb|mb|gb|tb)\s*$/i;
-const NOT_A_DURATION = 'is not a duration; write "90s", "30m", "1h", "7d" (0 or more)';
-const NOT_A_SIZE = 'is not a size; write "900MB" or "1.5GB" (0 or more)';
+
+/** Worded when it is needed: the editor's language is not known yet when this file is loaded. */
+const saying = (word: () => string) => ({ error: word });
+const notADuration = saying(() => t('is not a duration; write "90s", "30m", "1h", "7d" (0 or more)'));
+const notASize = saying(() => t('is not a size; write "900MB" or "1.5GB" (0 or more)'));
+const negative = saying(() => t("is negative"));
 
 const duration = (description: string) =>
-  describe(z.string().check(z.regex(DURATION, NOT_A_DURATION), z.refine((text) => parseDuration(text) !== undefined, NOT_A_DURATION)), description);
+  describe(
+    z.string().check(
+      z.regex(DURATION, notADuration),
+      z.refine((text) => parseDuration(text) !== undefined, notADuration),
+    ),
+    description,
+  );
 
 const size = (description: string) =>
-  describe(z.string().check(z.regex(SIZE, NOT_A_SIZE), z.refine((text) => parseSize(text) !== undefined, NOT_A_SIZE)), description);
+  describe(
+    z.string().check(
+      z.regex(SIZE, notASize),
+      z.refine((text) => parseSize(text) !== undefined, notASize),
+    ),
+    description,
+  );
 
 const sql = (description: string) =>
   describe(
     z.string().check(
-      z.refine((text) => /^\s*(select|with)\b/i.test(text), "is not a SELECT; Offcut only reads your database"),
+      z.refine(
+        (text) => /^\s*(select|with)\b/i.test(text),
+        saying(() => t("is not a SELECT; Offcut only reads your database")),
+      ),
     ),
     description,
   );
@@ -34,8 +54,18 @@ const strings = (description: string) => describe(z.array(z.string()), descripti
 
 const database = describe(
   z.strictObject({
-    path: describe(z.string().check(z.minLength(1, "is empty; write the path of the SQLite file")), "Path of the SQLite database, relative to this file. Opened read-only."),
-    base: z.optional(describe(z.string(), "Directory that relative paths in the database start from; by default the one that holds this file.")),
+    path: describe(
+      z.string().check(
+        z.minLength(
+          1,
+          saying(() => t("is empty; write the path of the SQLite file")),
+        ),
+      ),
+      "Path of the SQLite database, relative to this file. Opened read-only.",
+    ),
+    base: z.optional(
+      describe(z.string(), "Directory that relative paths in the database start from; by default the one that holds this file."),
+    ),
     owners: z.optional(sql('Every project or job: columns "id" and "status", and "ended" (a date) if there is one.')),
     states: z.optional(
       describe(
@@ -49,14 +79,27 @@ const database = describe(
     ),
     references: z.optional(
       describe(
-        z.record(z.string(), sql('Rows that use files of this store: "owner" and "path", or "owner" and one column for each placeholder of the store\'s path; "at" (a date) if there is one.')),
+        z.record(
+          z.string(),
+          sql(
+            'Rows that use files of this store: "owner" and "path", or "owner" and one column for each placeholder of the store\'s path; "at" (a date) if there is one.',
+          ),
+        ),
         "Which project uses which file, by the store's name.",
       ),
     ),
     outputs: z.optional(sql('Finished works: columns "owner" and "path". Never deleted, and checked before anything of that project is.')),
     autoCleanup: z.optional(sql("One value that overrides AUTO_CLEANUP_ENABLED.")),
     setAutoCleanup: z.optional(
-      describe(z.string().check(z.refine((text) => /:value\b/.test(text), 'lacks ":value"; write e.g. UPDATE user_preferences SET auto_cleanup_enabled = :value')), 'Statement by which "offcut auto on|off" changes that override, with :value for 1 or 0. Runs only after asking.'),
+      describe(
+        z.string().check(
+          z.refine(
+            (text) => /:value\b/.test(text),
+            saying(() => t('lacks ":value"; write e.g. UPDATE user_preferences SET auto_cleanup_enabled = :value')),
+          ),
+        ),
+        'Statement by which "offcut auto on|off" changes that override, with :value for 1 or 0. Runs only after asking.',
+      ),
     ),
     trackStatus: z.optional(
       describe(
@@ -70,14 +113,22 @@ const database = describe(
 
 const store = describe(
   z.strictObject({
-    path: describe(z.string(), "Path template relative to this file: {name} stands for one id, * for anything in a segment, a trailing / for everything below."),
+    path: describe(
+      z.string(),
+      "Path template relative to this file: {name} stands for one id, * for anything in a segment, a trailing / for everything below.",
+    ),
     role: describe(
       z.enum(["intermediate", "temp", "shared", "upload", "clip", "final"]),
       "intermediate and temp go when their project succeeded; shared (a download cache) when no unfinished project uses it; final never goes. upload and clip are shown and kept by this version.",
     ),
     root: z.optional(describe(z.string(), "Directory that the template starts from, when it is not the one that holds this file.")),
     owner: z.optional(describe(z.string(), "The placeholder that names the project, when it is not {project}, {job} or {owner}.")),
-    automatic: z.optional(describe(z.boolean(), "Whether automatic cleaning may take files of this store. By default yes, but no for shared (a download costs time and money).")),
+    automatic: z.optional(
+      describe(
+        z.boolean(),
+        "Whether automatic cleaning may take files of this store. By default yes, but no for shared (a download costs time and money).",
+      ),
+    ),
     maxAge: z.optional(duration("Retention of clips. Not enforced by this version.")),
     maxBytes: z.optional(size("Limit of the store. Not enforced by this version.")),
     targetBytes: z.optional(size("Where enforcing the limit stops. Not enforced by this version.")),
@@ -92,13 +143,31 @@ const policy = describe(
     preserveOnFailure: z.optional(describe(z.boolean(), "Keep everything of failed projects. Default true.")),
     grace: z.optional(duration('How long a shared or ownerless file must have been idle. Default "1h".')),
     undo: z.optional(duration('How long a cleanup can be undone; "0h" deletes at once. Default "24h".')),
-    debugModeDisables: z.optional(describe(z.boolean(), "No automatic cleaning while DEBUG or OFFCUT_DEBUG is set to a true value. Default true.")),
+    debugModeDisables: z.optional(
+      describe(z.boolean(), "No automatic cleaning while DEBUG or OFFCUT_DEBUG is set to a true value. Default true."),
+    ),
     brake: z.optional(
       describe(
         z.strictObject({
-          share: z.optional(describe(z.number().check(z.minimum(0, "is negative; write 0 to 1"), z.maximum(1, "is above 1; write 0.5 for 50 %")), "Part of a store. Default 0.5.")),
-          floor: z.optional(describe(z.int().check(z.minimum(0, "is negative")), "Stores with fewer files are not measured by their share. Default 50.")),
-          files: z.optional(describe(z.int().check(z.minimum(0, "is negative")), "Number of files. Default 10000.")),
+          share: z.optional(
+            describe(
+              z.number().check(
+                z.minimum(
+                  0,
+                  saying(() => t("is negative; write 0 to 1")),
+                ),
+                z.maximum(
+                  1,
+                  saying(() => t("is above 1; write 0.5 for 50 %")),
+                ),
+              ),
+              "Part of a store. Default 0.5.",
+            ),
+          ),
+          floor: z.optional(
+            describe(z.int().check(z.minimum(0, negative)), "Stores with fewer files are not measured by their share. Default 50."),
+          ),
+          files: z.optional(describe(z.int().check(z.minimum(0, negative)), "Number of files. Default 10000.")),
           bytes: z.optional(size('Amount. Default "100GB".')),
         }),
         "When a cleanup takes more than this, it stops and asks once more, naming the count.",

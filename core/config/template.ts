@@ -3,6 +3,8 @@
  * `{name}` captures one id (R6), `*` stands for anything within a segment, a trailing `/` (or `/**`) for everything below.
  */
 
+import { t } from "@vscode/l10n";
+
 /** What may become part of a path (R6). */
 const ID = "[A-Za-z0-9][A-Za-z0-9._-]{0,127}";
 const SAFE_ID = new RegExp(`^${ID}$`);
@@ -38,23 +40,27 @@ export function isSafeId(id: string): boolean {
 /** Throws a {@link TemplateError} that says what to write instead. */
 export function parseTemplate(source: string): Template {
   const refuse = (message: string): never => {
-    throw new TemplateError(`path template "${source}": ${message}`);
+    throw new TemplateError(t('path template "{0}": {1}', source, message));
   };
-  if (source.trim() === "") refuse("is empty; write a path such as .cache/audio/{project}/scene-{n}.mp3");
-  if (source.includes("\\")) refuse("has a backslash; write / between directories");
-  if (source.startsWith("/") || /^[A-Za-z]:/.test(source)) refuse('is absolute; write it relative to the store\'s "root"');
-  if (source.includes("\0")) refuse("has a NUL character");
-  if (source.startsWith("~") || /\$\{|\$[A-Za-z_]|%[A-Za-z_]+%/.test(source)) refuse("has a variable; paths are never expanded (R8), write the path itself");
+  if (source.trim() === "") refuse(t("is empty; write a path such as .cache/audio/{project}/scene-{n}.mp3"));
+  if (source.includes("\\")) refuse(t("has a backslash; write / between directories"));
+  if (source.startsWith("/") || /^[A-Za-z]:/.test(source)) refuse(t('is absolute; write it relative to the store\'s "root"'));
+  if (source.includes("\0")) refuse(t("has a NUL character"));
+  if (source.startsWith("~") || /\$\{|\$[A-Za-z_]|%[A-Za-z_]+%/.test(source))
+    refuse(t("has a variable; paths are never expanded (R8), write the path itself"));
   const deep = source.endsWith("/") || source.endsWith("/**");
-  const parts = source.replace(/\/(\*\*)?$/, "").replace(/^\.\//, "").split("/");
+  const parts = source
+    .replace(/\/(\*\*)?$/, "")
+    .replace(/^\.\//, "")
+    .split("/");
   const segments = parts.map((part) => {
-    if (part === "" || part === "." || part === "..") refuse(`has a "${part}" segment; write the plain path`);
-    if (part.includes("**")) refuse("has ** before its end; ** may only be the last segment");
+    if (part === "" || part === "." || part === "..") refuse(t('has a "{0}" segment; write the plain path', part));
+    if (part.includes("**")) refuse(t("has ** before its end; ** may only be the last segment"));
     return parseSegment(part, refuse);
   });
   const firstOpen = segments.findIndex((segment) => segment.literal === undefined);
   const literalCount = firstOpen === -1 ? segments.length - (deep ? 0 : 1) : firstOpen;
-  if (literalCount === 0) refuse("starts with a placeholder, so that the whole root would be searched; begin it with a directory");
+  if (literalCount === 0) refuse(t("starts with a placeholder, so that the whole root would be searched; begin it with a directory"));
   return {
     source,
     prefix: parts.slice(0, literalCount).join("/"),
@@ -72,8 +78,8 @@ function parseSegment(source: string, refuse: (message: string) => never): Segme
   for (const token of source.match(/\{[^}]*\}?|\*|[^{*]+/g) ?? []) {
     if (token.startsWith("{")) {
       const name = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/.exec(token)?.[1];
-      if (name === undefined) return refuse(`has the placeholder ${token}; write {name} with letters, digits and _`);
-      if (captures.includes(name)) return refuse(`has {${name}} twice in one segment`);
+      if (name === undefined) return refuse(t("has the placeholder {0}; write {name} with letters, digits and _", token));
+      if (captures.includes(name)) return refuse(t("has {0} twice in one segment", `{${name}}`));
       captures.push(name);
       pattern += `(${ID})`;
       literal = false;
@@ -82,7 +88,7 @@ function parseSegment(source: string, refuse: (message: string) => never): Segme
       literal = false;
       wildcard = true;
     } else {
-      if (token.includes("}")) return refuse("has a } without its {");
+      if (token.includes("}")) return refuse(t("has a } without its {"));
       pattern += token.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     }
   }
@@ -90,7 +96,11 @@ function parseSegment(source: string, refuse: (message: string) => never): Segme
 }
 
 /** Matches one path segment; the captures that earlier segments bound must agree. */
-export function matchSegment(segment: Segment, name: string, bound: Readonly<Record<string, string>>): Readonly<Record<string, string>> | undefined {
+export function matchSegment(
+  segment: Segment,
+  name: string,
+  bound: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> | undefined {
   if (segment.literal !== undefined) return segment.literal === name ? bound : undefined;
   const match = segment.pattern.exec(name);
   if (!match) return undefined;

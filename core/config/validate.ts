@@ -1,4 +1,5 @@
 /** Checks a configuration against its schema and words what is wrong so that the reader can mend it. */
+import { t } from "@vscode/l10n";
 import type * as z from "zod/mini";
 import type { Problem } from "../model.ts";
 import type { ConfigDocument } from "./document.ts";
@@ -6,12 +7,20 @@ import { type ConfigFile, configSchema, parts } from "./schema.ts";
 
 type Path = readonly (string | number)[];
 
-export function validate(merged: unknown, document: ConfigDocument): { readonly value?: ConfigFile; readonly problems: readonly Problem[] } {
+export function validate(
+  merged: unknown,
+  document: ConfigDocument,
+): { readonly value?: ConfigFile; readonly problems: readonly Problem[] } {
   const result = configSchema.safeParse(merged);
   if (result.success) return { value: result.data, problems: [] };
-  const problems = result.error.issues.flatMap((issue) => explain(issue, [], merged)).map(
-    ({ path, message }): Problem => ({ severity: "error", source: document.label, line: document.lineOf(path), message: path.length > 0 ? `${path.join(".")}: ${message}` : message }),
-  );
+  const problems = result.error.issues
+    .flatMap((issue) => explain(issue, [], merged))
+    .map(({ path, message }): Problem => ({
+      severity: "error",
+      source: document.label,
+      line: document.lineOf(path),
+      message: path.length > 0 ? `${path.join(".")}: ${message}` : message,
+    }));
   return { problems: inOrder(problems) };
 }
 
@@ -30,11 +39,19 @@ function explain(issue: z.core.$ZodIssue, base: Path, root: unknown): Explained[
   const path = [...base, ...(issue.path as (string | number)[])];
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path: [...path, key], message: `is not a setting${nearest(key, path)}` }));
+      return issue.keys.map((key) => ({ path: [...path, key], message: notASetting(key, path) }));
     case "invalid_type":
-      return [{ path, message: valueAt(root, path) === undefined ? `is missing; it is ${article(issue.expected)}` : `must be ${article(issue.expected)}` }];
+      return [
+        {
+          path,
+          message:
+            valueAt(root, path) === undefined
+              ? t("is missing; it is {0}", article(issue.expected))
+              : t("must be {0}", article(issue.expected)),
+        },
+      ];
     case "invalid_value":
-      return [{ path, message: `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}` }];
+      return [{ path, message: t("must be one of {0}", issue.values.map((value) => JSON.stringify(value)).join(", ")) }];
     case "invalid_union":
       return explainUnion(path, root);
     default:
@@ -51,7 +68,12 @@ function explainUnion(path: Path, root: unknown): Explained[] {
       ? value.flatMap((one: unknown, i) => explainPart(parts.database, one, [...path, i], root))
       : explainPart(parts.database, value, path, root);
   }
-  return [{ path, message: path.at(-1) === "trackStatus" ? 'must be true, false or { "table": …, "id": … }' : "has a form that is not known here" }];
+  return [
+    {
+      path,
+      message: path.at(-1) === "trackStatus" ? t('must be true, false or { "table": …, "id": … }') : t("has a form that is not known here"),
+    },
+  ];
 }
 
 function explainPart(part: z.core.$ZodType, value: unknown, path: Path, root: unknown): Explained[] {
@@ -66,17 +88,35 @@ function valueAt(root: unknown, path: Path): unknown {
 }
 
 function article(expected: string): string {
-  const words: Readonly<Record<string, string>> = { object: "an object { … }", array: "a list [ … ]", int: "a whole number", record: "an object { … }", boolean: "true or false" };
-  return words[expected] ?? `a ${expected}`;
+  switch (expected) {
+    case "object":
+    case "record":
+      return t("an object { … }");
+    case "array":
+      return t("a list [ … ]");
+    case "int":
+      return t("a whole number");
+    case "boolean":
+      return t("true or false");
+    case "string":
+      return t("a string");
+    case "number":
+      return t("a number");
+    default:
+      return t("a {0}", expected);
+  }
 }
 
 /** Suggests the known setting that is written most alike. */
-function nearest(key: string, path: Path): string {
+function notASetting(key: string, path: Path): string {
   const shape = shapeAt(path);
   const known = Object.keys(shape ?? {}).filter((name) => name !== "$schema");
-  const close = known.map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
-  if (close && close.distance <= Math.max(1, Math.floor(close.name.length / 3))) return `; did you mean "${close.name}"?`;
-  return known.length > 0 ? `; the settings here are ${known.join(", ")}` : "";
+  const close = known
+    .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  if (close && close.distance <= Math.max(1, Math.floor(close.name.length / 3)))
+    return t('is not a setting; did you mean "{0}"?', close.name);
+  return known.length > 0 ? t("is not a setting; the settings here are {0}", known.join(", ")) : t("is not a setting");
 }
 
 function shapeAt(path: Path): object | undefined {

@@ -20,7 +20,15 @@ export function brakeOf(brake: Brake, all: readonly PlanItem[], taken: readonly 
   for (const [store, count] of countByStore(taken)) {
     const total = totals.get(store) ?? count;
     if (total >= brake.floor && count > total * brake.share) {
-      reasons.push(t('{0} of {1} files of the store "{2}" are more than {3} % (policy.brake.share)', count, total, store, Math.round(brake.share * 100)));
+      reasons.push(
+        t(
+          '{0} of {1} files of the store "{2}" are more than {3} % (policy.brake.share)',
+          count,
+          total,
+          store,
+          Math.round(brake.share * 100),
+        ),
+      );
     }
   }
   return reasons;

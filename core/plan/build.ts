@@ -13,7 +13,26 @@ import { type Pins, pinOf } from "./pins.ts";
 /** A plan is good for ten minutes (R16). */
 export const PLAN_LIFETIME_MS = 10 * 60_000;
 
-const WORKS = new Set(["mp4", "mov", "m4v", "m4a", "mkv", "webm", "matroska", "mp3", "wav", "aac", "flac", "ogg", "opus", "avi", "ts", "mpg", "mpeg", "wmv"]);
+const WORKS = new Set([
+  "mp4",
+  "mov",
+  "m4v",
+  "m4a",
+  "mkv",
+  "webm",
+  "matroska",
+  "mp3",
+  "wav",
+  "aac",
+  "flac",
+  "ogg",
+  "opus",
+  "avi",
+  "ts",
+  "mpg",
+  "mpeg",
+  "wmv",
+]);
 const IMAGES = new Set(["jpeg", "jpg", "png", "gif", "webp", "avif"]);
 
 /** What a decision needs to know beside the file. */
@@ -56,7 +75,12 @@ export function createDecider(context: DecisionContext): Decider {
   };
 }
 
-function factsOf(file: FileEntry, store: TemplatedStore, context: DecisionContext, finalsOf: FinalsOf): { readonly facts: Facts; readonly owner: string | undefined } {
+function factsOf(
+  file: FileEntry,
+  store: TemplatedStore,
+  context: DecisionContext,
+  finalsOf: FinalsOf,
+): { readonly facts: Facts; readonly owner: string | undefined } {
   const { catalog } = context;
   const absolute = path.join(file.root, file.path);
   const captures = matchTemplate(store.template, file.path) ?? {};
@@ -84,7 +108,9 @@ function factsOf(file: FileEntry, store: TemplatedStore, context: DecisionContex
     ...(pinned !== undefined && { pinned }),
     ...(twin !== undefined && { twin }),
     ...(unavailable !== undefined && { unavailable }),
-    ...(output ? { output: t("an output of {0} ({1})", output.owner, output.source) } : store.role === "final" && { output: t('a final: the store "{0}" is never cleaned', store.name) }),
+    ...(output
+      ? { output: t("an output of {0} ({1})", output.owner, output.source) }
+      : store.role === "final" && { output: t('a final: the store "{0}" is never cleaned', store.name) }),
   };
   const chosen = uses.find((use) => context.projects?.includes(use.owner)) ?? uses[0];
   return { facts, owner: own ?? chosen?.owner };
@@ -92,7 +118,14 @@ function factsOf(file: FileEntry, store: TemplatedStore, context: DecisionContex
 
 function ownerFacts(id: string, by: OwnerFacts["by"], catalog: Catalog, finalsOf: FinalsOf): OwnerFacts {
   const owner = catalog.owners.get(id);
-  return { id, state: owner?.state ?? "absent", status: owner?.status ?? "", source: owner?.source ?? "", by, finals: finalsOf.get(id) ?? [] };
+  return {
+    id,
+    state: owner?.state ?? "absent",
+    status: owner?.status ?? "",
+    source: owner?.source ?? "",
+    by,
+    finals: finalsOf.get(id) ?? [],
+  };
 }
 
 type FinalsOf = ReadonlyMap<string, OwnerFacts["finals"]>;
@@ -109,10 +142,21 @@ function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore
     if (list) list.push(output);
     else grouped.set(output.owner, [output]);
   }
-  return new Map([...grouped].map(([owner, list]) => {
-    const kinds = makesWorks || list.some((output) => WORKS.has(output.check.format)) ? WORKS : IMAGES;
-    return [owner, list.map((output) => ({ name: path.basename(output.path), work: kinds.has(output.check.format), status: output.check.status, bytes: output.check.bytes, detail: output.check.detail }))];
-  }));
+  return new Map(
+    [...grouped].map(([owner, list]) => {
+      const kinds = makesWorks || list.some((output) => WORKS.has(output.check.format)) ? WORKS : IMAGES;
+      return [
+        owner,
+        list.map((output) => ({
+          name: path.basename(output.path),
+          work: kinds.has(output.check.format),
+          status: output.check.status,
+          bytes: output.check.bytes,
+          detail: output.check.detail,
+        })),
+      ];
+    }),
+  );
 }
 
 function toItem(file: FileEntry, store: TemplatedStore, owner: string | undefined, ageMs: number, verdict: Verdict): PlanItem {

@@ -18,7 +18,13 @@ export interface OwnerFacts {
   /** Why it is said to own the file: the file's path, or a table that refers to it. */
   readonly by: "path" | { readonly table: string };
   /** What proves that the project is finished (R34): its outputs, checked. */
-  readonly finals: readonly { readonly name: string; readonly status: "complete" | "incomplete" | "missing" | "unknown"; readonly bytes: number; readonly detail: string; readonly work: boolean }[];
+  readonly finals: readonly {
+    readonly name: string;
+    readonly status: "complete" | "incomplete" | "missing" | "unknown";
+    readonly bytes: number;
+    readonly detail: string;
+    readonly work: boolean;
+  }[];
 }
 
 export interface Facts {
@@ -65,7 +71,8 @@ function protectedByItself(facts: Facts): Verdict | undefined {
   if (facts.type === "link") return keep("link", t("a symbolic link; Offcut neither follows nor removes links"));
   if (facts.type === "other") return keep("not-a-file", t("not a regular file"));
   if (facts.gitTracked) return keep("git-tracked", t("tracked by git"));
-  if (facts.twin !== undefined) return keep("ambiguous-path", t("{0} has the same name in another spelling, so a database row could mean either", facts.twin));
+  if (facts.twin !== undefined)
+    return keep("ambiguous-path", t("{0} has the same name in another spelling, so a database row could mean either", facts.twin));
   if (facts.unavailable !== undefined) return keep("catalog-unavailable", facts.unavailable);
   return undefined;
 }
@@ -73,17 +80,44 @@ function protectedByItself(facts: Facts): Verdict | undefined {
 function protectedByOwners(facts: Facts, policy: Policy): Verdict | undefined {
   const word = facts.ownerWord;
   const own = facts.owners.find((owner) => owner.by === "path");
-  if (own?.state === "running") return keep("owner-running", t("{0} {1} is not finished ({2} = {3})", word, own.id, own.source, own.status));
+  if (own?.state === "running")
+    return keep("owner-running", t("{0} {1} is not finished ({2} = {3})", word, own.id, own.source, own.status));
   if (facts.output !== undefined) return keep("final-output", facts.output);
   const failed = facts.owners.find((owner) => owner.state === "failed");
-  if (failed && policy.preserveOnFailure) return keep("failed-held", t("{0} {1} failed ({2} = {3}); its files are kept for debugging (policy.preserveOnFailure)", word, failed.id, failed.source, failed.status));
+  if (failed && policy.preserveOnFailure)
+    return keep(
+      "failed-held",
+      t(
+        "{0} {1} failed ({2} = {3}); its files are kept for debugging (policy.preserveOnFailure)",
+        word,
+        failed.id,
+        failed.source,
+        failed.status,
+      ),
+    );
   const user = facts.owners.find((owner) => owner.by !== "path" && owner.state === "running");
-  if (user) return keep("referenced", t("{0} {1} refers to it ({2}) and is not finished ({3} = {4})", word, user.id, tableOf(user), user.source, user.status));
+  if (user)
+    return keep(
+      "referenced",
+      t("{0} {1} refers to it ({2}) and is not finished ({3} = {4})", word, user.id, tableOf(user), user.source, user.status),
+    );
   // A project that only the path names is an orphan's; where a row names another one, the two contradict each other.
-  const unknown = facts.owners.find((owner) => owner.state === "unknown" || (owner.state === "absent" && (owner.by !== "path" || facts.owners.length > 1)));
-  if (unknown?.state === "unknown") return keep("owner-unknown", t("the state of {0} {1} is not known ({2} = {3})", word, unknown.id, unknown.source, unknown.status || "NULL"));
+  const unknown = facts.owners.find(
+    (owner) => owner.state === "unknown" || (owner.state === "absent" && (owner.by !== "path" || facts.owners.length > 1)),
+  );
+  if (unknown?.state === "unknown")
+    return keep(
+      "owner-unknown",
+      t("the state of {0} {1} is not known ({2} = {3})", word, unknown.id, unknown.source, unknown.status || "NULL"),
+    );
   if (unknown?.by === "path") return keep("owner-unknown", t("no database lists a {0} {1}", word, unknown.id));
-  if (unknown) return keep("owner-unknown", unknown.id === "" ? t("{0} refers to it without naming a {1}", tableOf(unknown), word) : t("{0} refers to it for {1} {2}, which no database lists", tableOf(unknown), word, unknown.id));
+  if (unknown)
+    return keep(
+      "owner-unknown",
+      unknown.id === ""
+        ? t("{0} refers to it without naming a {1}", tableOf(unknown), word)
+        : t("{0} refers to it for {1} {2}, which no database lists", tableOf(unknown), word, unknown.id),
+    );
   return undefined;
 }
 
@@ -92,7 +126,8 @@ function tableOf(owner: OwnerFacts): string {
 }
 
 function decideByRole(facts: Facts, circumstances: Circumstances): Verdict {
-  if (facts.role === "upload" || facts.role === "clip") return keep("no-rule", t('files of the role "{0}" are shown but not cleaned by this version', facts.role));
+  if (facts.role === "upload" || facts.role === "clip")
+    return keep("no-rule", t('files of the role "{0}" are shown but not cleaned by this version', facts.role));
   const known = facts.owners.filter((owner) => owner.state !== "absent");
   return known.length === 0 ? decideOrphan(facts, circumstances) : decideOwned(facts, known, circumstances);
 }
@@ -100,16 +135,28 @@ function decideByRole(facts: Facts, circumstances: Circumstances): Verdict {
 function decideOrphan(facts: Facts, circumstances: Circumstances): Verdict {
   const absent = facts.owners[0];
   const who = absent ? t("no database lists a {0} {1}", facts.ownerWord, absent.id) : t("no {0} refers to it", facts.ownerWord);
-  const young = tooYoung(facts, circumstances, circumstances.policy.graceMs, "too-young", t("a writer may not have registered it yet"), who);
+  const young = tooYoung(
+    facts,
+    circumstances,
+    circumstances.policy.graceMs,
+    "too-young",
+    t("a writer may not have registered it yet"),
+    who,
+  );
   if (young) return young;
-  if (circumstances.orphans && circumstances.mode === "manual") return reclaim("orphan-chosen", who, t("chosen by hand"), ...certainty(facts));
+  if (circumstances.orphans && circumstances.mode === "manual")
+    return reclaim("orphan-chosen", who, t("chosen by hand"), ...certainty(facts));
   return keep("orphan", who, t("files without an owner are taken by hand only (--orphans)"));
 }
 
 function decideOwned(facts: Facts, owners: readonly OwnerFacts[], circumstances: Circumstances): Verdict {
   const { policy } = circumstances;
   const word = facts.ownerWord;
-  const finished = owners.map((owner) => (owner.state === "failed" ? t("{0} {1} failed ({2} = {3}) and policy.preserveOnFailure is false", word, owner.id, owner.source, owner.status) : t("{0} {1} succeeded ({2} = {3})", word, owner.id, owner.source, owner.status)));
+  const finished = owners.map((owner) =>
+    owner.state === "failed"
+      ? t("{0} {1} failed ({2} = {3}) and policy.preserveOnFailure is false", word, owner.id, owner.source, owner.status)
+      : t("{0} {1} succeeded ({2} = {3})", word, owner.id, owner.source, owner.status),
+  );
   const proofs: string[] = [];
   for (const owner of owners) {
     if (owner.state !== "succeeded") continue;
@@ -124,7 +171,15 @@ function decideOwned(facts: Facts, owners: readonly OwnerFacts[], circumstances:
   }
   const retained = tooYoung(facts, circumstances, policy.retentionMs, "retention", t("policy.retention"), ...finished);
   if (retained) return retained;
-  if (circumstances.mode === "automatic" && !circumstances.automatic) return keep("opt-in", t('automatic cleaning leaves the store "{0}" alone: making it again costs time and money (set "automatic": true to allow it)', facts.store), ...finished);
+  if (circumstances.mode === "automatic" && !circumstances.automatic)
+    return keep(
+      "opt-in",
+      t(
+        'automatic cleaning leaves the store "{0}" alone: making it again costs time and money (set "automatic": true to allow it)',
+        facts.store,
+      ),
+      ...finished,
+    );
   const reason: Reason = owners.some((owner) => owner.state === "failed") ? "owner-failed" : shared ? "unreferenced" : "owner-succeeded";
   return reclaim(reason, ...finished, ...proofs, t("no unfinished {0} refers to it", word), ...certainty(facts));
 }
@@ -133,16 +188,34 @@ function decideOwned(facts: Facts, owners: readonly OwnerFacts[], circumstances:
 function proofOf(owner: OwnerFacts, word: string): { readonly proof: string; readonly doubt?: string } {
   const works = owner.finals.filter((final) => final.work);
   const bad = works.find((final) => final.status !== "complete");
-  if (bad) return { proof: "", doubt: t("{0} of {1} {2} is not verified: {3}", bad.name, word, owner.id, bad.status === "missing" ? t("it is not there") : bad.detail) };
+  if (bad)
+    return {
+      proof: "",
+      doubt: t(
+        "{0} of {1} {2} is not verified: {3}",
+        bad.name,
+        word,
+        owner.id,
+        bad.status === "missing" ? t("it is not there") : bad.detail,
+      ),
+    };
   if (works.length === 0) return { proof: "", doubt: t("no final of {0} {1} is recorded", word, owner.id) };
   return { proof: works.map((final) => t("{0} verified, {1}", final.name, formatBytes(final.bytes))).join(" · ") };
 }
 
 /** Kept while its age is at most `limitMs` (R50); 0 is no limit. Ages that cannot be trusted count as too young (R48). */
-function tooYoung(facts: Facts, circumstances: Circumstances, limitMs: number, reason: Reason, why: string, ...more: readonly string[]): Verdict | undefined {
+function tooYoung(
+  facts: Facts,
+  circumstances: Circumstances,
+  limitMs: number,
+  reason: Reason,
+  why: string,
+  ...more: readonly string[]
+): Verdict | undefined {
   if (limitMs === 0) return undefined;
   if (circumstances.clock !== undefined) return keep("clock", circumstances.clock, ...more);
-  if (facts.ageMs < -CLOCK_SKEW_MS) return keep("clock", t("its time stamp is {0} in the future, so its age is not known", formatDuration(-facts.ageMs)), ...more);
+  if (facts.ageMs < -CLOCK_SKEW_MS)
+    return keep("clock", t("its time stamp is {0} in the future, so its age is not known", formatDuration(-facts.ageMs)), ...more);
   if (facts.ageMs > limitMs) return undefined;
   return keep(reason, t("{0} old, kept for {1}: {2}", formatDuration(facts.ageMs), formatDuration(limitMs), why), ...more);
 }

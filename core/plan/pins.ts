@@ -16,7 +16,10 @@ export interface Pins {
 }
 
 /** The pin that holds a file, in words. A pin on a directory holds everything below it. */
-export function pinOf(pins: Pins, file: { readonly root: string; readonly path: string; readonly store: string; readonly owners: readonly string[] }): string | undefined {
+export function pinOf(
+  pins: Pins,
+  file: { readonly root: string; readonly path: string; readonly store: string; readonly owners: readonly string[] },
+): string | undefined {
   if (pins.list.length === 0) return undefined;
   const absolute = path.join(file.root, file.path);
   const pin = pins.list.find((candidate) => {

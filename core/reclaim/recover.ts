@@ -29,7 +29,7 @@ export function readRuns(workspace: string): readonly RunState[] {
   return states.sort((a, b) => (a.started === b.started ? 0 : a.started < b.started ? -1 : 1));
 }
 
-export function runNames(workspace: string): string[] {
+function runNames(workspace: string): string[] {
   try {
     return fs
       .readdirSync(runsOf(workspace))

@@ -112,13 +112,14 @@ export function foldJournal(records: readonly JournalRecord[]): RunState | undef
   };
 }
 
-export function summarise(state: RunState, reachable: boolean): RunSummary {
+/** `busy`: somebody holds the lock, so a run without its end may be at work. */
+export function summarise(state: RunState, reachable: boolean, busy: boolean): RunSummary {
   const held = state.files.filter((file) => file.state === "held");
   const moved = state.files.filter((file) => ["held", "restored", "purged", "gone"].includes(file.state));
   return {
     run: state.run,
     started: state.started,
-    state: stateOf(state, held.length, moved.length, reachable),
+    state: stateOf(state, held.length, moved.length, reachable, busy),
     files: moved.length,
     heldFiles: held.length,
     heldSpace: sum(held.map((file) => file.bytes)),
@@ -128,8 +129,8 @@ export function summarise(state: RunState, reachable: boolean): RunSummary {
   };
 }
 
-function stateOf(state: RunState, held: number, moved: number, reachable: boolean): RunSummary["state"] {
-  if (state.ended === undefined) return "interrupted";
+function stateOf(state: RunState, held: number, moved: number, reachable: boolean, busy: boolean): RunSummary["state"] {
+  if (state.ended === undefined) return busy ? "running" : "interrupted";
   if (held > 0 && !reachable) return "unreachable";
   if (moved === 0) return "empty";
   const restored = state.files.filter((file) => file.state === "restored").length;
@@ -138,6 +139,6 @@ function stateOf(state: RunState, held: number, moved: number, reachable: boolea
   return restored === moved ? "undone" : "partly-undone";
 }
 
-export function sum(numbers: readonly number[]): number {
+function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

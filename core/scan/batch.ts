@@ -18,7 +18,7 @@ export function startPacking() {
   let paths: string[] = [];
   let numbers: number[] = [];
   return {
-    add(store: number, path: string, stats: Stats): void {
+    add: (store: number, path: string, stats: Stats): void => {
       paths.push(path);
       const type = typeOf(stats);
       numbers.push(

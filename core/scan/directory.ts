@@ -4,11 +4,11 @@
  */
 import { lstatSync, readdirSync } from "node:fs";
 import type { Stats } from "node:fs";
-import type { Problem } from "../model.ts";
 import { belongsToKin, hasDeep, isNever, literalNames, mayEnter, openingsAt, storeOf, withoutDeep } from "./openings.ts";
 import type { Openings } from "./openings.ts";
 import { codeOf } from "./roots.ts";
 import type { WalkRoot } from "./roots.ts";
+import type { Trouble } from "./trouble.ts";
 import type { WalkStore } from "./walk.ts";
 
 /** A directory to look at, already known to be a real one on its root's device. */
@@ -30,17 +30,12 @@ export interface Scope {
 /** Where findings go: into entries on the calling thread, into numbers on a worker. */
 export interface Findings {
   addFile(store: number, path: string, stats: Stats): void;
-  readonly problems: Problem[];
+  readonly troubles: Trouble[];
   /** Directories that were found and not looked at yet; the last is the next. */
   readonly tasks: Task[];
   directories: number;
   /** Names seen: the measure of the work done. */
   names: number;
-}
-
-interface Failure {
-  readonly name: string;
-  readonly why: string;
 }
 
 /** Longer listings are cut, so that a walk can be interrupted in the middle and threads can share one huge directory. */
@@ -50,7 +45,7 @@ const NAMED_FAILURES = 8;
 
 const OR_UNDEFINED = { throwIfNoEntry: false } as const;
 
-/** Looks at one directory. Never throws for what it finds on disk: that becomes a problem, and the rest goes on. */
+/** Looks at one directory. Never throws for what it finds on disk: that becomes a trouble, and the rest goes on. */
 export function walkDirectory(scope: Scope, task: Task, findings: Findings): void {
   const root = scope.roots[task.root];
   if (!root) return;
@@ -59,7 +54,7 @@ export function walkDirectory(scope: Scope, task: Task, findings: Findings): voi
   let openings = openingsAt(scope.stores, root, task.path);
   // A plain name is looked up instead of searched for. So the directories above a store's prefix are never listed.
   const literals = literalNames(openings);
-  const failures: Failure[] = [];
+  const failures: Trouble[] = [];
   let names: readonly string[];
   if (literals) {
     names = literals;
@@ -80,21 +75,20 @@ export function walkDirectory(scope: Scope, task: Task, findings: Findings): voi
     const store = storeOf(openings, name);
     if ((store < 0 && !mayEnter(openings, name)) || isNever(name)) continue;
     if (name.includes("\uFFFD")) {
-      failures.push({ name, why: "Its name is not valid UTF-8 and may stand for another file, so it is skipped. Rename it." });
+      failures.push({ kind: "name-not-utf8", at: absolute + name });
       continue;
     }
     const stats = look(absolute + name);
     if (stats === undefined) {
-      if (!literals) failures.push({ name, why: "It vanished during the scan (ENOENT)." });
+      if (!literals) failures.push({ kind: "vanished", at: absolute + name });
     } else if (typeof stats === "string") {
-      failures.push({ name, why: `It cannot be looked at (${stats}), so it is skipped.` });
+      failures.push({ kind: "not-looked-at", at: absolute + name, code: stats });
     } else if (stats.isDirectory()) {
       if (mayEnter(openings, name)) enter(root, { root: task.root, path: relative + name }, stats, findings);
     } else if (store < 0) {
-      if (stats.isSymbolicLink())
-        findings.problems.push(warn(absolute + name, "A symbolic link stands where a directory may be; it is not followed."));
+      if (stats.isSymbolicLink()) findings.troubles.push({ kind: "link-for-directory", at: absolute + name });
     } else if (root.mounts.size > 0 && root.mounts.has(relative + name)) {
-      findings.problems.push(warn(absolute + name, "The file is a mount point, so it is left alone (R4). Unmount it to have it counted."));
+      findings.troubles.push({ kind: "file-is-mount", at: absolute + name });
     } else if (root.kin.length === 0 || !belongsToKin(scope.stores, root, store, relative + name)) {
       findings.addFile(store, relative + name, stats);
     }
@@ -106,9 +100,7 @@ function list(directory: string, findings: Findings): readonly string[] | undefi
   try {
     return readdirSync(directory);
   } catch (error) {
-    findings.problems.push(
-      warn(directory.slice(0, -1), `The directory cannot be listed (${codeOf(error)}), so what it holds is not known.`),
-    );
+    findings.troubles.push({ kind: "not-listed", at: directory.slice(0, -1), code: codeOf(error) });
     return undefined;
   }
 }
@@ -127,9 +119,7 @@ function leaveRepository(openings: Openings, listed: readonly string[], director
   if (!hasDeep(openings)) return openings;
   const sign = listed.find((name) => isNever(name) && name !== ".offcut");
   if (sign === undefined) return openings;
-  findings.problems.push(
-    warn(directory.slice(0, -1), `The directory holds ${sign}, so it is a repository and is not searched (R7). Move it out of the store.`),
-  );
+  findings.troubles.push({ kind: "repository", at: directory.slice(0, -1), sign });
   return withoutDeep(openings);
 }
 
@@ -141,21 +131,14 @@ function cut(task: Task, listed: readonly string[], findings: Findings): void {
 
 function enter(root: WalkRoot, task: Task, stats: Stats, findings: Findings): void {
   if (stats.dev !== root.dev || (root.mounts.size > 0 && root.mounts.has(task.path))) {
-    const message =
-      "The directory is a mount point or on another device than its root, so it is not searched (R4). Give it a root of its own.";
-    findings.problems.push(warn(`${root.path}/${task.path}`, message));
+    findings.troubles.push({ kind: "other-device", at: `${root.path}/${task.path}` });
     return;
   }
   findings.tasks.push(task);
 }
 
-function reportFailures(directory: string, failures: readonly Failure[], findings: Findings): void {
-  for (const { name, why } of failures.slice(0, NAMED_FAILURES)) findings.problems.push(warn(directory + name, why));
+function reportFailures(directory: string, failures: readonly Trouble[], findings: Findings): void {
+  findings.troubles.push(...failures.slice(0, NAMED_FAILURES));
   const rest = failures.length - NAMED_FAILURES;
-  if (rest > 0)
-    findings.problems.push(warn(directory.slice(0, -1), `${rest} more names in this directory were skipped for reasons of this kind.`));
-}
-
-function warn(source: string, message: string): Problem {
-  return { severity: "warning", source, message };
+  if (rest > 0) findings.troubles.push({ kind: "more-names", at: directory.slice(0, -1), count: rest });
 }

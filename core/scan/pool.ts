@@ -1,5 +1,6 @@
 /** The worker threads of one walk: they are fed from its queue, and hand back findings and whatever directories they found on the way. */
 import { Worker } from "node:worker_threads";
+import { t } from "@vscode/l10n";
 import type { Scope, Task } from "./directory.ts";
 import type { Reply } from "./walkWorker.ts";
 
@@ -61,7 +62,7 @@ export function startPool(scope: Scope, size: number, eager: boolean): Pool {
     member.worker.on("exit", (code) => {
       if (!member.alive) return;
       member.alive = false;
-      failures.push(why || `it ended with code ${code}`);
+      failures.push(why || t("it ended with code {0}", code));
       for (const task of member.owed.splice(0).flat()) rescued.push(task);
       wake();
     });

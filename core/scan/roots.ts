@@ -1,6 +1,7 @@
 /** What a walk has to know before its first directory: which roots there are, their devices and mount points. */
 import { lstatSync, realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve, sep } from "node:path";
+import { t } from "@vscode/l10n";
 import type { Problem } from "../model.ts";
 import { mountsBelow, readMountPoints } from "./mounts.ts";
 import type { WalkStore } from "./walk.ts";
@@ -41,7 +42,11 @@ export function openRoots(stores: readonly WalkStore[]): OpenedRoots {
     if (!isAbsolute(store.root)) throw new TypeError(`the root of store "${store.name}" is not absolute: ${store.root}`);
     const forbidden = store.template.segments.find((segment) => NEVER_ENTERED.has(segment.source));
     if (forbidden) {
-      const message = `The template "${store.template.source}" leads into ${forbidden.source}, which is never searched. Take the store out.`;
+      const message = t(
+        'The template "{0}" leads into {1}, which is never searched. Take the store out.',
+        store.template.source,
+        forbidden.source,
+      );
       problems.push({ severity: "warning", source: store.name, message });
       continue;
     }
@@ -73,11 +78,14 @@ function openRoot(path: string): { readonly dev: number; readonly real: string }
   try {
     const stats = lstatSync(path);
     if (stats.isSymbolicLink())
-      return `The root is a symbolic link, and links are not followed (R2). Configure the directory that it points to.`;
-    if (!stats.isDirectory()) return `The root is not a directory. Correct "root" in the configuration.`;
+      return t("The root is a symbolic link, and links are not followed (R2). Configure the directory that it points to.");
+    if (!stats.isDirectory()) return t('The root is not a directory. Correct "root" in the configuration.');
     return { dev: stats.dev, real: realpathSync.native(path) };
   } catch (error) {
-    return `The root cannot be read (${codeOf(error)}), so nothing below it is known. Check that the drive is mounted and the path is right.`;
+    return t(
+      "The root cannot be read ({0}), so nothing below it is known. Check that the drive is mounted and the path is right.",
+      codeOf(error),
+    );
   }
 }
 
@@ -85,7 +93,10 @@ function mountPoints(problems: Problem[]): readonly string[] {
   try {
     return readMountPoints();
   } catch (error) {
-    const message = `The list of mount points cannot be read (${codeOf(error)}), so bind mounts cannot be told from directories. Mount /proc.`;
+    const message = t(
+      "The list of mount points cannot be read ({0}), so bind mounts cannot be told from directories. Mount /proc.",
+      codeOf(error),
+    );
     problems.push({ severity: "warning", source: "/proc/self/mountinfo", message });
     return [];
   }

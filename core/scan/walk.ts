@@ -1,6 +1,7 @@
 /** The walk: from the stores' templates to the files that match them, as fast as the disk shows them. */
 import { availableParallelism } from "node:os";
 import { setImmediate as turn } from "node:timers/promises";
+import { t } from "@vscode/l10n";
 import type { Template } from "../config/template.ts";
 import type { FileEntry, Problem, Role } from "../model.ts";
 import { fileEntry, unpackFiles } from "./batch.ts";
@@ -9,6 +10,7 @@ import type { Findings, Scope, Task } from "./directory.ts";
 import { startPool } from "./pool.ts";
 import type { Pool } from "./pool.ts";
 import { openRoots } from "./roots.ts";
+import { wordTrouble } from "./trouble.ts";
 
 /** What the walk needs to know of a store. */
 export interface WalkStore {
@@ -57,24 +59,27 @@ const MOST_WORKERS = 2;
 export async function* walkStores(stores: readonly WalkStore[], options: WalkOptions = {}): AsyncGenerator<WalkBatch> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const { roots, problems } = openRoots(stores);
+  const opened = openRoots(stores);
+  const { roots } = opened;
   // Only what can be cloned into a worker, whatever else the caller's stores carry.
   const scope: Scope = { stores: stores.map(({ name, role, root, template }) => ({ name, role, root, template })), roots };
   const queue: Task[] = roots.map((_, root) => ({ root, path: "" }));
   const progress = startProgress(options.onProgress);
   let files: FileEntry[] = [];
+  const problems: Problem[] = [...opened.problems];
   const findings: Findings = {
     addFile(store, path, stats) {
       const found = stores[store];
       if (found) files.push(fileEntry(found, path, stats));
     },
-    problems: [...problems],
+    troubles: [],
     tasks: queue,
     directories: 0,
     names: 0,
   };
+  const noticed = (): boolean => problems.length > 0 || findings.troubles.length > 0;
   const take = (): WalkBatch => {
-    const batch = { files, problems: findings.problems.splice(0) };
+    const batch = { files, problems: [...problems.splice(0), ...findings.troubles.splice(0).map(wordTrouble)] };
     files = [];
     progress.add(batch.files);
     return batch;
@@ -82,17 +87,17 @@ export async function* walkStores(stores: readonly WalkStore[], options: WalkOpt
 
   let pool = options.workers ? startPool(scope, options.workers, true) : undefined;
   try {
-    while (queue.length > 0 || findings.problems.length > 0 || pool?.busy()) {
+    while (queue.length > 0 || noticed() || pool?.busy()) {
       const end = performance.now() + SLICE_MS;
       pool?.feed(queue);
       while (queue.length > 0 && files.length < BATCH_FILES && performance.now() < end) walkDirectory(scope, queue.pop() as Task, findings);
-      if (pool) collectFailures(pool, queue, findings);
-      if (files.length > 0 || findings.problems.length > 0) yield take();
+      if (pool) collectFailures(pool, queue, problems);
+      if (files.length > 0 || noticed()) yield take();
       for (let reply = pool?.take(); reply; reply = pool?.take()) {
         for (const task of reply.tasks) queue.push(task);
         findings.directories += reply.directories;
         pool?.feed(queue);
-        const batch = { files: unpackFiles(stores, reply.files), problems: reply.problems };
+        const batch = { files: unpackFiles(stores, reply.files), problems: reply.troubles.map(wordTrouble) };
         progress.add(batch.files);
         if (batch.files.length > 0 || batch.problems.length > 0) yield batch;
       }
@@ -117,13 +122,13 @@ function startWhenLarge(scope: Scope, options: WalkOptions, queue: readonly Task
 }
 
 /** A worker that cannot run costs time and nothing else: this thread does what it had. */
-function collectFailures(pool: Pool, queue: Task[], findings: Findings): void {
+function collectFailures(pool: Pool, queue: Task[], problems: Problem[]): void {
   for (const task of pool.rescue()) queue.push(task);
   for (const why of pool.failures()) {
-    findings.problems.push({
+    problems.push({
       severity: "info",
-      source: "scan",
-      message: `A worker thread of the scan ended (${why}); the scan goes on without it.`,
+      source: t("scan"),
+      message: t("A worker thread of the scan ended ({0}); the scan goes on without it.", why),
     });
   }
 }

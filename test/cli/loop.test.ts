@@ -10,7 +10,17 @@ interface PlanJson {
   readonly digest: string;
   readonly expires: string;
   readonly root: string;
-  readonly items: readonly { path: string; store: string; role: string; owner?: string; bytes: number; modified: string; verdict: string; reason: string; evidence: string[] }[];
+  readonly items: readonly {
+    path: string;
+    store: string;
+    role: string;
+    owner?: string;
+    bytes: number;
+    modified: string;
+    verdict: string;
+    reason: string;
+    evidence: string[];
+  }[];
   readonly totals: { readonly reclaim: { files: number; bytes: number }; readonly keep: { files: number; bytes: number } };
   readonly problems: readonly { source: string; line?: number; message: string }[];
 }
@@ -47,10 +57,18 @@ describe("offcut plan, clean, undo, purge, history", () => {
     assert.ok(Date.parse(plan.expires) > Date.now() + 9 * 60_000);
     const taken = plan.items.filter((item) => item.verdict === "reclaim");
     assert.equal(taken.length, plan.totals.reclaim.files);
-    assert.equal(taken.reduce((sum, item) => sum + item.bytes, 0), plan.totals.reclaim.bytes);
+    assert.equal(
+      taken.reduce((sum, item) => sum + item.bytes, 0),
+      plan.totals.reclaim.bytes,
+    );
     assert.ok(taken.length > 0 && taken.every((item) => item.owner === "done" && item.evidence.length > 0));
     for (const item of plan.items) {
-      assert.deepEqual(Object.keys(item).filter((key) => !["owner", "ageMs", "root"].includes(key)).sort(), ["bytes", "evidence", "modified", "path", "reason", "role", "store", "verdict"]);
+      assert.deepEqual(
+        Object.keys(item)
+          .filter((key) => !["owner", "ageMs", "root"].includes(key))
+          .sort(),
+        ["bytes", "evidence", "modified", "path", "reason", "role", "store", "verdict"],
+      );
       assert.equal(fs.lstatSync(ws.path(item.path)).size, item.bytes);
     }
     assert.equal(plan.digest.split("-")[0], json<PlanJson>(second).digest.split("-")[0]);
@@ -119,7 +137,14 @@ describe("offcut plan, clean, undo, purge, history", () => {
   });
 
   it("R21 R86: an empty or unknown choice is a usage error, and nobody to ask is one too", async () => {
-    for (const args of [["clean", "--yes", "--project", ""], ["clean", "--yes", "--project", "nobody"], ["clean", "--yes", "--store", "nothing"], ["clean"], ["purge", "--whatever"], ["clear"]]) {
+    for (const args of [
+      ["clean", "--yes", "--project", ""],
+      ["clean", "--yes", "--project", "nobody"],
+      ["clean", "--yes", "--store", "nothing"],
+      ["clean"],
+      ["purge", "--whatever"],
+      ["clear"],
+    ]) {
       const outcome = await offcut(args, ws);
       assert.equal(outcome.code, args[0] === "purge" || args[0] === "clear" || args[0] === "clean" ? 2 : 0, args.join(" "));
       assert.notEqual(outcome.stderr, "");
@@ -146,7 +171,10 @@ describe("offcut plan, clean, undo, purge, history", () => {
       const outcome = await offcut(["clean", "--yes", "--json"], ws);
       assert.equal(outcome.code, 3, outcome.stderr);
       const result = json<CleanJson>(outcome);
-      assert.deepEqual(result.errors.map((error) => error.path), [".cache/audio/done/scene-1.mp3"]);
+      assert.deepEqual(
+        result.errors.map((error) => error.path),
+        [".cache/audio/done/scene-1.mp3"],
+      );
       assert.match(result.errors[0]?.message ?? "", /not permitted/);
       assert.ok(result.deletedFiles > 1);
     } finally {
@@ -172,7 +200,9 @@ describe("offcut plan, clean, undo, purge, history", () => {
 
   it("R66: history names every path, size, reason and run", async () => {
     const { run, deletedFiles } = json<CleanJson>(await offcut(["clean", "--yes", "--json"], ws));
-    const { files } = json<{ files: { path: string; bytes: number; reason: string; state: string }[] }>(await offcut(["history", run, "--json"], ws));
+    const { files } = json<{ files: { path: string; bytes: number; reason: string; state: string }[] }>(
+      await offcut(["history", run, "--json"], ws),
+    );
     assert.equal(files.length, deletedFiles);
     assert.ok(files.every((file) => file.state === "held" && file.bytes > 0 && file.reason !== ""));
     assert.equal((await offcut(["history", "nothing"], ws)).code, 2);
@@ -204,7 +234,8 @@ describe("offcut plan, clean, undo, purge, history", () => {
     assert.equal((await offcut(["migrate", "--yes"], ws)).code, 0);
     assert.equal((await offcut(["clean", "--yes", "--store", "audio"], ws)).code, 0);
     const database = new DatabaseSync(ws.path("data/app.db"), { readOnly: true });
-    const statusOf = (id: string): unknown => database.prepare("SELECT cleanup_status FROM projects WHERE id = ?").get(id)?.["cleanup_status"];
+    const statusOf = (id: string): unknown =>
+      database.prepare("SELECT cleanup_status FROM projects WHERE id = ?").get(id)?.["cleanup_status"];
     assert.equal(statusOf("done"), "pending");
     assert.equal((await offcut(["clean", "--yes"], ws)).code, 0);
     assert.equal(statusOf("done"), "complete");

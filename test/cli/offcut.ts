@@ -22,7 +22,10 @@ export async function offcut(args: readonly string[], options: OffcutOptions = {
   const environment: NodeJS.ProcessEnv = { ...process.env, ...options.env };
   if (options.env?.["AUTO_CLEANUP_ENABLED"] === undefined) delete environment["AUTO_CLEANUP_ENABLED"];
   delete environment["DEBUG"];
-  const child = spawn(process.execPath, [main, ...args, ...(options.root === undefined ? [] : ["--root", options.root])], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [main, ...args, ...(options.root === undefined ? [] : ["--root", options.root])], {
+    env: environment,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));

@@ -18,7 +18,8 @@ describe("offcut: usage, configuration, switch, upkeep", () => {
   it("explains every command, and what the exit codes mean", async () => {
     const overview = await offcut(["--help"]);
     assert.equal(overview.code, 0);
-    for (const word of ["scan", "plan", "clean", "undo", "purge", "history", "pin", "auto", "migrate", "doctor", "lsp", "Exit codes"]) assert.ok(overview.stdout.includes(word), word);
+    for (const word of ["scan", "plan", "clean", "undo", "purge", "history", "pin", "auto", "migrate", "doctor", "lsp", "Exit codes"])
+      assert.ok(overview.stdout.includes(word), word);
     for (const command of Object.keys(COMMANDS)) assert.match(helpFor(command), new RegExp(`^Usage: offcut ${command}[^]*Options:`));
     const help = await offcut(["help", "clean"]);
     assert.equal(help.code, 0);
@@ -62,7 +63,13 @@ describe("offcut: usage, configuration, switch, upkeep", () => {
 
   it("S0.10: auto tells the value and its source, and changes the line in place", async () => {
     ws.write(".env", Buffer.from("A=1\nAUTO_CLEANUP_ENABLED=TRUE # keep the disk clean\nB=2\n"));
-    assert.deepEqual(json(await offcut(["auto", "--json"], ws)), { schema: 1, enabled: true, source: ".env:2", kind: "file", value: "TRUE" });
+    assert.deepEqual(json(await offcut(["auto", "--json"], ws)), {
+      schema: 1,
+      enabled: true,
+      source: ".env:2",
+      kind: "file",
+      value: "TRUE",
+    });
     const off = await offcut(["auto", "off"], ws);
     assert.equal(off.code, 0, off.stderr);
     assert.match(off.stdout, /Changed \.env:2 from TRUE to FALSE\.\nAUTO_CLEANUP_ENABLED is off \(\.env:2: FALSE\)\./);
@@ -137,7 +144,9 @@ describe("offcut: usage, configuration, switch, upkeep", () => {
 
   it("scan counts by kind and needs no database", async () => {
     fs.rmSync(ws.path("data"), { recursive: true });
-    const { total, stores } = json<{ total: { files: number }; stores: { name: string; files: number }[] }>(await offcut(["scan", "--json"], ws));
+    const { total, stores } = json<{ total: { files: number }; stores: { name: string; files: number }[] }>(
+      await offcut(["scan", "--json"], ws),
+    );
     assert.equal(total.files, ws.files().filter((file) => file.startsWith(".cache/") || file.startsWith("assets/")).length);
     assert.ok(stores.some((store) => store.name === "audio" && store.files > 0));
   });

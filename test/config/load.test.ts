@@ -373,7 +373,10 @@ describe("offcut.json", () => {
     });
 
     it("R6: warns where one file could belong to two projects, not where a directory names the project", () => {
-      const warned = (path: string): number => parseConfig(ROOT, `{ "stores": { "s": { "path": "${path}", "role": "temp" } } }`).problems.filter((problem) => /could belong to two projects/.test(problem.message)).length;
+      const warned = (path: string): number =>
+        parseConfig(ROOT, `{ "stores": { "s": { "path": "${path}", "role": "temp" } } }`).problems.filter((problem) =>
+          /could belong to two projects/.test(problem.message),
+        ).length;
       assert.equal(warned("cache/{project}-{n}.mp3"), 1);
       assert.equal(warned("cache/{project}-*.mp3"), 1);
       assert.equal(warned("cache/{project}/{project}-{n}.mp3"), 0);

@@ -139,7 +139,11 @@ describe("makePlan, by time, digest and brake", function () {
       configure(workspace, { policy: { brake: { floor: 0, share: 0.5 } } });
       assert.equal((await planLater(workspace, { selection: { projects: ["p2"] } })).brake.length, 0);
       assert.match((await planLater(workspace, { selection: { stores: ["audio"] } })).brake.join(), /3 of 5 files/);
-      assert.deepEqual((await planLater(workspace, { selection: { projects: ["p1"], stores: ["audio"] } })).brake, [], "a project that was named is no surprise");
+      assert.deepEqual(
+        (await planLater(workspace, { selection: { projects: ["p1"], stores: ["audio"] } })).brake,
+        [],
+        "a project that was named is no surprise",
+      );
     });
 
     it("R20: a plan that leaves nothing asks", async () => {

@@ -93,7 +93,7 @@ export function assertPartition(
   return count;
 }
 
-export function isRoot(): boolean {
+function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 

@@ -27,7 +27,10 @@ describe("cleanupProjectFiles", () => {
     assert.equal(result.deletedFiles, before - ws.files().length);
     assert.ok(result.deletedFiles >= 20 && result.freedSpace > 0);
     assert.deepEqual(result.errors, []);
-    assert.ok(lines.some((line) => /^Cleanup: Deleted \d+ files, freed \d+\.\d\d MB$/.test(line)), lines.join("\n"));
+    assert.ok(
+      lines.some((line) => /^Cleanup: Deleted \d+ files, freed \d+\.\d\d MB$/.test(line)),
+      lines.join("\n"),
+    );
     assert.ok(ws.files().includes(".cache/output/p1/final.mp4"));
     assert.ok(!ws.files().includes(".cache/audio/p1/scene-1.mp3"));
     assert.ok(ws.files().includes(".cache/audio/p2/scene-1.mp3"), "another project is left alone");
@@ -42,7 +45,12 @@ describe("cleanupProjectFiles", () => {
   it("R33: an automatic cleanup leaves the download cache alone unless it was allowed to", async () => {
     await clean();
     assert.ok(ws.files().some((file) => file.startsWith("assets/cache/nasa/p1-")));
-    ws.write("offcut.json", Buffer.from('{ "preset": "video-generator", "policy": { "undo": "0h", "grace": "0s" }, "stores": { "provider": { "automatic": true } } }'));
+    ws.write(
+      "offcut.json",
+      Buffer.from(
+        '{ "preset": "video-generator", "policy": { "undo": "0h", "grace": "0s" }, "stores": { "provider": { "automatic": true } } }',
+      ),
+    );
     await clean();
     assert.ok(!ws.files().some((file) => file.startsWith("assets/cache/nasa/p1-")));
   });

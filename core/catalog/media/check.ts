@@ -4,6 +4,7 @@ import type { FileHandle } from "node:fs/promises";
 import { lstat, open } from "node:fs/promises";
 import { extname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { t } from "@vscode/l10n";
 import type { Identity, MediaCheck } from "../../model.ts";
 import { checkGif } from "./gif.ts";
 import { checkJpeg } from "./jpeg.ts";
@@ -61,7 +62,7 @@ export async function checkMedia(
   if ("problem" in after) return { ...after.problem, format: finding.format, bytes: 0 };
   const result = { bytes: Number(after.size), identity: identify(after) };
   if (isSame(before, after)) return { ...finding, ...result };
-  return { ...result, status: "incomplete", format: finding.format, detail: "changed while it was looked at" };
+  return { ...result, status: "incomplete", format: finding.format, detail: t("changed while it was looked at") };
 }
 
 async function look(path: string): Promise<BigIntStats | { readonly problem: Pick<MediaCheck, "status" | "detail"> }> {
@@ -69,30 +70,32 @@ async function look(path: string): Promise<BigIntStats | { readonly problem: Pic
     return await lstat(path, { bigint: true });
   } catch (error) {
     const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return { problem: { status: "missing", detail: "not there" } };
-    return { problem: { status: "unknown", detail: `cannot be looked at (${code})` } };
+    if (code === "ENOENT" || code === "ENOTDIR") return { problem: { status: "missing", detail: t("not there") } };
+    return { problem: { status: "unknown", detail: t("cannot be looked at ({0})", code ?? String(error)) } };
   }
 }
 
 async function find(path: string, stats: BigIntStats, extension: string, format: string, signal?: AbortSignal): Promise<Finding> {
-  if (stats.isSymbolicLink()) return { status: "incomplete", format, detail: "a symbolic link, which is not followed" };
-  if (stats.isDirectory()) return { status: "incomplete", format, detail: "a directory, not a file" };
-  if (!stats.isFile()) return { status: "incomplete", format, detail: "not a regular file" };
-  if (stats.size === 0n) return { status: "incomplete", format, detail: "empty" };
+  if (stats.isSymbolicLink()) return { status: "incomplete", format, detail: t("a symbolic link, which is not followed") };
+  if (stats.isDirectory()) return { status: "incomplete", format, detail: t("a directory, not a file") };
+  if (!stats.isFile()) return { status: "incomplete", format, detail: t("not a regular file") };
+  if (stats.size === 0n) return { status: "incomplete", format, detail: t("empty") };
   let kind: string = format;
   let handle: FileHandle | undefined;
   try {
     // Without O_NONBLOCK a FIFO that took the file's place would hang the open.
     handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
     const opened = await handle.stat({ bigint: true });
-    if (opened.ino !== stats.ino || opened.size !== stats.size) throw new Flaw("changed while it was looked at");
+    if (opened.ino !== stats.ino || opened.size !== stats.size) throw new Flaw(t("changed while it was looked at"));
     const source = readFrom(handle, Number(stats.size), signal);
     const head = await source.read(0, Math.min(16, source.size));
     const named = kindOfExtension(extension);
     const found = kindOfMagic(head, extension);
-    if (!found && !named) return { status: "unknown", format, detail: "a format that Offcut cannot look into" };
-    if (!found) throw new Flaw(`does not start like a ${named} file`);
-    if (named && named !== found) throw new Flaw(`named .${extension} but starts like a ${found} file`);
+    if (!found) {
+      if (!named) return { status: "unknown", format, detail: t("a format that Offcut cannot look into") };
+      throw new Flaw(t("does not start like a {0} file", named));
+    }
+    if (named && named !== found) throw new Flaw(t("named .{0} but starts like a {1} file", extension, found));
     kind = found;
     return { status: "complete", format: found, detail: await walkers[found](source) };
   } catch (error) {
@@ -106,11 +109,11 @@ async function find(path: string, stats: BigIntStats, extension: string, format:
 function explain(error: unknown): Pick<MediaCheck, "status" | "detail"> {
   if (error instanceof Flaw) return { status: error.status, detail: error.message };
   // Buffers throw this for a field that lies beyond the structure which it belongs to.
-  if (error instanceof RangeError) return { status: "incomplete", detail: "a structure ends before its last field" };
+  if (error instanceof RangeError) return { status: "incomplete", detail: t("a structure ends before its last field") };
   const code = codeOf(error);
-  if (code === "ELOOP") return { status: "incomplete", detail: "became a symbolic link while it was looked at" };
-  if (code === "ENOENT") return { status: "missing", detail: "vanished while it was looked at" };
-  if (code) return { status: "unknown", detail: `cannot be read (${code})` };
+  if (code === "ELOOP") return { status: "incomplete", detail: t("became a symbolic link while it was looked at") };
+  if (code === "ENOENT") return { status: "missing", detail: t("vanished while it was looked at") };
+  if (code) return { status: "unknown", detail: t("cannot be read ({0})", code) };
   throw error;
 }
 

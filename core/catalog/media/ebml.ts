@@ -1,5 +1,6 @@
+import { t } from "@vscode/l10n";
 import type { Source } from "./source.ts";
-import { Flaw } from "./source.ts";
+import { countBytes, Flaw } from "./source.ts";
 
 /** One EBML element, as byte offsets in the file. */
 export interface Element {
@@ -14,16 +15,16 @@ export interface Element {
 export async function readElement(source: Source, at: number, limit: number): Promise<Element> {
   const header = await source.read(at, Math.min(12, limit - at));
   const idLength = lengthOf(header, 0);
-  if (idLength === 0 || idLength > 4) throw new Flaw(`no element at ${at}`);
-  if (idLength >= header.length) throw new Flaw(`the element at ${at} is cut off`);
+  if (idLength === 0 || idLength > 4) throw new Flaw(t("no element at {0}", at));
+  if (idLength >= header.length) throw new Flaw(t("the element at {0} is cut off", at));
   const sizeLength = lengthOf(header, idLength);
-  if (sizeLength === 0) throw new Flaw(`no element size at ${at}`);
-  if (idLength + sizeLength > header.length) throw new Flaw(`the element at ${at} is cut off`);
+  if (sizeLength === 0) throw new Flaw(t("no element size at {0}", at));
+  if (idLength + sizeLength > header.length) throw new Flaw(t("the element at {0} is cut off", at));
   const id = header.readUIntBE(0, idLength);
   const body = at + idLength + sizeLength;
   const size = readSize(header.subarray(idLength, idLength + sizeLength));
   if (size === undefined) return { id, start: at, body, end: undefined };
-  if (body + size > limit) throw new Flaw(`an element at ${at} ends ${body + size - limit} bytes behind ${limit}`);
+  if (body + size > limit) throw new Flaw(t("an element at {0} ends {1} behind {2}", at, countBytes(body + size - limit), limit));
   return { id, start: at, body, end: body + size };
 }
 

@@ -1,8 +1,9 @@
+import { t } from "@vscode/l10n";
 import type { Box } from "./boxes.ts";
 import { need, readChildren } from "./boxes.ts";
 import type { Inside } from "./mp4.ts";
 import type { Source } from "./source.ts";
-import { Flaw } from "./source.ts";
+import { countBytes, Flaw } from "./source.ts";
 import type { Track } from "./track.ts";
 
 interface Film {
@@ -24,7 +25,7 @@ export async function checkFragments(source: Source, film: Film): Promise<"index
   const moofs = film.top.filter((box) => box.type === "moof");
   for (const moof of moofs) await readFragment(source, moof, film, defaults);
   const last = film.top.at(-1);
-  if (last?.type === "moof") throw new Flaw("the last fragment has no media data");
+  if (last?.type === "moof") throw new Flaw(t("the last fragment has no media data"));
   const mfra = film.top.find((box) => box.type === "mfra");
   if (mfra) {
     await checkRandomAccess(source, mfra, moofs);
@@ -33,7 +34,7 @@ export async function checkFragments(source: Source, film: Film): Promise<"index
   const indexes = film.top.filter((box) => box.type === "sidx");
   let covered = 0;
   for (const sidx of indexes) covered = Math.max(covered, await readSegmentIndex(source, sidx));
-  if (covered > source.size) throw new Flaw(`the segment index reaches ${covered - source.size} bytes behind the file's end`);
+  if (covered > source.size) throw new Flaw(t("the segment index reaches {0} behind the file's end", countBytes(covered - source.size)));
   // Several indexes belong to one segment each and don't know of the next one.
   return indexes.length === 1 && last !== undefined && covered >= last.start ? "indexed" : "none";
 }
@@ -59,7 +60,7 @@ async function readFragment(source: Source, moof: Box, film: Film, defaults: Rea
     const flags = fields.readUInt32BE(0) & 0xffffff;
     const id = fields.readUInt32BE(4);
     const track = film.tracks.find((one) => one.id === id);
-    if (!track) throw new Flaw(`a fragment of track ${id}, which moov does not name`);
+    if (!track) throw new Flaw(t("a fragment of track {0}, which moov does not name", id));
     let next = 8;
     let base = flags & 0x20000 ? moof.start : at;
     if (flags & 0x1) {
@@ -88,7 +89,7 @@ async function readRun(source: Source, trun: Box, run: Run, inside: Inside): Pro
   const fields = await source.read(trun.body, trun.end - trun.body);
   const flags = fields.readUInt32BE(0) & 0xffffff;
   const count = fields.readUInt32BE(4);
-  if (track.count + count > mostSamples) throw new Flaw("too many samples to be looked at", "unknown");
+  if (track.count + count > mostSamples) throw new Flaw(t("too many samples to be looked at"), "unknown");
   let next = 8;
   let start = run.at;
   if (flags & 0x1) {
@@ -98,9 +99,9 @@ async function readRun(source: Source, trun: Box, run: Run, inside: Inside): Pro
   if (flags & 0x4) next += 4;
   const before = flags & 0x100 ? 4 : 0;
   const width = before + (flags & 0x200 ? 4 : 0) + (flags & 0x400 ? 4 : 0) + (flags & 0x800 ? 4 : 0);
-  if (next + count * width > fields.length) throw new Flaw("trun box is shorter than its table");
+  if (next + count * width > fields.length) throw new Flaw(t("trun box is shorter than its table"));
   const own = (flags & 0x200) !== 0;
-  const what = `a fragment of track ${track.id}`;
+  const what = (): string => t("a fragment of track {0}", track.id);
   // Checked before the samples are listed, so that a made-up count without a table does not become an allocation.
   if (!own && count * run.size > 0) inside(start, start + count * run.size, what);
   let end = start;
@@ -122,7 +123,7 @@ async function checkRandomAccess(source: Source, mfra: Box, moofs: readonly Box[
   const starts = new Set(moofs.map((box) => box.start));
   const boxes = await readChildren(source, mfra);
   const size = (await source.read(need(boxes, "mfro").body + 4, 4)).readUInt32BE(0);
-  if (size !== mfra.end - mfra.start) throw new Flaw("the index of fragments does not end as it says");
+  if (size !== mfra.end - mfra.start) throw new Flaw(t("the index of fragments does not end as it says"));
   for (const tfra of boxes.filter((box) => box.type === "tfra")) {
     const fields = await source.read(tfra.body, tfra.end - tfra.body);
     const wide = fields.readUInt8(0) === 1;
@@ -130,11 +131,11 @@ async function checkRandomAccess(source: Source, mfra: Box, moofs: readonly Box[
     const numbers = ((lengths >> 4) & 3) + ((lengths >> 2) & 3) + (lengths & 3) + 3;
     const width = (wide ? 16 : 8) + numbers;
     const count = fields.readUInt32BE(12);
-    if (16 + count * width > fields.length) throw new Flaw("tfra box is shorter than its table");
+    if (16 + count * width > fields.length) throw new Flaw(t("tfra box is shorter than its table"));
     for (let index = 0; index < count; index += 1) {
       const at = 16 + index * width;
       const offset = wide ? Number(fields.readBigUInt64BE(at + 8)) : fields.readUInt32BE(at + 4);
-      if (!starts.has(offset)) throw new Flaw(`the index names a fragment at ${offset}, which is not there`);
+      if (!starts.has(offset)) throw new Flaw(t("the index names a fragment at {0}, which is not there", offset));
     }
   }
 }

@@ -1,5 +1,6 @@
+import { t } from "@vscode/l10n";
 import type { Source } from "./source.ts";
-import { Flaw } from "./source.ts";
+import { countBytes, Flaw } from "./source.ts";
 
 const trailer = 0x3b;
 const extension = 0x21;
@@ -17,11 +18,11 @@ export async function checkGif(source: Source): Promise<string> {
       // The picture's own colours, and one byte for the code size, stand before its data.
       at = await skipData(source, at + 11 + tableLength((await source.read(at + 9, 1)).readUInt8(0)));
     } else if (kind === extension) at = await skipData(source, at + 2);
-    else throw new Flaw(`no block at ${at}`);
+    else throw new Flaw(t("no block at {0}", at));
   }
-  if (images === 0) throw new Flaw("no picture");
-  if (at + 1 !== source.size) throw new Flaw(`${source.size - at - 1} bytes after the trailer`);
-  return `${images} ${images === 1 ? "picture" : "pictures"} up to the trailer`;
+  if (images === 0) throw new Flaw(t("no picture"));
+  if (at + 1 !== source.size) throw new Flaw(t("{0} after the trailer", countBytes(source.size - at - 1)));
+  return images === 1 ? t("1 picture up to the trailer") : t("{0} pictures up to the trailer", images);
 }
 
 /** Bytes of a colour table, from the flags that announce it. */

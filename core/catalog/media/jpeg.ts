@@ -1,5 +1,6 @@
+import { t } from "@vscode/l10n";
 import type { Source } from "./source.ts";
-import { Flaw } from "./source.ts";
+import { countBytes, Flaw } from "./source.ts";
 
 const step = 64 * 1024;
 const startOfScan = 0xda;
@@ -17,8 +18,8 @@ export async function checkJpeg(source: Source): Promise<string> {
     pictures += 1;
     at = await skipPadding(source, at);
   } while (at < source.size && (await startsPicture(source, at)));
-  if (at < source.size) throw new Flaw(`${source.size - at} bytes after the end of the picture`);
-  return pictures === 1 ? "whole from SOI to EOI" : `${pictures} pictures, whole from SOI to EOI`;
+  if (at < source.size) throw new Flaw(t("{0} after the end of the picture", countBytes(source.size - at)));
+  return pictures === 1 ? t("whole from SOI to EOI") : t("{0} pictures, whole from SOI to EOI", pictures);
 }
 
 /** Returns where the picture that starts at `start` ends. */
@@ -29,18 +30,18 @@ async function readPicture(source: Source, start: number): Promise<number> {
   for (;;) {
     const head = await source.read(at, 2);
     const code = head.readUInt8(1);
-    if (head.readUInt8(0) !== 0xff || code === 0) throw new Flaw(`no marker at ${at}`);
+    if (head.readUInt8(0) !== 0xff || code === 0) throw new Flaw(t("no marker at {0}", at));
     if (code === 0xff) {
       at += 1;
       continue;
     }
     if (code === endOfImage) {
-      if (!frame || scans === 0) throw new Flaw("it ends before its first scan");
+      if (!frame || scans === 0) throw new Flaw(t("it ends before its first scan"));
       return at + 2;
     }
     const size = (await source.read(at + 2, 2)).readUInt16BE(0);
-    if (size < 2) throw new Flaw(`segment at ${at} is too small`);
-    if (at + 2 + size > source.size) throw new Flaw(`segment at ${at} ends behind the file's end`);
+    if (size < 2) throw new Flaw(t("segment at {0} is too small", at));
+    if (at + 2 + size > source.size) throw new Flaw(t("segment at {0} ends behind the file's end", at));
     at += 2 + size;
     // SOF0 to SOF15 without DHT, JPG and DAC, which lie between them.
     if (code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc) frame = true;
@@ -63,7 +64,7 @@ async function skipScan(source: Source, start: number): Promise<number> {
     // A 0xff as the last byte is looked at again, together with the one behind it.
     at += found >= 0 && found + 1 === bytes.length ? found : bytes.length;
   }
-  throw new Flaw("the picture has no end (EOI)");
+  throw new Flaw(t("the picture has no end (EOI)"));
 }
 
 async function skipPadding(source: Source, start: number): Promise<number> {

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { t } from "@vscode/l10n";
 import type { Element } from "./ebml.ts";
 import { readElement } from "./ebml.ts";
 import type { Source } from "./source.ts";
@@ -34,14 +35,14 @@ interface Parts {
  */
 export async function checkMatroska(source: Source): Promise<string> {
   const header = await readElement(source, 0, source.size);
-  if (header.id !== ebml || header.end === undefined) throw new Flaw("EBML header is broken");
+  if (header.id !== ebml || header.end === undefined) throw new Flaw(t("EBML header is broken"));
   const root = await readElement(source, header.end, source.size);
-  if (root.id !== segment) throw new Flaw("no segment after the EBML header");
+  if (root.id !== segment) throw new Flaw(t("no segment after the EBML header"));
   const { elements, clusters, live } = await readSegment(source, root);
   const track = elements.find((element) => element.id === tracks);
-  if (!elements.some((element) => element.id === info) || track?.end === undefined) throw new Flaw("track description missing");
-  if (clusters.length === 0) throw new Flaw("no cluster");
-  if (live && (await isUnfinished(source, elements))) throw new Flaw("the writer never came back to fill in its header");
+  if (!elements.some((element) => element.id === info) || track?.end === undefined) throw new Flaw(t("track description missing"));
+  if (clusters.length === 0) throw new Flaw(t("no cluster"));
+  if (live && (await isUnfinished(source, elements))) throw new Flaw(t("the writer never came back to fill in its header"));
   for (const element of elements) await checkSum(source, element);
   const description = await source.read(track.body, track.end - track.body);
   // Silence and black are zeros where nothing is coded.
@@ -49,7 +50,8 @@ export async function checkMatroska(source: Source): Promise<string> {
   const stride = Math.max(1, Math.ceil(clusters.length / (lookedAtClusters - 1)));
   const chosen = clusters.filter((_, index) => index % stride === 0 || index === clusters.length - 1);
   for (const one of chosen) await readBlocks(source, one.body, { end: one.end, open: false, raw });
-  return `${clusters.length} ${clusters.length === 1 ? "cluster" : "clusters"}, ${live ? "a live recording whose last one is whole" : "the segment is whole"}`;
+  const counted = clusters.length === 1 ? t("1 cluster") : t("{0} clusters", clusters.length);
+  return live ? t("{0}, a live recording whose last one is whole", counted) : t("{0}, the segment is whole", counted);
 }
 
 async function readSegment(source: Source, root: Element): Promise<Parts> {
@@ -59,12 +61,12 @@ async function readSegment(source: Source, root: Element): Promise<Parts> {
   let at = root.body;
   while (at < end) {
     const element = await readElement(source, at, end);
-    if (!inSegment.has(element.id)) throw new Flaw(`an element that does not belong into the segment at ${at}`);
-    if (element.end === undefined && element.id !== cluster) throw new Flaw(`an element of unknown size at ${at}`);
+    if (!inSegment.has(element.id)) throw new Flaw(t("an element that does not belong into the segment at {0}", at));
+    if (element.end === undefined && element.id !== cluster) throw new Flaw(t("an element of unknown size at {0}", at));
     const next = element.end ?? (await readBlocks(source, element.body, { end, open: true, raw: true }));
     if (element.id === cluster) clusters.push({ body: element.body, end: next });
     else elements.push(element);
-    if (clusters.length + elements.length > mostElements) throw new Flaw("too many elements to be looked at", "unknown");
+    if (clusters.length + elements.length > mostElements) throw new Flaw(t("too many elements to be looked at"), "unknown");
     at = next;
   }
   return { elements, clusters, live: root.end === undefined };
@@ -85,7 +87,7 @@ async function readBlocks(source: Source, body: number, extent: Extent): Promise
     const element = await readElement(source, at, extent.end);
     const belongs = inCluster.has(element.id);
     if (!belongs && extent.open && inSegment.has(element.id)) return at;
-    if (!belongs || element.end === undefined) throw new Flaw(`no block of the cluster at ${at}`);
+    if (!belongs || element.end === undefined) throw new Flaw(t("no block of the cluster at {0}", at));
     if (element.id === simpleBlock && !extent.raw) await checkBlock(source, element.body, element.end);
     at = element.end;
   }
@@ -95,7 +97,7 @@ async function readBlocks(source: Source, body: number, extent: Extent): Promise
 async function checkBlock(source: Source, body: number, end: number): Promise<void> {
   // Track number, time and flags take four bytes or a few more.
   const content = await source.read(body, Math.min(end - body, 64 * 1024));
-  if (content.length >= 20 && content.subarray(8).every((byte) => byte === 0)) throw new Flaw(`a block at ${body} is a hole of zeros`);
+  if (content.length >= 20 && content.subarray(8).every((byte) => byte === 0)) throw new Flaw(t("a block at {0} is a hole of zeros", body));
 }
 
 /** A CRC-32 element, when there is one, stands first and covers the rest. Source: RFC 8794, 11.3.1. */
@@ -105,7 +107,7 @@ async function checkSum(source: Source, element: Element): Promise<void> {
   const content = await source.read(body, end - body);
   if (content[0] !== 0xbf || content[1] !== 0x84) return;
   if (crc32(content.subarray(6)) !== content.readUInt32LE(2))
-    throw new Flaw(`the checksum of an element at ${element.start} does not hold`);
+    throw new Flaw(t("the checksum of an element at {0} does not hold", element.start));
 }
 
 /**

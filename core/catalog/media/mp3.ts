@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { Source } from "./source.ts";
 import { Flaw } from "./source.ts";
 
@@ -30,22 +31,23 @@ export async function checkMp3(source: Source): Promise<string> {
     const head = await source.read(at, Math.min(4, end - at));
     const frame = readHeader(head);
     if (frame) {
-      if (at + frame.length > end) throw new Flaw(`frame ${frames + 1} is cut off`);
+      if (at + frame.length > end) throw new Flaw(t("frame {0} is cut off", frames + 1));
       frames += 1;
       at += frame.length;
     } else if (head.toString("latin1", 0, 3) === "ID3") {
       // Files that were joined end to end keep their tags.
       at = await skipTag(source, at, end);
-    } else throw new Flaw(`no frame at ${at}`);
+    } else throw new Flaw(t("no frame at {0}", at));
   }
-  if (frames === 0) throw new Flaw("no frame");
-  if (!promised) return `${frames} frames to the end`;
+  if (frames === 0) throw new Flaw(t("no frame"));
+  if (!promised) return frames === 1 ? t("1 frame to the end") : t("{0} frames to the end", frames);
   const audio = frames - 1;
-  if (promised.frames === 0 && audio > 0) throw new Flaw("the writer never came back to fill in its header");
+  if (promised.frames === 0 && audio > 0) throw new Flaw(t("the writer never came back to fill in its header"));
   // Some encoders count the header's own frame.
-  if (promised.frames !== undefined && audio + 1 < promised.frames) throw new Flaw(`${audio} of ${promised.frames} frames`);
-  if (promised.bytes !== undefined && end - first < promised.bytes) throw new Flaw(`${end - first} of ${promised.bytes} bytes of audio`);
-  return `${audio} frames, as many as its header says`;
+  if (promised.frames !== undefined && audio + 1 < promised.frames) throw new Flaw(t("{0} of {1} frames", audio, promised.frames));
+  if (promised.bytes !== undefined && end - first < promised.bytes)
+    throw new Flaw(t("{0} of {1} bytes of audio", end - first, promised.bytes));
+  return audio === 1 ? t("1 frame, as many as its header says") : t("{0} frames, as many as its header says", audio);
 }
 
 /** Source: ISO/IEC 11172-3, 2.4.1.3, with the MPEG-2.5 extension. Only Layer III. */
@@ -56,7 +58,7 @@ function readHeader(head: Buffer): Frame | undefined {
   const bitrate = (version === 3 ? rates1 : rates2)[third >> 4];
   const frequency = frequencies[(third >> 2) & 3];
   if (version === 1 || ((second >> 1) & 3) !== 1 || bitrate === undefined || frequency === undefined) return undefined;
-  if (bitrate === 0) throw new Flaw("frames of free bit rate cannot be looked at", "unknown");
+  if (bitrate === 0) throw new Flaw(t("frames of free bit rate cannot be looked at"), "unknown");
   const mono = fourth >> 6 === 3;
   const divided = version === 3 ? frequency : version === 2 ? frequency / 2 : frequency / 4;
   const length = Math.floor(((version === 3 ? 144_000 : 72_000) * bitrate) / divided) + ((third >> 1) & 1);
@@ -86,11 +88,11 @@ async function readPromise(source: Source, at: number, end: number): Promise<Pro
 async function skipTag(source: Source, at: number, end: number): Promise<number> {
   const head = await source.read(at, Math.min(10, end - at));
   if (head.toString("latin1", 0, 3) !== "ID3") return at;
-  if (head.length < 10) throw new Flaw("ID3 tag is cut off");
+  if (head.length < 10) throw new Flaw(t("ID3 tag is cut off"));
   const [a = 0, b = 0, c = 0, d = 0] = head.subarray(6);
   const footer = head.readUInt8(5) & 0x10 ? 10 : 0;
   const next = at + 10 + ((a & 127) << 21) + ((b & 127) << 14) + ((c & 127) << 7) + (d & 127) + footer;
-  if (next > end) throw new Flaw("ID3 tag is cut off");
+  if (next > end) throw new Flaw(t("ID3 tag is cut off"));
   return next;
 }
 

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { Box } from "./boxes.ts";
 import { need, readBoxes, readChildren } from "./boxes.ts";
 import { checkFragments } from "./fragments.ts";
@@ -7,7 +8,7 @@ import { Flaw } from "./source.ts";
 import { readTrack } from "./track.ts";
 
 /** Throws `Flaw` unless the bytes from `start` to `end` lie inside one `mdat` box. `what` names them. */
-export type Inside = (start: number, end: number, what: string) => void;
+export type Inside = (start: number, end: number, what: () => string) => void;
 
 /**
  * MP4, MOV, M4A and M4V. The top-level boxes end exactly at the file's end; `moov` and media data are there; each sample that a
@@ -19,23 +20,26 @@ export async function checkMp4(source: Source): Promise<string> {
   const moov = need(top, "moov");
   const data = top.filter((box) => box.type === "mdat");
   const moofs = top.filter((box) => box.type === "moof");
-  if (data.length === 0) throw new Flaw("mdat box missing");
+  if (data.length === 0) throw new Flaw(t("mdat box missing"));
   const children = await readChildren(source, moov);
-  if (children.some((box) => box.type === "cmov")) throw new Flaw("a compressed moov box cannot be looked into", "unknown");
+  if (children.some((box) => box.type === "cmov")) throw new Flaw(t("a compressed moov box cannot be looked into"), "unknown");
   need(children, "mvhd");
   const inside = insideOf(data);
   const tracks = [];
   for (const trak of children.filter((box) => box.type === "trak")) tracks.push(await readTrack(source, trak, inside));
-  if (tracks.length === 0) throw new Flaw("no track");
+  if (tracks.length === 0) throw new Flaw(t("no track"));
   const mvex = children.find((box) => box.type === "mvex");
-  if (moofs.length > 0 && !mvex) throw new Flaw("fragments without an mvex box");
+  if (moofs.length > 0 && !mvex) throw new Flaw(t("fragments without an mvex box"));
   const index = mvex ? await checkFragments(source, { top, mvex, tracks, inside }) : undefined;
   const samples = tracks.reduce((sum, track) => sum + track.count, 0);
-  if (samples === 0) throw new Flaw("no samples");
+  if (samples === 0) throw new Flaw(t("no samples"));
   for (const track of tracks) await checkContent(source, track);
-  const parts = [`${tracks.length} ${tracks.length === 1 ? "track" : "tracks"}`, `${samples} samples inside mdat`];
-  if (moofs.length > 0) parts.push(`${moofs.length} fragments`);
-  if (index === "none") throw new Flaw(`${parts.join(", ")}; no index says which fragment is the last`, "unknown");
+  const parts = [
+    tracks.length === 1 ? t("1 track") : t("{0} tracks", tracks.length),
+    samples === 1 ? t("1 sample inside mdat") : t("{0} samples inside mdat", samples),
+  ];
+  if (moofs.length > 0) parts.push(moofs.length === 1 ? t("1 fragment") : t("{0} fragments", moofs.length));
+  if (index === "none") throw new Flaw(t("{0}; no index says which fragment is the last", parts.join(", ")), "unknown");
   return parts.join(", ");
 }
 
@@ -51,6 +55,6 @@ function insideOf(data: readonly Box[]): Inside {
       else high = middle;
     }
     const box = data[low - 1];
-    if (!box || end > box.end) throw new Flaw(`${what} lies outside the media data`);
+    if (!box || end > box.end) throw new Flaw(t("{0} lies outside the media data", what()));
   };
 }

@@ -1,5 +1,6 @@
+import { t } from "@vscode/l10n";
 import type { Source } from "./source.ts";
-import { Flaw } from "./source.ts";
+import { countBytes, Flaw } from "./source.ts";
 
 interface Chunk {
   readonly name: string;
@@ -15,21 +16,21 @@ const notKnown = 0xffffffff;
 export async function checkWav(source: Source): Promise<string> {
   const chunks = await readChunks(source, await readLong(source));
   const data = chunks.find((chunk) => chunk.name === "data");
-  if (!chunks.some((chunk) => chunk.name === "fmt ")) throw new Flaw("fmt chunk missing");
-  if (!data) throw new Flaw("data chunk missing");
-  if (data.size === 0) throw new Flaw("data chunk is empty");
-  return `${data.size} bytes of samples, chunks end at the file's end`;
+  if (!chunks.some((chunk) => chunk.name === "fmt ")) throw new Flaw(t("fmt chunk missing"));
+  if (!data) throw new Flaw(t("data chunk missing"));
+  if (data.size === 0) throw new Flaw(t("data chunk is empty"));
+  return t("{0} of samples, chunks end at the file's end", countBytes(data.size));
 }
 
 /** WebP: the same container with a picture in it. */
 export async function checkWebp(source: Source): Promise<string> {
   const chunks = await readChunks(source, undefined);
   const picture = chunks.findLast((chunk) => chunk.name === "VP8 " || chunk.name === "VP8L" || chunk.name === "ANMF");
-  if (!picture || picture.size === 0) throw new Flaw("picture chunk missing");
+  if (!picture || picture.size === 0) throw new Flaw(t("picture chunk missing"));
   const tail = Math.min(picture.size, 64);
   const last = await source.read(picture.body + picture.size - tail, tail);
-  if (tail === 64 && last.every((byte) => byte === 0)) throw new Flaw("the picture ends in a hole of zeros");
-  return "chunks end at the file's end";
+  if (tail === 64 && last.every((byte) => byte === 0)) throw new Flaw(t("the picture ends in a hole of zeros"));
+  return t("chunks end at the file's end");
 }
 
 interface Long {
@@ -41,7 +42,7 @@ interface Long {
 async function readLong(source: Source): Promise<Long | undefined> {
   const head = await source.read(0, 20);
   if (head.toString("latin1", 0, 4) !== "RF64") return undefined;
-  if (head.toString("latin1", 12, 16) !== "ds64") throw new Flaw("ds64 chunk missing");
+  if (head.toString("latin1", 12, 16) !== "ds64") throw new Flaw(t("ds64 chunk missing"));
   const sizes = await source.read(20, 16);
   return { form: Number(sizes.readBigUInt64LE(0)), data: Number(sizes.readBigUInt64LE(8)) };
 }
@@ -49,22 +50,23 @@ async function readLong(source: Source): Promise<Long | undefined> {
 async function readChunks(source: Source, long: Long | undefined): Promise<readonly Chunk[]> {
   const written = (await source.read(4, 4)).readUInt32LE(0);
   const form = long?.form ?? written;
-  if (form === 0 || (form === notKnown && !long)) throw new Flaw("the writer never came back to fill in its sizes");
+  if (form === 0 || (form === notKnown && !long)) throw new Flaw(t("the writer never came back to fill in its sizes"));
   const end = form + 8;
   // The pad byte of the form itself is often left out or not counted.
-  if (source.size < end) throw new Flaw(`${end - source.size} bytes are missing at the end`);
-  if (source.size > end + (form & 1)) throw new Flaw(`${source.size - end} bytes after the end of the form`);
+  if (source.size < end)
+    throw new Flaw(end - source.size === 1 ? t("1 byte is missing at the end") : t("{0} bytes are missing at the end", end - source.size));
+  if (source.size > end + (form & 1)) throw new Flaw(t("{0} after the end of the form", countBytes(source.size - end)));
   const chunks: Chunk[] = [];
   let at = 12;
   while (at < end) {
     const head = await source.read(at, 8);
     const name = head.toString("latin1", 0, 4);
-    if (!/^[\x20-\x7e]{4}$/.test(name)) throw new Flaw(`no chunk at ${at}`);
+    if (!/^[\x20-\x7e]{4}$/.test(name)) throw new Flaw(t("no chunk at {0}", at));
     const field = head.readUInt32LE(4);
     const size = name === "data" && long && field === notKnown ? long.data : field;
-    if (at + 8 + size > end) throw new Flaw(`${name.trim()} chunk ends ${at + 8 + size - end} bytes behind the file's end`);
+    if (at + 8 + size > end) throw new Flaw(t("{0} chunk ends {1} behind the file's end", name.trim(), countBytes(at + 8 + size - end)));
     chunks.push({ name, body: at + 8, size });
-    if (chunks.length > mostChunks) throw new Flaw("too many chunks to be looked at", "unknown");
+    if (chunks.length > mostChunks) throw new Flaw(t("too many chunks to be looked at"), "unknown");
     at += 8 + size + (size & 1);
   }
   return chunks;

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { Source } from "./source.ts";
 import { Flaw } from "./source.ts";
 import type { Track } from "./track.ts";
@@ -27,13 +28,13 @@ export async function checkContent(source: Source, track: Track): Promise<void> 
   for (const index of chooseSamples(track)) {
     const offset = track.offsets[index] ?? 0;
     const size = track.sizes[index] ?? 0;
-    const what = `sample ${index + 1} of track ${track.id}`;
+    const what = (): string => t("sample {0} of track {1}", index + 1, track.id);
     if (size > largestSample) continue;
-    if (size === 0 && track.lengthSize) throw new Flaw(`${what} is empty`);
+    if (size === 0 && track.lengthSize) throw new Flaw(t("{0} is empty", what()));
     const sample = await source.read(offset, size);
     if (track.lengthSize) checkUnits(sample, track.lengthSize, what);
     else if ((size >= 16 && isZero(sample)) || (denseCodecs.has(track.codec) && sample.includes(longHole)))
-      throw new Flaw(`${what} has a hole of zeros`);
+      throw new Flaw(t("{0} has a hole of zeros", what()));
   }
 }
 
@@ -48,15 +49,15 @@ function chooseSamples({ offsets, sizes }: Track): readonly number[] {
 }
 
 /** Source: ISO/IEC 14496-15, 5.3.4 (AVC) and 8.3.2 (HEVC). */
-function checkUnits(sample: Buffer, lengthSize: number, what: string): void {
+function checkUnits(sample: Buffer, lengthSize: number, what: () => string): void {
   let at = 0;
   while (at < sample.length) {
-    if (at + lengthSize > sample.length) throw new Flaw(`${what} is torn`);
+    if (at + lengthSize > sample.length) throw new Flaw(t("{0} is torn", what()));
     const length = sample.readUIntBE(at, lengthSize);
     at += lengthSize + length;
-    if (length === 0 || at > sample.length) throw new Flaw(`${what} is torn`);
+    if (length === 0 || at > sample.length) throw new Flaw(t("{0} is torn", what()));
   }
-  if (sample.includes(hole)) throw new Flaw(`${what} has a hole of zeros`);
+  if (sample.includes(hole)) throw new Flaw(t("{0} has a hole of zeros", what()));
 }
 
 function isZero(bytes: Buffer): boolean {

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { t } from "@vscode/l10n";
 
 /** What is wrong with a file, as a phrase for people. Thrown by the walkers of one format and caught only in `check.ts`. */
 export class Flaw extends Error {
@@ -30,9 +31,13 @@ export function readFrom(handle: FileHandle, size: number, signal?: AbortSignal)
 
   async function read(offset: number, length: number): Promise<Buffer> {
     if (offset < 0 || length < 0 || !Number.isSafeInteger(offset + length) || offset + length > size) {
-      throw new Flaw(`the file ends at ${size} bytes, but ${length} bytes are expected at ${offset}`);
+      throw new Flaw(
+        length === 1
+          ? t("the file ends at {0}, but 1 byte is expected at {1}", countBytes(size), offset)
+          : t("the file ends at {0}, but {1} bytes are expected at {2}", countBytes(size), length, offset),
+      );
     }
-    if (length > largestRead) throw new Flaw(`a table of ${length} bytes is too large to be looked at`, "unknown");
+    if (length > largestRead) throw new Flaw(t("a table of {0} is too large to be looked at", countBytes(length)), "unknown");
     const end = start + window.length;
     if (offset >= start && offset + length <= end) return window.subarray(offset - start, offset - start + length);
     signal?.throwIfAborted();
@@ -40,13 +45,17 @@ export function readFrom(handle: FileHandle, size: number, signal?: AbortSignal)
     // A new buffer each time, because callers still hold parts of the old one.
     const next = Buffer.allocUnsafeSlow(Math.min(Math.max(length, ahead), size - offset));
     const filled = await fill(handle, next, offset);
-    if (filled < length) throw new Flaw("the file became shorter while it was read");
+    if (filled < length) throw new Flaw(t("the file became shorter while it was read"));
     window = next.subarray(0, filled);
     start = offset;
     return window.subarray(0, length);
   }
 
   return { size, read };
+}
+
+export function countBytes(count: number): string {
+  return count === 1 ? t("1 byte") : t("{0} bytes", count);
 }
 
 async function fill(handle: FileHandle, buffer: Buffer, offset: number): Promise<number> {

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { Box } from "./boxes.ts";
 import { need, readChildren } from "./boxes.ts";
 import type { Inside } from "./mp4.ts";
@@ -44,7 +45,7 @@ async function checkReference(source: Source, info: readonly Box[]): Promise<voi
   if (!dref) return;
   for (const entry of await readChildren(source, dref, 8)) {
     const flags = (await source.read(entry.body, 4)).readUInt32BE(0);
-    if ((flags & 1) === 0) throw new Flaw("its media data lie in another file", "unknown");
+    if ((flags & 1) === 0) throw new Flaw(t("its media data lie in another file"), "unknown");
   }
 }
 
@@ -56,7 +57,7 @@ async function readEntry(source: Source, stsd: Box): Promise<Pick<Track, "codec"
   // 78 bytes are the fields of a visual sample entry.
   const boxes = await readChildren(source, entry, 78);
   const config = boxes.find((box) => box.type === "avcC" || box.type === "hvcC");
-  if (!config) throw new Flaw(`${entry.type} without its configuration`);
+  if (!config) throw new Flaw(t("{0} without its configuration", entry.type));
   const byte = (await source.read(config.body + (config.type === "avcC" ? 4 : 21), 1)).readUInt8(0);
   return { codec: entry.type, lengthSize: (byte & 3) + 1 };
 }
@@ -68,7 +69,7 @@ async function readSamples(source: Source, table: readonly Box[], track: Track, 
   await checkTimes(source, need(table, "stts"), sizes.count);
   const { count: chunks, offsetOf } = await readChunks(source, table);
   const runs = await readTable(source, need(table, "stsc"), 4, 12);
-  if (runs.count === 0 || runs.entries.readUInt32BE(0) !== 1) throw new Flaw("stsc box does not start at the first chunk");
+  if (runs.count === 0 || runs.entries.readUInt32BE(0) !== 1) throw new Flaw(t("stsc box does not start at the first chunk"));
   let sample = 0;
   let run = 0;
   for (let chunk = 0; chunk < chunks && sample < sizes.count; chunk += 1) {
@@ -85,10 +86,16 @@ async function readSamples(source: Source, table: readonly Box[], track: Track, 
         end += size;
       }
     }
-    if (end > start) inside(start, end, `chunk ${chunk + 1} of track ${track.id}`);
+    const number = chunk + 1;
+    if (end > start) inside(start, end, () => t("chunk {0} of track {1}", number, track.id));
     sample += inChunk;
   }
-  if (sample < sizes.count) throw new Flaw(`${sizes.count - sample} samples of track ${track.id} are in no chunk`);
+  if (sample < sizes.count)
+    throw new Flaw(
+      sizes.count - sample === 1
+        ? t("1 sample of track {0} is in no chunk", track.id)
+        : t("{0} samples of track {1} are in no chunk", sizes.count - sample, track.id),
+    );
 }
 
 interface Sizes {
@@ -107,9 +114,9 @@ async function readSizes(source: Source, table: readonly Box[]): Promise<Sizes> 
     return { count, fixed: field, sizeOf: () => field };
   }
   const bits = compact ? field & 0xff : 32;
-  if (![4, 8, 16, 32].includes(bits)) throw new Flaw("stz2 box with an unknown field size");
+  if (![4, 8, 16, 32].includes(bits)) throw new Flaw(t("stz2 box with an unknown field size"));
   const { count, entries } = await readTable(source, box, 8, bits / 8);
-  if (count > mostSamples) throw new Flaw("too many samples to be looked at", "unknown");
+  if (count > mostSamples) throw new Flaw(t("too many samples to be looked at"), "unknown");
   if (bits === 32) return { count, fixed: 0, sizeOf: (index) => entries.readUInt32BE(index * 4) };
   if (bits === 16) return { count, fixed: 0, sizeOf: (index) => entries.readUInt16BE(index * 2) };
   if (bits === 8) return { count, fixed: 0, sizeOf: (index) => entries.readUInt8(index) };
@@ -128,13 +135,13 @@ async function checkTimes(source: Source, stts: Box, samples: number): Promise<v
   const { count, entries } = await readTable(source, stts, 4, 8);
   let sum = 0;
   for (let index = 0; index < count; index += 1) sum += entries.readUInt32BE(index * 8);
-  if (sum !== samples) throw new Flaw(`stts box times ${sum} of ${samples} samples`);
+  if (sum !== samples) throw new Flaw(t("stts box times {0} of {1} samples", sum, samples));
 }
 
 /** A table whose 32-bit count stands `at` bytes into the box's body, with entries of `width` bytes behind it. */
 async function readTable(source: Source, box: Box, at: number, width: number): Promise<{ count: number; entries: Buffer }> {
   const count = (await source.read(box.body + at, 4)).readUInt32BE(0);
   const length = Math.ceil(count * width);
-  if (box.body + at + 4 + length > box.end) throw new Flaw(`${box.type} box is shorter than its table`);
+  if (box.body + at + 4 + length > box.end) throw new Flaw(t("{0} box is shorter than its table", box.type));
   return { count, entries: await source.read(box.body + at + 4, length) };
 }
