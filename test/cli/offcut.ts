@@ -14,8 +14,6 @@ export interface OffcutOptions {
   readonly root?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
-  /** Called with everything written to stderr so far, to act in the middle of the work. */
-  readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 export async function offcut(args: readonly string[], options: OffcutOptions = {}): Promise<Outcome> {
@@ -31,7 +29,6 @@ export async function offcut(args: readonly string[], options: OffcutOptions = {
   child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
   child.stderr.on("data", (data: Buffer) => {
     stderr += data.toString();
-    options.onStderr?.(stderr, (signal) => child.kill(signal));
   });
   child.stdin.end(options.input ?? "");
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
