@@ -69,7 +69,8 @@ function plantEntry(root: string, { path: at, kind }: Entry): void {
   const full = join(root, kind === "git" ? `${dirname(at)}/.git` : at);
   try {
     mkdirSync(dirname(full), { recursive: true });
-    if (kind === "link") symlinkSync("..", full);
+    // Into the tree again: what is planted behind a link must not leave the test.
+    if (kind === "link") symlinkSync(root, full);
     else writeFileSync(full, at, { flag: "wx" });
   } catch (error) {
     if (!["EEXIST", "ENOTDIR", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
