@@ -12,6 +12,7 @@ const checks = [
   ["dead code in production", "knip", "--production"],
   ["schema", process.execPath, "scripts/schema.mjs", "--check"],
   ["localisation", process.execPath, "scripts/l10n.mjs", "--check"],
+  ["lock", process.execPath, "scripts/lock.mjs", "--check"],
   ["manifest and documents", process.execPath, "scripts/manifest.mjs"],
 ];
 
