@@ -91,8 +91,42 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(explainParsing(error as NodeJS.ErrnoException, argv));
   }
+}
+
+/** Node explains its parser; what helps here is the help of the command. */
+function explainParsing(error: NodeJS.ErrnoException, argv: readonly string[]): string {
+  const command = argv.find((word) => COMMANDS[word] !== undefined);
+  const help = command === undefined ? "offcut --help" : `offcut ${command} --help`;
+  if (error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+    const option = /'(-[^']*)'/.exec(error.message)?.[1] ?? "";
+    return t("there is no option {0}; see {1}", option, help);
+  }
+  const name = /--([a-z-]+)/.exec(error.message)?.[1];
+  if (error.code !== "ERR_PARSE_ARGS_INVALID_OPTION_VALUE" || name === undefined) return error.message;
+  return OPTIONS[name as OptionName]?.type === "string"
+    ? t("--{0} needs a value; see {1}", name, help)
+    : t("--{0} takes no value; see {1}", name, help);
+}
+
+const PLAIN_WORD = /^[\w@%+=:,./-]+$/;
+
+/** A word as the user's shell takes it. */
+export function quote(word: string, platform: NodeJS.Platform = process.platform): string {
+  if (PLAIN_WORD.test(word)) return word;
+  return platform === "win32" ? `"${word.replaceAll('"', '\\"')}"` : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The choices of a command line, to be given again: what a plan depends on, and how it is to be cleaned. */
+export function repeatChoices(args: Arguments): string {
+  const words = [
+    ...(args.root === undefined ? [] : ["--root", quote(args.root)]),
+    ...(args.projects ?? []).flatMap((project) => ["--project", quote(project)]),
+    ...(args.stores ?? []).flatMap((store) => ["--store", quote(store)]),
+    ...(["orphans", "auto", "permanently"] as const).filter((name) => args.has(name)).map((name) => `--${name}`),
+  ];
+  return words.map((word) => ` ${word}`).join("");
 }
 
 function toArguments(values: Values, command: string, positionals: readonly string[]): Arguments {

@@ -2,10 +2,12 @@
 import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
+import { DatabaseError } from "../core/catalog/open.ts";
+import { MIGRATION, planMigration } from "../core/catalog/write.ts";
 import type { Config } from "../core/config/config.ts";
 import { loadConfig } from "../core/config/load.ts";
 import { makePlan, type PlanOptions } from "../core/makePlan.ts";
-import type { Plan } from "../core/model.ts";
+import type { Plan, Problem } from "../core/model.ts";
 import { checkRoot } from "../core/reclaim/guard.ts";
 import { countFiles, formatBytes } from "../core/words.ts";
 import { type Arguments, UsageError } from "./args.ts";
@@ -72,5 +74,22 @@ export async function planOf(context: Context, config: Config): Promise<Plan> {
         ),
       );
   }
-  return plan;
+  return { ...plan, problems: [...plan.problems, ...findUnmigrated(config)] };
+}
+
+/** Databases whose status is to be tracked (S0.11) before `offcut migrate` made the columns for it. */
+export function findUnmigrated(config: Config): Problem[] {
+  return config.databases.flatMap((database): Problem[] => {
+    try {
+      if (!database.trackStatus || planMigration(database, database.trackStatus).statements.length === 0) return [];
+    } catch (error) {
+      if (error instanceof DatabaseError) return []; // What is wrong with the database is said where it is read.
+      throw error;
+    }
+    const message = t(
+      "status tracking is on, but {0} has not run, so there is no column to write the status to; run offcut migrate --yes",
+      MIGRATION.name,
+    );
+    return [{ severity: "warning", source: database.label, message }];
+  });
 }

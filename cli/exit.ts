@@ -1,3 +1,5 @@
+import type { Plan } from "../core/model.ts";
+
 /** Exit codes: what scripts may rely on. */
 export const EXIT = {
   done: 0,
@@ -14,5 +16,11 @@ export const EXIT = {
   /** Stopped by Ctrl-C, cleanly between two items (128 + SIGINT). */
   interrupted: 130,
 } as const;
+
+/** What `--exit-code` asks for: whether there is something to reclaim, or whether nothing could be decided. */
+export function exitOf(plan: Plan): ExitCode {
+  if (plan.problems.some((problem) => problem.severity === "error")) return EXIT.usage;
+  return plan.totals.reclaim.files > 0 ? EXIT.reclaimable : EXIT.done;
+}
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

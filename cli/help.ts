@@ -41,8 +41,8 @@ function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option:
     expired: ["--expired", t("only what can no longer be undone anyway")],
     remove: ["--remove", t("take the pin off")],
     note: ["--note TEXT", t("say why")],
-    "exit-code": ["--exit-code", t("exit with 1 when there is something to reclaim")],
-    stdio: ["--stdio", t("talk over standard input and output")],
+    "exit-code": ["--exit-code", t("exit with 1 when there is something to reclaim, 2 when nothing can be decided")],
+    stdio: ["--stdio", t("talk over standard input and output, as it does anyway")],
   };
 }
 

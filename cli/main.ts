@@ -2,9 +2,10 @@
 import { t } from "@vscode/l10n";
 import { DatabaseError } from "../core/catalog/open.ts";
 import { ConfigError } from "../core/config/config.ts";
+import type { Plan } from "../core/model.ts";
 import { Refusal } from "../core/reclaim/home.ts";
 import { type Arguments, parseCommandLine, UsageError } from "./args.ts";
-import { clean } from "./commands/clean.ts";
+import { Braked, clean } from "./commands/clean.ts";
 import { plan } from "./commands/plan.ts";
 import { history, purge, undo } from "./commands/runs.ts";
 import { scan } from "./commands/scan.ts";
@@ -14,7 +15,7 @@ import { type Context, rootOf } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { helpFor } from "./help.ts";
 import { loadTranslation } from "./locale.ts";
-import { createTerminal, formatProblem, type Terminal } from "./terminal.ts";
+import { createTerminal, formatProblem, type Terminal, visible } from "./terminal.ts";
 
 declare const OFFCUT_VERSION: string | undefined;
 
@@ -79,21 +80,32 @@ function explain(terminal: Terminal, error: unknown): ExitCode {
   terminal.warn(...lines);
   if (terminal.json) {
     const problems = error instanceof ConfigError ? error.problems : [];
-    terminal.printJson({ error: { code, message: (error as Error).message }, ...(problems.length > 0 && { problems }) });
+    const message = (error as Error).message;
+    terminal.printJson({
+      error: { code, message, ...(error instanceof Braked && describeBrake(error.plan)) },
+      ...(problems.length > 0 && { problems }),
+    });
   }
   return code;
 }
 
+function describeBrake({ brake, digest, totals }: Plan): object {
+  return { brake, digest, files: totals.reclaim.files, bytes: totals.reclaim.bytes };
+}
+
 function describe(error: unknown): { readonly code: ExitCode; readonly lines: readonly string[] } {
-  if (error instanceof UsageError) return { code: EXIT.usage, lines: [`offcut: ${error.message}`] };
+  if (error instanceof UsageError) return { code: EXIT.usage, lines: [visible(`offcut: ${error.message}`)] };
   if (error instanceof ConfigError) return { code: EXIT.usage, lines: error.problems.map(formatProblem) };
-  if (error instanceof Refusal) return { code: EXIT.refused, lines: [t("refused: {0}", error.message)] };
-  if (error instanceof DatabaseError) return { code: EXIT.refused, lines: [t("refused: the database {0}", error.message)] };
+  if (error instanceof Refusal) return { code: EXIT.refused, lines: [visible(t("refused: {0}", error.message))] };
+  if (error instanceof DatabaseError) return { code: EXIT.refused, lines: [visible(t("refused: the database {0}", error.message))] };
   if (error instanceof Interrupted || (error as Error).name === "AbortError")
     return { code: EXIT.interrupted, lines: [t("Stopped; nothing was changed.")] };
   return {
     code: EXIT.internal,
-    lines: [`offcut: ${(error as Error).stack ?? String(error)}`, t("This is a defect of Offcut; please report it with the lines above.")],
+    lines: [
+      ...`offcut: ${(error as Error).stack ?? String(error)}`.split("\n"),
+      t("This is a defect of Offcut; please report it with the lines above."),
+    ],
   };
 }
 
@@ -101,6 +113,8 @@ function describe(error: unknown): { readonly code: ExitCode; readonly lines: re
 async function serve(): Promise<ExitCode> {
   requireNode();
   const file = import.meta.url.endsWith(".ts") ? "../server/main.ts" : "./server.cjs";
+  // The server asks the command line how it is spoken to, and standard input and output are the way of `offcut lsp`.
+  if (!process.argv.includes("--stdio")) process.argv.push("--stdio");
   await import(new URL(file, import.meta.url).href);
   return new Promise(() => {}); // The server ends the process when its client says "exit" or goes away.
 }
@@ -114,7 +128,7 @@ function requireNode(): void {
 }
 
 function say(terminal: Terminal, text: string): ExitCode {
-  terminal.print(text);
+  terminal.print(...text.split("\n"));
   return EXIT.done;
 }
 

@@ -2,7 +2,7 @@
 import { t } from "@vscode/l10n";
 import type { Plan, PlanItem } from "../core/model.ts";
 import { countFiles, formatBytes, formatDuration } from "../core/words.ts";
-import { formatProblem, table, type Terminal } from "./terminal.ts";
+import { formatProblem, table, type Terminal, visible } from "./terminal.ts";
 
 /** Rows that a person reads before they want a summary. Pipes get everything. */
 const ROWS = 40;
@@ -44,7 +44,7 @@ export function showSummary(terminal: Terminal, plan: Plan): void {
   );
 }
 
-function showProblems(terminal: Terminal, plan: Plan, notes: boolean): void {
+export function showProblems(terminal: Terminal, plan: Plan, notes: boolean): void {
   for (const problem of plan.problems) {
     if (problem.severity !== "info" || notes)
       terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
@@ -70,6 +70,8 @@ export interface ShowOptions {
   readonly why: boolean;
   /** Every file, however many. */
   readonly all: boolean;
+  /** Planned as automatic cleaning does, which may be off. */
+  readonly auto: boolean;
 }
 
 export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): void {
@@ -101,6 +103,8 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
       ),
     ),
   );
+  if (options.auto && !plan.autoCleanup.enabled)
+    terminal.print(visible(t("Automatic cleanup is off ({0}); nothing would be taken.", plan.autoCleanup.source)));
 }
 
 function showReclaimable(terminal: Terminal, items: readonly PlanItem[], options: ShowOptions): void {

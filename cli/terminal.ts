@@ -22,9 +22,47 @@ export interface Terminal {
 
 const PROGRESS_MS = 100;
 
+/** C0, C1 and DEL, line and paragraph separators, and the marks that reorder text. */
+// oxlint-disable-next-line no-control-regex
+const CONTROLS = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** The same, but for the colours that `style` adds. */
+// oxlint-disable-next-line no-control-regex
+const CONTROLS_NOT_COLOURS = new RegExp(`(\\x1b\\[[0-9;]*m)|${CONTROLS.source}`, "g");
+
+/** Makes control characters visible: a file's name must not move the cursor, colour a line or pretend to be another line. */
+export function visible(text: string): string {
+  return text.replace(CONTROLS, escapeControl);
+}
+
+function escapeControl(character: string): string {
+  const code = character.charCodeAt(0);
+  const short = { 9: "\\t", 10: "\\n", 13: "\\r" }[code];
+  return short ?? (code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`);
+}
+
+/** The last guard: whatever was forgotten on the way here. */
+function guard(line: string): string {
+  return line.replace(CONTROLS_NOT_COLOURS, (match: string, colour: string | undefined) => colour ?? escapeControl(match));
+}
+
+let dropsBrokenPipes = false;
+
+/** `offcut plan | head -1`: nobody reads on, which is no mishap. The command goes on, for a cleanup must not stop half-way. */
+function dropBrokenPipes(): void {
+  if (dropsBrokenPipes) return;
+  dropsBrokenPipes = true;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+    });
+  }
+}
+
 export function createTerminal(json: boolean): Terminal {
   const [reads, prints, warns] = [tty.isatty(0), tty.isatty(1), tty.isatty(2)];
   const live = warns && !json;
+  const colours = prints && !process.env["NO_COLOR"]; // Only one that is not empty counts (no-color.org).
+  dropBrokenPipes();
   let last = 0;
   let shown = false;
   const erase = (): void => {
@@ -37,29 +75,29 @@ export function createTerminal(json: boolean): Terminal {
     columns: process.stdout.columns ?? Infinity,
     print(...lines) {
       erase();
-      for (const line of lines) process.stdout.write(`${line}\n`);
+      for (const line of lines) process.stdout.write(`${guard(line)}\n`);
     },
     printJson(value) {
       process.stdout.write(`${JSON.stringify({ schema: 1, ...value }, null, 2)}\n`);
     },
     warn(...lines) {
       erase();
-      for (const line of lines) process.stderr.write(`${line}\n`);
+      for (const line of lines) process.stderr.write(`${guard(line)}\n`);
     },
     progress(text) {
       if (!live) return;
       if (text === undefined) return erase();
       if (Date.now() - last < PROGRESS_MS) return;
       last = Date.now();
-      process.stderr.write(`\r\x1b[2K${text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))}`);
+      process.stderr.write(`\r\x1b[2K${visible(text).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))}`);
       shown = true;
     },
-    style: (style, text) => (prints && process.env["NO_COLOR"] === undefined ? styleText(style, text, { validateStream: false }) : text),
+    style: (style, text) => (colours ? styleText(style, visible(text), { validateStream: false }) : visible(text)),
     async ask(question) {
       erase();
       const prompt = readline.createInterface({ input: process.stdin, output: process.stderr });
       try {
-        return (await prompt.question(question)).trim();
+        return (await prompt.question(visible(question))).trim();
       } finally {
         prompt.close();
       }
@@ -70,7 +108,7 @@ export function createTerminal(json: boolean): Terminal {
 /** `offcut.json:12: message`, the way compilers write it. */
 export function formatProblem(problem: Problem): string {
   const where = `${problem.source}${problem.line === undefined ? "" : `:${problem.line}`}`;
-  return `${problem.severity === "info" ? "note" : problem.severity}: ${where}: ${problem.message}`;
+  return visible(`${problem.severity === "info" ? "note" : problem.severity}: ${where}: ${problem.message}`);
 }
 
 export interface Column {
@@ -78,25 +116,53 @@ export interface Column {
   readonly align?: "right";
   /** Takes what is left of the line. */
   readonly flexible?: boolean;
+  /** Never cut or dropped, because it is there to be copied. */
+  readonly whole?: boolean;
 }
 
-/** Aligned columns; the flexible one is cut to the terminal's width, never in a pipe. */
+const GAP = 2;
+const NARROWEST = 8;
+
+/** Aligned columns; on a terminal no line is wider than it, as far as columns can be cut. In a pipe nothing is cut. */
 export function table(terminal: Terminal, columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map((column, i) => Math.max(column.title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const flexible = columns.findIndex((column) => column.flexible);
-  if (flexible >= 0 && terminal.columns !== Infinity) {
-    const others = widths.reduce((sum, width, i) => (i === flexible ? sum : sum + width + 2), 0);
-    widths[flexible] = Math.max(20, Math.min(widths[flexible] ?? 0, terminal.columns - others - 1));
-  }
-  const line = (cells: readonly string[]): string =>
+  const cells = rows.map((row) => row.map(visible));
+  const widths = fit(
+    columns,
+    columns.map((column, i) => cells.reduce((width, row) => Math.max(width, row[i]?.length ?? 0), column.title.length)),
+    terminal.columns,
+  );
+  const line = (row: readonly string[]): string =>
     columns
-      .map((column, i) => {
-        const cell = cut(cells[i] ?? "", i === flexible ? (widths[i] ?? 0) : Infinity);
-        return column.align === "right" ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0);
+      .flatMap((column, i) => {
+        const width = widths[i];
+        if (width === undefined) return [];
+        const cell = cut(row[i] ?? "", width);
+        return [column.align === "right" ? cell.padStart(width) : cell.padEnd(width)];
       })
-      .join("  ")
+      .join(" ".repeat(GAP))
       .trimEnd();
-  return [terminal.style("dim", line(columns.map((column) => column.title))), ...rows.map((row) => line(row))];
+  return [terminal.style("dim", line(columns.map((column) => column.title))), ...cells.map(line)];
+}
+
+/** The flexible column gives way first, then the widest texts, then whole columns (undefined) from the right. */
+function fit(columns: readonly Column[], natural: readonly number[], available: number): readonly (number | undefined)[] {
+  const widths: (number | undefined)[] = [...natural];
+  const excess = (): number =>
+    widths.reduce<number>((sum, width) => (width === undefined ? sum : sum + width + GAP), -GAP) - (available - 1);
+  if (excess() <= 0) return widths;
+  const flexible = columns.findIndex((column) => column.flexible);
+  if (flexible >= 0) {
+    const left = (widths[flexible] ?? 0) - excess();
+    widths[flexible] = left >= NARROWEST ? left : undefined;
+  }
+  while (excess() > 0) {
+    const texts = columns.flatMap((column, i) => (column.align || column.whole ? [] : [{ i, width: widths[i] ?? 0 }]));
+    const widest = texts.sort((a, b) => b.width - a.width)[0];
+    if (!widest || widest.width <= NARROWEST) break;
+    widths[widest.i] = widest.width - 1;
+  }
+  for (let i = columns.length - 1; i > 0 && excess() > 0; i--) if (!columns[i]?.whole) widths[i] = undefined;
+  return widths;
 }
 
 function cut(text: string, width: number): string {

@@ -6,6 +6,7 @@ import type { Reason } from "../core/model.ts";
 const LABELS: Readonly<Record<Reason, () => string>> = {
   pinned: () => vscode.l10n.t("always kept"),
   "git-tracked": () => vscode.l10n.t("tracked by git"),
+  "state-file": () => vscode.l10n.t("state, not media"),
   link: () => vscode.l10n.t("a symbolic link"),
   "not-a-file": () => vscode.l10n.t("not a regular file"),
   "ambiguous-path": () => vscode.l10n.t("ambiguous name"),

@@ -64,7 +64,7 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
     problems.push({
       severity: "error",
       source: config.databases[0]?.label ?? t("database"),
-      message: t("{0}. Everything is kept.", doubt),
+      message: t("{0} Everything is kept.", doubt),
     });
   const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
   return buildPlan({

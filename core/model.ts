@@ -94,6 +94,7 @@ export type Reason =
   // kept, in the order of precedence (SAFETY.md C)
   | "pinned"
   | "git-tracked"
+  | "state-file"
   | "link"
   | "not-a-file"
   | "ambiguous-path"

@@ -5,6 +5,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { databaseSignature } from "./catalog/open.ts";
+import { statKey } from "./catalog/paths.ts";
 import type { Config } from "./config/config.ts";
 import { matchTemplate } from "./config/template.ts";
 import { type PlanOptions, readContext } from "./makePlan.ts";
@@ -76,11 +77,6 @@ function finalsChanged(config: Config, item: PlanItem, known: Knowledge): boolea
   const users = store && captures ? known.catalog.usersOf(store, path.join(item.root, item.path), captures).map((use) => use.owner) : [];
   const owners = new Set([item.owner ?? "", ...users]);
   return [...owners].some((owner) => (known.outputs.get(owner) ?? []).some((output) => statKey(output) !== known.finals.get(output)));
-}
-
-function statKey(file: string): string {
-  const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "-";
 }
 
 function entryOf(item: PlanItem): FileEntry | undefined {

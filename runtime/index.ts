@@ -1,6 +1,7 @@
 /**
  * What pipelines import. Cleaning never throws into the pipeline (R88): a video that was made stays made, whatever happens here.
  */
+import path from "node:path";
 import { t } from "@vscode/l10n";
 import { cleanUp } from "../core/cleanUp.ts";
 import { ConfigError } from "../core/config/config.ts";
@@ -59,7 +60,7 @@ export async function cleanupProjectFiles(projectId: string, options: CleanupOpt
 }
 
 async function cleanProject(projectId: string, options: CleanupOptions, logger: Logger): Promise<CleanupResult> {
-  const config = loadConfig(options.root ?? process.cwd());
+  const config = loadConfig(path.resolve(options.root ?? ""));
   const planOptions = {
     mode: "automatic",
     environment: options.environment ?? process.env,
@@ -73,6 +74,12 @@ async function cleanProject(projectId: string, options: CleanupOptions, logger: 
   }
   for (const problem of plan.problems)
     if (problem.severity !== "info") logger.warn(t("Cleanup: {0}: {1}", problem.source, problem.message));
+  const known = plan.owners.some((owner) => owner.id === projectId) || plan.items.some((item) => item.owner === projectId);
+  if (!known && plan.problems.every((problem) => problem.severity !== "error")) {
+    const message = t('no database lists a project "{0}", and no file is of it', projectId);
+    logger.warn(t("Cleanup of {0}: nothing was touched: {1}", projectId, message));
+    return { ...NOTHING, errors: [{ path: "", message }] };
+  }
   if (plan.brake.length > 0) {
     const message = t("{0}. Confirm it by hand: offcut clean --project {1}", plan.brake.join("; "), projectId);
     logger.warn(t("Cleanup of {0} stopped: {1}", projectId, message));
@@ -80,8 +87,8 @@ async function cleanProject(projectId: string, options: CleanupOptions, logger: 
   }
   await purge(config.root, { expiredAt: Date.now() });
   const result = await cleanUp(config, plan, planOptions);
-  for (const { path, message } of result.errors) logger.error(t("Cleanup: {0}: {1}", path, message));
-  for (const { path, reason } of result.skipped) logger.warn(t("Cleanup: kept {0}: {1}", path, reason));
+  for (const one of result.errors) logger.error(t("Cleanup: {0}: {1}", one.path, one.message));
+  for (const one of result.skipped) logger.warn(t("Cleanup: kept {0}: {1}", one.path, one.reason));
   logger.info(
     cleanupLine(result.deletedFiles, result.freedSpace) +
       (result.heldSpace > 0

@@ -29,7 +29,10 @@ if (process.argv.includes("--check")) {
 
 /** `…/binding-linux-arm-musleabihf` → linux, arm, musl. */
 function platformOf(name) {
-  const [os, cpu, abi = ""] = name.slice(name.lastIndexOf("/") + 1).replace(/^binding-/, "").split("-");
+  const [os, cpu, abi = ""] = name
+    .slice(name.lastIndexOf("/") + 1)
+    .replace(/^binding-/, "")
+    .split("-");
   const libc = os !== "linux" ? undefined : abi.startsWith("musl") ? "musl" : abi.startsWith("gnu") ? "glibc" : undefined;
   return { os: [os], cpu: [cpu], ...(libc && { libc: [libc] }) };
 }

@@ -1,4 +1,5 @@
-// Builds dist/offcut.vsix for release: only what the extension needs at run time, at most LIMIT bytes.
+// Builds for release, each with only what its users need: dist/offcut.vsix, the extension, at most LIMIT bytes; and dist/offcut.tgz,
+// the npm package with the command line and the runtime library. The tarball is unpacked and tried.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -7,8 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const LIMIT = 1024 ** 2;
-/** Everything that is packed. */
-const CONTENTS = [
+const EXTENSION = [
   "dist/client.cjs",
   "dist/server.cjs",
   "dist/walkWorker.cjs",
@@ -21,12 +21,58 @@ const CONTENTS = [
   "LICENSE",
 ];
 /** What npm and developers need of package.json; `files` would make vsce ignore the list above. */
-const FOREIGN_KEYS = ["files", "bin", "exports", "scripts", "devDependencies", "optionalDependencies", "overrides", "allowScripts", "type"];
+const NOT_EXTENSION = [
+  "private",
+  "files",
+  "bin",
+  "exports",
+  "scripts",
+  "devDependencies",
+  "optionalDependencies",
+  "overrides",
+  "allowScripts",
+  "type",
+];
+const NPM = [
+  "dist/cli.cjs",
+  "dist/server.cjs",
+  "dist/walkWorker.cjs",
+  "dist/runtime.cjs",
+  "dist/runtime.mjs",
+  "dist/types",
+  "schema",
+  "l10n",
+  "README.md",
+  "CHANGELOG.md",
+  "LICENSE",
+];
+/** Whoever installs the package must not be given another Node, nor an extension's manifest. */
+const NOT_NPM = [
+  "private",
+  "files",
+  "main",
+  "scripts",
+  "devDependencies",
+  "optionalDependencies",
+  "overrides",
+  "allowScripts",
+  "contributes",
+  "activationEvents",
+  "capabilities",
+  "extensionKind",
+  "l10n",
+  "icon",
+  "displayName",
+  "categories",
+  "publisher",
+];
 
 execFileSync(process.execPath, [path.join(root, "scripts/build.mjs"), "--release"], { cwd: root, stdio: "inherit" });
-const stage = fs.mkdtempSync(path.join(os.tmpdir(), "offcut-package-"));
+const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "offcut-package-"));
 try {
-  const files = fillStage();
+  const stage = path.join(scratch, "extension");
+  const files = fillStage(stage, EXTENSION, NOT_EXTENSION);
+  fs.writeFileSync(path.join(stage, ".vscodeignore"), ""); // Without one vsce warns that everything is packed, which is meant here.
   const vsix = path.join(root, "dist/offcut.vsix");
   const vsce = path.join(root, "node_modules/@vscode/vsce/vsce");
   execFileSync(
@@ -38,23 +84,46 @@ try {
   const { size } = fs.statSync(vsix);
   console.log(`${String(size).padStart(9)}  dist/offcut.vsix (packed)`);
   if (size > LIMIT) throw new Error(`dist/offcut.vsix has ${size} bytes; the limit is ${LIMIT}.`);
+  packForNpm(path.join(scratch, "npm"));
 } finally {
-  fs.rmSync(stage, { recursive: true, force: true });
+  fs.rmSync(scratch, { recursive: true, force: true });
 }
 
-function fillStage() {
-  for (const name of CONTENTS) fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
+function packForNpm(stage) {
+  fillStage(stage, NPM, NOT_NPM);
+  const tarball = path.join(root, "dist/offcut.tgz");
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const name = execFileSync(npm, ["pack", "--silent", "--pack-destination", scratch], { cwd: stage, encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .at(-1);
+  fs.renameSync(path.join(scratch, name), tarball);
+  console.log(`${String(fs.statSync(tarball).size).padStart(9)}  dist/offcut.tgz (npm package)`);
+
+  const project = path.join(scratch, "project");
+  fs.mkdirSync(path.join(project, "node_modules/offcut"), { recursive: true });
+  execFileSync("tar", ["-xzf", tarball, "--strip-components=1", "-C", path.join(project, "node_modules/offcut")]);
+  const node = (...args) => execFileSync(process.execPath, args, { cwd: project, encoding: "utf8" }).trim();
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
+  const seen = [
+    node("node_modules/offcut/dist/cli.cjs", "--version"),
+    node("--input-type=module", "-e", 'import { cleanupProjectFiles } from "offcut"; console.log(typeof cleanupProjectFiles)'),
+    node("-e", 'console.log(typeof require("offcut").cleanupProjectFiles)'),
+  ];
+  if (seen.join() !== `${version},function,function`) throw new Error(`dist/offcut.tgz does not work once installed: ${seen.join()}`);
+}
+
+function fillStage(stage, contents, foreignKeys) {
+  for (const name of contents) fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
   // The page of an installed extension finds no picture by a relative path.
   const readme = path.join(stage, "README.md");
   fs.writeFileSync(readme, fs.readFileSync(readme, "utf8").replace(/^!\[.*\]\(docs\/.*\)\n+/gm, ""));
   const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
-  for (const key of FOREIGN_KEYS) delete manifest[key];
+  for (const key of foreignKeys) delete manifest[key];
   fs.writeFileSync(path.join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-  const listed = fs
+  return fs
     .readdirSync(stage, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
     .map((file) => ({ name: path.relative(stage, file).split(path.sep).join("/"), bytes: fs.statSync(file).size }));
-  fs.writeFileSync(path.join(stage, ".vscodeignore"), ""); // Without one vsce warns that everything is packed, which is meant here.
-  return listed;
 }

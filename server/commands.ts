@@ -33,8 +33,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
 async function preview(session: Session, folder: string, signal: AbortSignal): Promise<unknown> {
   const summary = await working(session, signal, (work) => planFolder(session, { folder }, work));
   const { reclaim, keep } = summary.totals;
-  const kept = t("{0} ({1}) are kept", countFiles(keep.files), formatBytes(keep.bytes));
-  tell(session, t("Offcut would reclaim {0} ({1}); {2}.", countFiles(reclaim.files), formatBytes(reclaim.bytes), kept));
+  const [taken, kept] = [reclaim, keep].map(({ files, bytes }) => `${countFiles(files)} (${formatBytes(bytes)})`);
+  tell(session, t("Offcut would reclaim {0} and keep {1}.", taken ?? "", kept ?? ""));
   return summary;
 }
 

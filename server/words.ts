@@ -70,7 +70,7 @@ function whyNothing(plan: Plan): string {
   const kept =
     plan.totals.keep.files === 0
       ? t("No files of any store were found.")
-      : t("{0} ({1}) are kept; the reasons stand beside them.", countFiles(plan.totals.keep.files), formatBytes(plan.totals.keep.bytes));
+      : t("Kept: {0} ({1}); the reasons stand beside them.", countFiles(plan.totals.keep.files), formatBytes(plan.totals.keep.bytes));
   return problem ? `${kept}\n${problem.source}: ${problem.message}` : kept;
 }
 

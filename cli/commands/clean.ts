@@ -6,10 +6,21 @@ import { digestAge, PLAN_LIFETIME_MS } from "../../core/plan/build.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { purge } from "../../core/runs.ts";
 import { cleanupLine, countFiles, formatBytes, formatDuration } from "../../core/words.ts";
-import { UsageError } from "../args.ts";
+import { repeatChoices, UsageError } from "../args.ts";
 import { type Context, configOf, planOf, planOptions } from "../context.ts";
-import { EXIT, type ExitCode } from "../exit.ts";
-import { clock, planJson, showPlan, showSummary } from "../show.ts";
+import { EXIT, type ExitCode, exitOf } from "../exit.ts";
+import { clock, planJson, showPlan, showProblems, showSummary } from "../show.ts";
+import { visible } from "../terminal.ts";
+
+/** More than usual, and nobody named the plan (R20). */
+export class Braked extends Refusal {
+  readonly plan: Plan;
+
+  constructor(message: string, plan: Plan) {
+    super(message);
+    this.plan = plan;
+  }
+}
 
 /** Plans, asks, cleans. What it took can be undone until the window of `policy.undo` ends. */
 export async function clean(context: Context): Promise<ExitCode> {
@@ -18,13 +29,16 @@ export async function clean(context: Context): Promise<ExitCode> {
   const plan = await planOf(context, config);
   if (args.plan !== undefined) checkDigest(args.plan, plan);
   const dry = args.has("dry-run");
+  const off = args.has("auto") && !plan.autoCleanup.enabled;
   if (args.json && dry) terminal.printJson(planJson(plan));
   if (!args.json) {
-    if (dry || args.has("why") || args.has("all")) showPlan(terminal, plan, { why: args.has("why"), all: args.has("all") });
+    if (off && !dry) showProblems(terminal, plan, false);
+    else if (dry || args.has("why") || args.has("all"))
+      showPlan(terminal, plan, { why: args.has("why"), all: args.has("all"), auto: args.has("auto") });
     else showSummary(terminal, plan);
   }
-  if (dry) return args.has("exit-code") && plan.totals.reclaim.files > 0 ? EXIT.reclaimable : EXIT.done;
-  if (args.has("auto") && !plan.autoCleanup.enabled) {
+  if (dry) return args.has("exit-code") ? exitOf(plan) : EXIT.done;
+  if (off) {
     return finish(context, plan, NOTHING, t("Automatic cleanup is off ({0}); nothing was touched.", plan.autoCleanup.source));
   }
   if (plan.totals.reclaim.files === 0) return finish(context, plan, NOTHING, whyNothing(plan));
@@ -78,9 +92,12 @@ async function confirm(context: Context, config: Config, plan: Plan, undoMs: num
   const braked = plan.brake.length > 0 && args.plan === undefined;
   if (args.has("yes") && !braked) return true;
   if (braked) {
-    terminal.warn("", terminal.style("yellow", t("This is more than usual:")), ...plan.brake.map((reason) => `  - ${reason}`));
+    terminal.warn("", terminal.style("yellow", t("This is more than usual:")), ...plan.brake.map((reason) => visible(`  - ${reason}`)));
     if (!terminal.interactive || args.has("yes"))
-      throw new Refusal(t("confirm these {0} by naming the plan: offcut clean --yes --plan {1}", countFiles(files), plan.digest));
+      throw new Braked(
+        t("confirm these {0} by naming the plan: offcut clean --yes --plan {1}{2}", countFiles(files), plan.digest, repeatChoices(args)),
+        plan,
+      );
     return (await terminal.ask(t("Type {0} to go on: ", files))) === String(files);
   }
   if (!terminal.interactive) throw new UsageError(t('nobody is there to confirm; preview with "offcut plan", then add --yes'));
@@ -111,16 +128,17 @@ function finish(context: Context, plan: Plan, result: CleanResult, note?: string
     });
   } else {
     terminal.print("");
-    if (note !== undefined) terminal.print(note);
+    if (note !== undefined) terminal.print(visible(note));
     for (const { path, message } of result.errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
-    for (const { path, reason } of result.skipped) terminal.warn(t("kept: {0}: {1}", path, reason));
-    if (result.run !== "") terminal.print(...projectLines(plan, result), terminal.style("bold", resultLine(result)));
+    for (const { path, reason } of result.skipped) terminal.warn(visible(t("kept: {0}: {1}", path, reason)));
+    if (result.run !== "") terminal.print(...projectLines(plan, result).map(visible), terminal.style("bold", resultLine(result)));
     if (result.heldSpace > 0 && result.undoUntil !== undefined)
       terminal.print(terminal.style("dim", t("Undo: offcut undo {0}   Free the space now: offcut purge", result.run)));
     if (result.cancelled) terminal.print(t("Stopped as you asked; what was not reached is untouched."));
   }
   if (result.cancelled) return EXIT.interrupted;
-  return result.errors.length > 0 ? EXIT.failedItems : EXIT.done;
+  if (result.errors.length > 0) return EXIT.failedItems;
+  return args.has("exit-code") && exitOf(plan) === EXIT.usage ? EXIT.usage : EXIT.done;
 }
 
 /** What each project gave back (S0.15), when there are several. */

@@ -1,5 +1,5 @@
 import { type Context, configOf, planOf } from "../context.ts";
-import { EXIT, type ExitCode } from "../exit.ts";
+import { EXIT, type ExitCode, exitOf } from "../exit.ts";
 import { planJson, showPlan } from "../show.ts";
 
 /** Shows what a cleanup would take and what it keeps, with the reasons. Writes nothing (R13). */
@@ -7,6 +7,6 @@ export async function plan(context: Context): Promise<ExitCode> {
   const { args, terminal } = context;
   const made = await planOf(context, configOf(context));
   if (args.json) terminal.printJson(planJson(made));
-  else showPlan(terminal, made, { why: args.has("why"), all: args.has("all") });
-  return args.has("exit-code") && made.totals.reclaim.files > 0 ? EXIT.reclaimable : EXIT.done;
+  else showPlan(terminal, made, { why: args.has("why"), all: args.has("all"), auto: args.has("auto") });
+  return args.has("exit-code") ? exitOf(made) : EXIT.done;
 }

@@ -8,7 +8,7 @@ import { UsageError } from "../args.ts";
 import type { Context } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { clock } from "../show.ts";
-import { formatProblem, table } from "../terminal.ts";
+import { formatProblem, table, visible } from "../terminal.ts";
 
 /** The runs, the newest first; with a run's name its files. */
 export function history(context: Context): ExitCode {
@@ -25,7 +25,7 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
       ...table(
         terminal,
         [
-          { title: t("RUN") },
+          { title: t("RUN"), whole: true },
           { title: t("WHEN") },
           { title: t("STATE") },
           { title: t("FILES"), align: "right" },
@@ -41,13 +41,20 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
           String(run.files),
           formatBytes(run.heldSpace),
           formatBytes(run.freedSpace),
-          run.undoUntil === undefined ? "-" : clock(run.undoUntil),
+          run.undoUntil === undefined ? "-" : isOver(run) ? t("over") : clock(run.undoUntil),
           run.owners.join(", "),
         ]),
       ),
     );
+    if (runs.some(isOver))
+      terminal.print(terminal.style("dim", t("over: the next cleanup frees this space; at once: offcut purge --expired")));
   }
   return EXIT.done;
+}
+
+/** It still holds files that can no longer be undone for sure. */
+function isOver({ heldFiles, undoUntil }: { readonly heldFiles: number; readonly undoUntil?: string }): boolean {
+  return heldFiles > 0 && undoUntil !== undefined && Date.parse(undoUntil) <= Date.now();
 }
 
 function showRun({ args, terminal, root }: Context, name: string): ExitCode {
@@ -103,7 +110,7 @@ export async function undo(context: Context): Promise<ExitCode> {
   terminal.progress(undefined);
   if (args.json) terminal.printJson(result);
   else {
-    for (const { path, to } of result.renamed) terminal.warn(t("{0} is taken by another file; restored as {1}", path, to));
+    for (const { path, to } of result.renamed) terminal.warn(visible(t("{0} is taken by another file; restored as {1}", path, to)));
     for (const { path, message } of result.errors) terminal.warn(terminal.style("red", t("failed: {0}: {1}", path, message)));
     terminal.print(
       terminal.style(

@@ -17,7 +17,7 @@ interface StoreCount {
 }
 
 /** By the path alone: who else uses a file, only the database knows. */
-function isOf(projects: readonly string[] | undefined, stores: readonly TemplatedStore[], file: FileEntry): boolean {
+export function isOf(projects: readonly string[] | undefined, stores: readonly TemplatedStore[], file: FileEntry): boolean {
   if (projects === undefined) return true;
   const store = stores.find((one) => one.name === file.store);
   const owner = store?.ownerCapture === undefined ? undefined : matchTemplate(store.template, file.path)?.[store.ownerCapture];

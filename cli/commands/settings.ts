@@ -1,4 +1,5 @@
 /** Pins and the switch. */
+import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { readCatalog } from "../../core/catalog/catalog.ts";
@@ -9,16 +10,19 @@ import type { AutoCleanup } from "../../core/model.ts";
 import type { Pin } from "../../core/plan/pins.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { addPin, readPins, removePin } from "../../core/reclaim/records.ts";
+import { walkStores } from "../../core/scan/walk.ts";
 import { UsageError } from "../args.ts";
 import { type Context, configOf } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { formatProblem, table } from "../terminal.ts";
+import { formatProblem, table, visible } from "../terminal.ts";
+import { isOf } from "./scan.ts";
 
 /** Lists, adds or removes what is always kept (R29). */
-export function pin(context: Context): ExitCode {
+export async function pin(context: Context): Promise<ExitCode> {
   const { args, terminal, root } = context;
   const config = configOf(context);
   const wanted = pinsWanted(context, config);
+  if (!args.has("remove")) for (const id of args.projects ?? []) await checkProject(context, config, id);
   for (const one of wanted) {
     if (!args.has("remove")) addPin(root, one);
     else if (!removePin(root, one.kind, one.value)) throw new UsageError(t("there is no pin on {0} {1}", one.kind, one.value));
@@ -42,7 +46,10 @@ function pinsWanted({ args, root }: Context, config: Config): Pin[] {
   const note = args.note === undefined ? {} : { note: args.note };
   const files = args.positionals.map((file) => {
     const relative = path.relative(root, path.resolve(root, file)).split(path.sep).join("/");
-    if (relative === "" || relative.startsWith("../")) throw new UsageError(t("{0} is not below {1}", file, root));
+    if (relative === "" || relative === ".." || relative.startsWith("../") || path.isAbsolute(relative))
+      throw new UsageError(t("{0} is not below {1}", file, root));
+    if (!args.has("remove") && !fs.lstatSync(path.join(root, relative), { throwIfNoEntry: false }))
+      throw new UsageError(t("{0} is not there; give the path as it is below {1}", file, root));
     return relative;
   });
   const unknown = args.stores?.find((store) => !config.stores.some((known) => known.name === store));
@@ -54,6 +61,19 @@ function pinsWanted({ args, root }: Context, config: Config): Pin[] {
     (kind: Pin["kind"]) =>
     (value: string): Pin => ({ kind, value, added, ...note });
   return [...files.map(toPin("file")), ...(args.projects ?? []).map(toPin("project")), ...(args.stores ?? []).map(toPin("store"))];
+}
+
+/** A pin on a mistyped project would protect nothing, in silence. */
+async function checkProject({ terminal, signal }: Context, config: Config, id: string): Promise<void> {
+  const { owners, unavailable } = await readCatalog(config, { checkPages: false, signal });
+  if (owners.has(id)) return;
+  for await (const { files } of walkStores(config.stores, { signal })) {
+    if (files.some((file) => isOf([id], config.stores, file))) return;
+  }
+  if (unavailable !== undefined)
+    return terminal.warn(visible(t('note: whether there is a project "{0}" is not known: {1}', id, unavailable)));
+  const known = [...owners.keys()].slice(0, 20).join(", ");
+  throw new UsageError(t('there is no project "{0}"; the projects are {1}', id, known || t("none")));
 }
 
 /** Tells or changes AUTO_CLEANUP_ENABLED. */

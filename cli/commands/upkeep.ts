@@ -14,8 +14,9 @@ import { listRuns, recoverRuns } from "../../core/runs.ts";
 import { trackedFiles } from "../../core/scan/git.ts";
 import { countFiles, formatBytes } from "../../core/words.ts";
 import { UsageError } from "../args.ts";
-import { type Context, configOf } from "../context.ts";
+import { type Context, configOf, findUnmigrated } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
+import { visible } from "../terminal.ts";
 
 interface Check {
   readonly name: string;
@@ -53,7 +54,9 @@ export async function doctor(context: Context): Promise<ExitCode> {
   if (args.json) terminal.printJson({ root, checks, recovered });
   else
     for (const check of checks)
-      terminal.print(`${check.ok ? terminal.style("green", "✓") : terminal.style("red", "✗")} ${check.name}: ${check.message}`);
+      terminal.print(
+        `${check.ok ? terminal.style("green", "✓") : terminal.style("red", "✗")} ${visible(`${check.name}: ${check.message}`)}`,
+      );
   return checks.every((check) => check.ok) ? EXIT.done : EXIT.failedItems;
 }
 
@@ -89,6 +92,7 @@ async function lookAround(config: Config): Promise<Check[]> {
         t("{0}: {1}, {2}", database.label, countProjects(contents.owners.length), countOutputs(contents.outputs.length)),
     });
   }
+  for (const { source, message } of findUnmigrated(config)) checks.push({ name: source, ok: false, message });
   const tracked = await trackedFiles(
     config.root,
     config.stores.filter((store) => store.root === config.root).map((store) => store.template.prefix),

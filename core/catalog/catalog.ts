@@ -4,11 +4,12 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Config, TemplatedStore } from "../config/config.ts";
-import { isSafeId } from "../config/template.ts";
+import { isSafeId, matchTemplate } from "../config/template.ts";
 import type { MediaCheck, Output, Owner, OwnerState, Problem } from "../model.ts";
 import { type DatabaseContents, readContents, type UseRow } from "./contents.ts";
 import { checkMedia } from "./media/check.ts";
-import { canonicalKey, createResolver, ignoresCase, refusePath, resolveStored, spellingsOf } from "./paths.ts";
+import { stateFiles } from "./state.ts";
+import { canonicalKey, createResolver, ignoresCase, pathsAbove, refusePath, resolveStored, spellingsOf, statKey } from "./paths.ts";
 
 /** One row that says that an owner uses a file. */
 export interface Use {
@@ -19,10 +20,12 @@ export interface Use {
 
 export interface Catalog {
   readonly owners: ReadonlyMap<string, Owner>;
-  /** Who uses the file, by its path or by the ids in it. */
+  /** Who uses the file, by its path, a directory above it, or the ids in it. */
   usersOf(store: TemplatedStore, absolutePath: string, captures: Readonly<Record<string, string>>): readonly Use[];
-  /** The output that stands at this path or is this very file (R28). */
+  /** The output that stands at this path or above it, or is this very file (R28). */
   outputAt(absolutePath: string, inode: string): Output | undefined;
+  /** Whether it is a database, its log, or a settings file of this workspace. */
+  isState(absolutePath: string, inode: string): boolean;
   readonly outputs: readonly Output[];
   /** Canonical paths and inodes that the sink refuses. */
   readonly protectedPaths: readonly string[];
@@ -74,7 +77,9 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
         continue;
       }
       for (const row of rows) {
-        const refused = addUse(row, one.database.base, store, keyOf, byKey, byIds);
+        const refused =
+          addUse(row, one.database.base, store, keyOf, byKey, byIds) ??
+          (owners.get(row.owner)?.state === "succeeded" ? undefined : whyNowhere(row, one.database.base, config));
         if (refused === undefined) continue;
         problems.push({
           severity: "warning",
@@ -97,22 +102,29 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   const checked = await checkOutputs(outputs, owners, options);
   const byOutputKey = new Map(checked.map((output) => [keyOf(output.path), output]));
   const inodes = new Map(checked.flatMap((output) => inodeOf(output.path).map((inode) => [inode, output] as const)));
+  const state = stateFiles(config);
+  const stateKeys = new Set(state.map(keyOf));
+  const stateInodes = new Set(state.flatMap(inodeOf));
   const unavailable = contents.map((one) => one.unavailable).find((reason) => reason !== undefined);
   const override = contents.map((one) => one.override).find((one) => one !== undefined);
   return {
     owners,
     usersOf(store, absolutePath, captures) {
-      const named = byKey.get(keyOf(absolutePath)) ?? [];
+      const named = pathsAbove(keyOf(absolutePath)).flatMap((key) => byKey.get(key) ?? []);
       const identified = byIds.get(store.name)?.get(idsKey(store, captures)) ?? [];
       return identified.length === 0 ? named : [...named, ...identified];
     },
-    outputAt: (absolutePath, inode) => byOutputKey.get(keyOf(absolutePath)) ?? inodes.get(inode),
+    outputAt(absolutePath, inode) {
+      const key = pathsAbove(keyOf(absolutePath)).find((one) => byOutputKey.has(one));
+      return key === undefined ? inodes.get(inode) : byOutputKey.get(key);
+    },
+    isState: (absolutePath, inode) => stateKeys.has(keyOf(absolutePath)) || stateInodes.has(inode),
     outputs: checked,
     // The sink knows a file by its path below the root, which may lead there through links.
     protectedPaths: [
-      ...new Set([...byOutputKey.keys(), ...outputs.map((output) => canonicalKey(output.spelled, ignoresCase(config.root)))]),
+      ...new Set([...stateKeys, ...byOutputKey.keys(), ...outputs.map((output) => canonicalKey(output.spelled, ignoresCase(config.root)))]),
     ],
-    protectedInodes: [...inodes.keys()],
+    protectedInodes: [...new Set([...inodes.keys(), ...stateInodes])],
     ...(unavailable !== undefined && { unavailable }),
     blockedStores,
     ...(override && { override }),
@@ -162,6 +174,21 @@ function addUse(
   if (!index) byIds.set(store.name, (index = new Map<string, Use[]>()));
   append(index, idsKey(store, store.ownerCapture === undefined ? ids : { ...ids, [store.ownerCapture]: row.owner }), use);
   return undefined;
+}
+
+/**
+ * A path of an unfinished project that is not on the disk and fits no store may be a spelling of one that is: an address of a web
+ * server, a list, a blank too many (R19). One that fits a store is a file that is not made yet.
+ */
+function whyNowhere(row: UseRow, base: string, config: Config): string | undefined {
+  if (row.path === undefined) return undefined;
+  const candidates = spellingsOf(row.path).map((spelling) => resolveStored(spelling, base));
+  const fits = (absolute: string): boolean =>
+    config.stores.some(
+      (store) => matchTemplate(store.template, path.relative(store.root, absolute).split(path.sep).join("/")) !== undefined,
+    );
+  if (candidates.some((absolute) => fits(absolute) || fs.existsSync(absolute))) return undefined;
+  return t("the path {0} is not there and fits no store", JSON.stringify(row.path.slice(0, 200)));
 }
 
 /** A query that names neither paths nor ids would look as if nobody used anything (R19). */
@@ -239,22 +266,17 @@ async function checkOutputs(
   return checked;
 }
 
-function statKey(file: string): string {
-  const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "-";
-}
-
 /** The inode of the file, and of what it points to when it is a link: both stay. */
 function inodeOf(file: string): string[] {
-  const found = [fs.lstatSync(file, { bigint: true, throwIfNoEntry: false }), statOrNothing(file)];
+  const found = [fs.lstatSync, fs.statSync].map((look) => lookAt(file, look));
   return [...new Set(found.filter((stat) => stat !== undefined).map((stat) => `${stat.dev}:${stat.ino}`))];
 }
 
-function statOrNothing(file: string): fs.BigIntStats | undefined {
+function lookAt(file: string, look: typeof fs.lstatSync): fs.BigIntStats | undefined {
   try {
-    return fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+    return look(file, { bigint: true, throwIfNoEntry: false });
   } catch {
-    return undefined; // A link in a circle, or a directory that may not be read: the path is protected all the same.
+    return undefined; // A link in a circle, or a directory that may not be read or is none: the path is protected all the same.
   }
 }
 

@@ -14,6 +14,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
+import { statKey } from "./paths.ts";
 import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -40,7 +41,7 @@ const WAL_HEADER_BYTES = 32;
 /** What changes whenever the content may have changed: database, log and journal. */
 export function databaseSignature(file: string): string {
   const real = realFile(file);
-  return ["", "-wal", "-journal"].map((suffix) => fileSignature(real + suffix)).join("|");
+  return ["", "-wal", "-journal"].map((suffix) => statKey(real + suffix)).join("|");
 }
 
 /** Signatures of databases whose pages were found whole: a refresh of the same bytes need not read them all again. */
@@ -53,11 +54,6 @@ function realFile(file: string): string {
   } catch {
     return file; // It is missing or may not be reached: opening it says so.
   }
-}
-
-function fileSignature(file: string): string {
-  const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "-";
 }
 
 /**

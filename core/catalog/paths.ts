@@ -84,3 +84,20 @@ function realOrSame(directory: string): string {
     return directory; // What does not exist cannot be a link either.
   }
 }
+
+/** A canonical key and those of the directories above it: a row may name a directory and mean what is in it. */
+export function pathsAbove(key: string): readonly string[] {
+  const keys = [key];
+  for (let end = key.lastIndexOf("/"); end > 0; end = key.lastIndexOf("/", end - 1)) keys.push(key.slice(0, end));
+  return keys;
+}
+
+/** Changes when a file is replaced or written. Never follows a link; what cannot be looked at counts as not there. */
+export function statKey(file: string): string {
+  try {
+    const stat = fs.lstatSync(file, { bigint: true });
+    return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+  } catch {
+    return "-";
+  }
+}

@@ -19,7 +19,8 @@ const OWNER_CAPTURES = ["project", "job", "owner"];
  * Reads the configuration of a workspace. Without an `offcut.json` there are no stores, and a problem says what to write.
  * Throws a {@link ConfigError} that names file, line and mend when the configuration cannot be used.
  */
-export function loadConfig(root: string): Config {
+export function loadConfig(directory: string): Config {
+  const root = path.resolve(directory);
   const file = path.join(root, CONFIG_FILE);
   let text: string;
   try {
@@ -43,7 +44,8 @@ export function loadConfig(root: string): Config {
 }
 
 /** The same for a text that may not be saved yet, as an editor has it. Throws a {@link ConfigError}. */
-export function parseConfig(root: string, text: string): Config {
+export function parseConfig(directory: string, text: string): Config {
+  const root = path.resolve(directory);
   return resolveConfig(root, path.join(root, CONFIG_FILE), parseDocument(text, CONFIG_FILE), []);
 }
 

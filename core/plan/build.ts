@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Catalog } from "../catalog/catalog.ts";
+import { looksLikeState } from "../catalog/state.ts";
 import type { Config, TemplatedStore } from "../config/config.ts";
 import { matchTemplate } from "../config/template.ts";
 import type { AutoCleanup, FileEntry, Identity, Output, Plan, PlanItem, Problem, Totals, Verdict } from "../model.ts";
@@ -105,6 +106,7 @@ function factsOf(
     owners,
     ageMs: context.nowMs - Math.max(ended, file.mtimeMs, file.ctimeMs),
     gitTracked: context.tracked.size > 0 && context.tracked.has(absolute.normalize("NFC")),
+    state: catalog.isState(absolute, `${file.dev}:${file.ino}`) || looksLikeState(store, file.path),
     ...(pinned !== undefined && { pinned }),
     ...(twin !== undefined && { twin }),
     ...(unavailable !== undefined && { unavailable }),
@@ -149,7 +151,9 @@ function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore
         owner,
         list.map((output) => ({
           name: path.basename(output.path),
-          work: kinds.has(output.check.format),
+          // What is not there, or no file, is a doubt whatever it is called; a missing thumbnail beside a whole film is none.
+          work:
+            kinds.has(output.check.format) || (!IMAGES.has(output.check.format) && ["missing", "incomplete"].includes(output.check.status)),
           status: output.check.status,
           bytes: output.check.bytes,
           detail: output.check.detail,

@@ -39,6 +39,8 @@ export interface Facts {
   readonly ageMs: number;
   readonly pinned?: string;
   readonly gitTracked: boolean;
+  /** A database, a settings file or the like. */
+  readonly state: boolean;
   /** Another file that a database could mean by the same path (R11). */
   readonly twin?: string;
   /** Why nothing can be decided. */
@@ -71,6 +73,7 @@ function protectedByItself(facts: Facts): Verdict | undefined {
   if (facts.type === "link") return keep("link", t("a symbolic link; Offcut neither follows nor removes links"));
   if (facts.type === "other") return keep("not-a-file", t("not a regular file"));
   if (facts.gitTracked) return keep("git-tracked", t("tracked by git"));
+  if (facts.state) return keep("state-file", t("state of the workspace (a database, settings or the like), not media"));
   if (facts.twin !== undefined)
     return keep("ambiguous-path", t("{0} has the same name in another spelling, so a database row could mean either", facts.twin));
   if (facts.unavailable !== undefined) return keep("catalog-unavailable", facts.unavailable);
@@ -108,7 +111,7 @@ function protectedByOwners(facts: Facts, policy: Policy): Verdict | undefined {
   if (unknown?.state === "unknown")
     return keep(
       "owner-unknown",
-      t("the state of {0} {1} is not known ({2} = {3})", word, unknown.id, unknown.source, unknown.status || "NULL"),
+      t("the state of {0} {1} is not known ({2} = {3})", word, unknown.id, unknown.source, unknown.status || t("empty")),
     );
   if (unknown?.by === "path") return keep("owner-unknown", t("no database lists a {0} {1}", word, unknown.id));
   if (unknown)

@@ -6,7 +6,8 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { canonicalKey, ignoresCase } from "../catalog/paths.ts";
+import { t } from "@vscode/l10n";
+import { canonicalKey, ignoresCase, pathsAbove } from "../catalog/paths.ts";
 import type { TemplatedStore } from "../config/config.ts";
 import { matchTemplate } from "../config/template.ts";
 import type { Identity, PlanItem } from "../model.ts";
@@ -49,11 +50,11 @@ function lstatOrNothing(absolute: string): fs.BigIntStats | undefined {
 /** Throws a {@link Refusal} when nothing may ever be deleted below this directory (R2, R7). */
 export function checkRoot(root: string): void {
   const stat = lstatOrNothing(root);
-  if (!stat) throw new Refusal(`${root} is not there; mount or make it, nothing is done until then`);
-  if (stat.isSymbolicLink()) throw new Refusal(`${root} is a symbolic link; use its real path ${fs.realpathSync(root)} instead`);
-  if (!stat.isDirectory()) throw new Refusal(`${root} is not a directory`);
-  if (root === path.parse(root).root) throw new Refusal(`${root} is the root of a filesystem; choose the directory of one project`);
-  if (root === realOrSame(os.homedir())) throw new Refusal(`${root} is your home directory; choose the directory of one project`);
+  if (!stat) throw new Refusal(t("{0} is not there; mount or make it, nothing is done until then", root));
+  if (stat.isSymbolicLink()) throw new Refusal(t("{0} is a symbolic link; use its real path {1} instead", root, fs.realpathSync(root)));
+  if (!stat.isDirectory()) throw new Refusal(t("{0} is not a directory", root));
+  if (root === path.parse(root).root) throw new Refusal(t("{0} is the root of a filesystem; choose the directory of one project", root));
+  if (root === realOrSame(os.homedir())) throw new Refusal(t("{0} is your home directory; choose the directory of one project", root));
 }
 
 function realOrSame(directory: string): string {
@@ -90,15 +91,18 @@ export function createGuard(input: GuardInput): Guard {
     refuse(item) {
       const store = stores.get(item.store);
       if (!store || store.root !== item.root || !matchTemplate(store.template, item.path))
-        return "it does not match the template of its store";
-      if (store.role === "final" || protectedPaths.has(canonicalKey(path.join(item.root, item.path), ignoresCase(input.workspace))))
-        return "it is a final output";
+        return t("it does not match the template of its store");
+      if (
+        store.role === "final" ||
+        pathsAbove(canonicalKey(path.join(item.root, item.path), ignoresCase(input.workspace))).some((key) => protectedPaths.has(key))
+      )
+        return t("it is a final output");
       const stat = refuseComponents(item.root, item.path, devices);
       if (typeof stat === "string") return stat;
-      if (!stat.isFile()) return "it is not a regular file";
-      if (protectedInodes.has(`${stat.dev}:${stat.ino}`)) return "it is a final output under another name";
+      if (!stat.isFile()) return t("it is not a regular file");
+      if (protectedInodes.has(`${stat.dev}:${stat.ino}`)) return t("it is a final output under another name");
       const expected = item.identity;
-      if (!expected) return "the plan does not say what it should be";
+      if (!expected) return t("the plan does not say what it should be");
       if (
         String(stat.dev) !== expected.dev ||
         String(stat.ino) !== expected.ino ||
@@ -118,22 +122,22 @@ export function createGuard(input: GuardInput): Guard {
 /** Looks at every component from the root to the leaf (R1, R4). Returns the leaf's stat, or why not. */
 function refuseComponents(root: string, relative: string, devices: Map<string, bigint>): fs.BigIntStats | string {
   const parts = relative.split("/");
-  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) return "its path is not plain";
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) return t("its path is not plain");
   let current = root;
   let device = devices.get(root);
   const rootStat = lstatOrNothing(root);
-  if (!rootStat) return `${root} is not there`;
-  if (!rootStat.isDirectory()) return `${root} is not a directory any more`;
+  if (!rootStat) return t("{0} is not there", root);
+  if (!rootStat.isDirectory()) return t("{0} is not a directory any more", root);
   if (device === undefined) devices.set(root, (device = rootStat.dev));
-  if (rootStat.dev !== device) return `${root} is on another device than before`;
+  if (rootStat.dev !== device) return t("{0} is on another device than before", root);
   let stat = rootStat;
   for (const [i, part] of parts.entries()) {
     current = path.join(current, part);
     const next = lstatOrNothing(current);
     if (!next) return "gone";
     if (next.isSymbolicLink())
-      return i === parts.length - 1 ? "it is a symbolic link" : `${parts.slice(0, i + 1).join("/")} is a symbolic link`;
-    if (next.dev !== device) return "it is on another device";
+      return i === parts.length - 1 ? t("it is a symbolic link") : t("{0} is a symbolic link", parts.slice(0, i + 1).join("/"));
+    if (next.dev !== device) return t("it is on another device");
     if (i < parts.length - 1 && !next.isDirectory()) return "gone";
     stat = next;
   }
@@ -143,14 +147,14 @@ function refuseComponents(root: string, relative: string, devices: Map<string, b
 /** No forbidden directory above the file, and none that holds a repository (R7). */
 function refusePlace(workspace: string, store: TemplatedStore, relative: string, clean: Set<string>): string | undefined {
   const base = path.join(store.root, store.template.prefix);
-  if (base === workspace || workspace.startsWith(base + path.sep)) return "its store holds the workspace";
+  if (base === workspace || workspace.startsWith(base + path.sep)) return t("its store holds the workspace");
   const depth = store.template.prefix.split("/").length;
   const parts = relative.split("/").slice(0, -1);
   for (let length = depth; length <= parts.length; length++) {
     const directory = path.join(store.root, ...parts.slice(0, length));
     if (clean.has(directory)) continue;
     const holder = VERSION_CONTROL.find((name) => lstatOrNothing(path.join(directory, name)) !== undefined);
-    if (holder !== undefined) return `${parts.slice(0, length).join("/")} holds a repository (${holder})`;
+    if (holder !== undefined) return t("{0} holds a repository ({1})", parts.slice(0, length).join("/"), holder);
     clean.add(directory);
   }
   return undefined;
@@ -160,10 +164,11 @@ function refusePlace(workspace: string, store: TemplatedStore, relative: string,
 export function checkDirectories(root: string, relativeDirectory: string): void {
   let current = root;
   for (const part of relativeDirectory === "" ? [] : relativeDirectory.split("/")) {
-    if (part === "" || part === "." || part === "..") throw new Refusal(`${relativeDirectory} is not a plain path`);
+    if (part === "" || part === "." || part === "..") throw new Refusal(t("{0} is not a plain path", relativeDirectory));
     current = path.join(current, part);
     const stat = lstatOrNothing(current);
     if (!stat) return;
-    if (!stat.isDirectory()) throw new Refusal(`${current} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}`);
+    if (!stat.isDirectory())
+      throw new Refusal(stat.isSymbolicLink() ? t("{0} is a symbolic link", current) : t("{0} is not a directory", current));
   }
 }

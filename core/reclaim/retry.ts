@@ -1,4 +1,5 @@
 /** Short trouble is waited out, never for long (R24). */
+import { t } from "@vscode/l10n";
 import { setTimeout as delay } from "node:timers/promises";
 
 const TRANSIENT = new Set(["EBUSY", "EPERM", "ENOTEMPTY", "EACCES"]);
@@ -27,17 +28,17 @@ export function explainErrno(error: unknown): string {
   switch (code) {
     case "EACCES":
     case "EPERM":
-      return "not permitted (check the owner, the mode and the immutable flag)";
+      return t("not permitted (check the owner, the mode and the immutable flag)");
     case "EBUSY":
-      return "in use by the system (a mount point?)";
+      return t("in use by the system (a mount point?)");
     case "EROFS":
-      return "the filesystem is read-only";
+      return t("the filesystem is read-only");
     case "EXDEV":
-      return "on another filesystem than its root, so it cannot be held for undo";
+      return t("on another filesystem than its root, so it cannot be held for undo");
     case "ENOSPC":
-      return "no space left on the device";
+      return t("no space left on the device");
     case "EIO":
-      return "the device reported an input/output error";
+      return t("the device reported an input/output error");
     case undefined:
       return message;
     default:

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
+import { t } from "@vscode/l10n";
 import type { CleanResult, ItemError, PlanItem, Skipped } from "../model.ts";
 import { sameIdentity } from "../plan/build.ts";
 import { removeEmptyDirectories } from "./directories.ts";
@@ -17,6 +18,8 @@ import { createPins } from "./pinned.ts";
 import { restoreFile } from "./restore.ts";
 import { createRetry, explainErrno } from "./retry.ts";
 
+/** How long the event loop waits for its turn. */
+const BREATH_MS = 10;
 /** Files per fsync. */
 const BATCH = 256;
 
@@ -73,7 +76,13 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
     journal.append(...batch.map((item, i) => intent(item, from + i)));
     journal.sync();
     mover.lookForOpenFiles();
+    let last = performance.now();
     for (const [i, item] of batch.entries()) {
+      // A signal, and a cancel button, get through between two files.
+      if (performance.now() - last > BREATH_MS) {
+        await breathe();
+        last = performance.now();
+      }
       if (input.signal?.aborted) mover.note(item, { t: "skip", n: from + i, why: "cancelled" });
       else await mover.move(item, from + i);
     }
@@ -158,7 +167,7 @@ class Mover implements Disposable {
   }
 
   private refuseOpen(item: PlanItem): string | undefined {
-    return item.identity && this.open.has(`${item.identity.dev}:${item.identity.ino}`) ? "open in another program" : undefined;
+    return item.identity && this.open.has(`${item.identity.dev}:${item.identity.ino}`) ? t("open in another program") : undefined;
   }
 
   /** What was moved must be what was previewed; if not, it goes back (R3). */

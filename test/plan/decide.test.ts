@@ -36,6 +36,7 @@ const facts: fc.Arbitrary<Facts> = fc
     owners,
     ageMs: fc.constantFrom(-HOUR, -2001, -2000, -1, 0, 1, HOUR - 1, HOUR, HOUR + 1, 2 * HOUR, 2 * HOUR + 1, 1e12),
     gitTracked: fc.oneof({ arbitrary: fc.constant(false), weight: 9 }, { arbitrary: fc.constant(true), weight: 1 }),
+    state: fc.oneof({ arbitrary: fc.constant(false), weight: 9 }, { arbitrary: fc.constant(true), weight: 1 }),
     pinned: rarely("file x"),
     twin: rarely("y"),
     unavailable: rarely("the database is locked"),
@@ -67,6 +68,7 @@ const order: readonly (readonly [reason: Reason, holds: (f: Facts, c: Circumstan
   ["link", (f) => f.type === "link"],
   ["not-a-file", (f) => f.type === "other"],
   ["git-tracked", (f) => f.gitTracked],
+  ["state-file", (f) => f.state],
   ["ambiguous-path", (f) => f.twin !== undefined],
   ["catalog-unavailable", (f) => f.unavailable !== undefined],
   ["owner-running", (f) => f.owners.some((o) => o.by === "path" && o.state === "running")],
@@ -132,6 +134,7 @@ describe("decide", () => {
     const protections: readonly ((f: Facts, c: Circumstances) => readonly [Facts, Circumstances])[] = [
       (f, c) => [{ ...f, pinned: "file x" }, c],
       (f, c) => [{ ...f, gitTracked: true }, c],
+      (f, c) => [{ ...f, state: true }, c],
       (f, c) => [{ ...f, twin: "y" }, c],
       (f, c) => [{ ...f, unavailable: "locked" }, c],
       (f, c) => [{ ...f, output: "an output" }, c],
@@ -201,6 +204,7 @@ function reclaimableFacts(): Facts {
     owners: [{ ...user("succeeded"), id: "p1", by: "path", finals: proof }],
     ageMs: 1e9,
     gitTracked: false,
+    state: false,
   };
 }
 

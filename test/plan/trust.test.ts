@@ -52,7 +52,7 @@ describe("makePlan where it may not decide", function () {
     assert.deepEqual(taken(plan), []);
     assert.match(
       plan.problems.map((problem) => problem.message).join(),
-      /data\/app\.db lists no projects, but there are \d+ files; is it the right database\?. Everything is kept/,
+      /data\/app\.db lists no projects, but there are \d+ files; is it the right database\? Everything is kept/,
     );
   });
 

@@ -154,7 +154,7 @@ describe("crash", function () {
   }
 
   for (const verb of Object.keys(PLACES) as Verb[]) {
-    it(`R60 R22: ${verb}, with system calls that fail, ends in words and loses nothing`, async () => {
+    it(`R60 R22 R61 R62: ${verb}, with system calls that fail, ends in words and loses nothing`, async () => {
       const calls: readonly Call[] =
         verb === "clean"
           ? ["rename", "fsync", "pwrite64"]

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import path from "node:path";
 import { cleanupProjectFiles, type Logger } from "../../runtime/index.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 
@@ -72,5 +73,16 @@ describe("cleanupProjectFiles", () => {
     assert.equal(result.deletedFiles, 0);
     assert.match(lines.join("\n"), /final\.mp4 of project torn is not verified/);
     assert.ok(ws.files().includes(".cache/audio/torn/scene-1.mp3"));
+  });
+
+  it("R84: a project that nobody knows is named, and a relative root will do", async () => {
+    const root = path.relative(process.cwd(), ws.root);
+    const before = ws.snapshot();
+    const unknown = await cleanupProjectFiles("nobody", { root, logger, environment: {} });
+    assert.match(unknown.errors[0]?.message ?? "", /no database lists a project "nobody"/);
+    assert.match(lines.join("\n"), /Cleanup of nobody: nothing was touched: no database lists/);
+    assert.deepEqual(ws.snapshot(), before);
+    const known = await cleanupProjectFiles("p1", { root, logger, environment: {} });
+    assert.ok(known.deletedFiles > 0 && known.errors.length === 0, lines.join("\n"));
   });
 });

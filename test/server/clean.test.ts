@@ -102,7 +102,7 @@ describe("server: cleaning", () => {
     assert.match(question.detail, /held for undo until \d{4}-/);
     const nothing = await client.request<Question>("offcut/prepare", { projects: ["p2"] });
     assert.deepEqual([nothing.totals.files, nothing.action], [0, ""]);
-    assert.match(nothing.detail, /are kept/);
+    assert.match(nothing.detail, /^Kept: 14 files/);
   });
 
   it("R20: what made the brake ask stands in the question", async () => {
@@ -208,7 +208,7 @@ describe("server: cleaning", () => {
     const run = (command: string) => client.connection.sendRequest<CleanAnswer | null>("workspace/executeCommand", { command });
     const before = workspace.snapshot();
     await run("offcut.server.preview");
-    assert.match(client.shown.at(-1)?.message ?? "", /^Offcut would reclaim 17 files \(.*\); \d+ files .* are kept\.$/);
+    assert.match(client.shown.at(-1)?.message ?? "", /^Offcut would reclaim 17 files \(.*\) and keep \d+ files \(.*\)\.$/);
     assert.equal(await run("offcut.server.clean"), null);
     assert.match(client.asked[0]?.message ?? "", /^Clean up 17 files \(.*B\)\?/);
     assert.ok(client.asked[0]?.message.includes(workspace.path(".cache/audio")));
