@@ -112,7 +112,7 @@ function explainParsing(error: NodeJS.ErrnoException, argv: readonly string[]): 
 
 const PLAIN_WORD = /^[\w@%+=:,./-]+$/;
 
-/** A word as the user's shell takes it. */
+/** A word as the user's shell takes it. @internal */
 export function quote(word: string, platform: NodeJS.Platform = process.platform): string {
   if (PLAIN_WORD.test(word)) return word;
   return platform === "win32" ? `"${word.replaceAll('"', '\\"')}"` : `'${word.replaceAll("'", "'\\''")}'`;

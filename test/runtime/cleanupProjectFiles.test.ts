@@ -22,7 +22,7 @@ describe("cleanupProjectFiles", () => {
 
   const clean = (environment: Record<string, string> = {}) => cleanupProjectFiles("p1", { root: ws.root, logger, environment });
 
-  it("S0.12 S0.15: returns what was deleted and freed, and logs the line of S0.8", async () => {
+  it("S0.12 S0.15 R45: called at the end of a job it cleans that job at once, returns what was deleted and freed, and logs the line of S0.8", async () => {
     const before = ws.files().length;
     const result = await clean();
     assert.equal(result.deletedFiles, before - ws.files().length);
