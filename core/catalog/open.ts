@@ -193,7 +193,7 @@ export function loadSqlite(): typeof Sqlite {
   } catch {
     throw new DatabaseError(
       t(
-        "needs node:sqlite, which this runtime (Node {0}) does not have; use Node 22.13 or newer, or a VS Code release with it (1.101, or 1.104 and newer)",
+        "needs node:sqlite, which this runtime (Node {0}) does not have; use Node 22.13 or newer, or VS Code 1.101 or newer (a few builds of mid-2025 lack it: update)",
         process.versions.node,
       ),
     );

@@ -130,6 +130,10 @@ async function withEnvironment<T>(variables: Readonly<Record<string, string>>, a
   try {
     return await act();
   } finally {
-    process.env = before;
+    // A plain object in place of `process.env` would reach neither child processes nor the system's calls.
+    for (const name of Object.keys(variables)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
   }
 }
