@@ -29,7 +29,7 @@ function offcut(...args) {
   run(path.join(root, "dist/cli.cjs"), ...args, "--root", workspace);
 }
 
-if (!fs.existsSync(path.join(root, "dist/cli.cjs"))) run(path.join(root, "scripts/build.mjs"));
+run(path.join(root, "scripts/build.mjs"));
 fs.rmSync(workspace, { recursive: true, force: true });
 
 say("A video generator renders three projects: one succeeds, one is still running, one fails");
