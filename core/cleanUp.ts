@@ -77,7 +77,8 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   };
 }
 
-const NOTHING: CleanResult = {
+/** The result of a cleanup that had nothing to do. */
+export const NOTHING: CleanResult = {
   run: "",
   deletedFiles: 0,
   freedSpace: 0,

@@ -5,7 +5,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { databaseSignature } from "./catalog/open.ts";
-import { statKey } from "./catalog/paths.ts";
+import { identityKey, statKey } from "./catalog/paths.ts";
 import type { Config } from "./config/config.ts";
 import { matchTemplate } from "./config/template.ts";
 import { type PlanOptions, readContext } from "./makePlan.ts";
@@ -33,7 +33,10 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
     const { context } = await readContext(config, { ...options, checkPages }, now());
     const outputs = new Map<string, string[]>();
     for (const output of context.catalog.outputs) outputs.set(output.owner, [...(outputs.get(output.owner) ?? []), output.path]);
-    const finals = new Map(context.catalog.outputs.map((output) => [output.path, statKey(output.path)]));
+    // What was looked into, not what stands there a moment later.
+    const finals = new Map(
+      context.catalog.outputs.map(({ path: file, check }) => [file, check.identity ? identityKey(check.identity) : statKey(file)]),
+    );
     return { taken, readAt, decide: createDecider(context), outputs, finals, catalog: context.catalog };
   };
   let known = await read(true);

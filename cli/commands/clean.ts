@@ -1,5 +1,5 @@
 import { t } from "@vscode/l10n";
-import { cleanUp } from "../../core/cleanUp.ts";
+import { cleanUp, NOTHING } from "../../core/cleanUp.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { CleanResult, Plan } from "../../core/model.ts";
 import { digestAge, PLAN_LIFETIME_MS } from "../../core/plan/build.ts";
@@ -64,17 +64,6 @@ async function purgeExpired({ args, terminal, signal }: Context, config: Config)
   const freed = purged.reduce((sum, one) => sum + one.freedSpace, 0);
   terminal.print(t("The undo time of earlier cleanups is over: {0}", cleanupLine(files, freed)));
 }
-
-const NOTHING: CleanResult = {
-  run: "",
-  deletedFiles: 0,
-  freedSpace: 0,
-  heldSpace: 0,
-  removedDirectories: 0,
-  errors: [],
-  skipped: [],
-  cancelled: false,
-};
 
 /** A plan is the same when it would take the same files for the same reasons, and good for ten minutes (R15, R16). */
 function checkDigest(given: string, plan: Plan): void {

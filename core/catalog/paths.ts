@@ -1,6 +1,7 @@
 /** How paths from a database and paths from the disk meet (R11), and which are refused (R8). */
 import fs from "node:fs";
 import path from "node:path";
+import type { Identity } from "../model.ts";
 import { t } from "@vscode/l10n";
 
 /**
@@ -95,9 +96,14 @@ export function pathsAbove(key: string): readonly string[] {
 /** Changes when a file is replaced or written. Never follows a link; what cannot be looked at counts as not there. */
 export function statKey(file: string): string {
   try {
-    const stat = fs.lstatSync(file, { bigint: true });
-    return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+    const { dev, ino, size, mtimeNs } = fs.lstatSync(file, { bigint: true });
+    return identityKey({ dev: String(dev), ino: String(ino), bytes: Number(size), mtimeNs: String(mtimeNs) });
   } catch {
     return "-";
   }
+}
+
+/** The same key for a file that was looked at before. */
+export function identityKey({ dev, ino, bytes, mtimeNs }: Identity): string {
+  return `${dev}:${ino}:${bytes}:${mtimeNs}`;
 }

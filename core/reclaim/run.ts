@@ -174,7 +174,7 @@ class Mover implements Disposable {
   private verify(item: PlanItem, n: number, from: string, to: string): Noted | undefined {
     const moved = identityOf(to);
     if (moved?.isFile && item.identity && sameIdentity(moved, item.identity)) return { t: "held", n };
-    if (!moved) return { t: "fail", n, message: "it vanished while it was moved" };
+    if (!moved) return { t: "fail", n, message: t("it vanished while it was moved") };
     try {
       const back = restoreFile(to, from);
       return { t: "skip", n, why: back === from ? "changed" : `changed, kept as ${path.basename(back)}` };
@@ -190,7 +190,11 @@ class Mover implements Disposable {
   private leaveToRecovery(item: PlanItem, error: unknown): undefined {
     this.errors.push({
       path: item.path,
-      message: `it changed while it was moved and could not be put back yet (${explainErrno(error)}); it is safe in ${HOME}/holds/${this.run}, and "offcut doctor" puts it back`,
+      message: t(
+        'it changed while it was moved and could not be put back yet ({0}); it is safe in {1}, and "offcut doctor" puts it back',
+        explainErrno(error),
+        `${HOME}/holds/${this.run}`,
+      ),
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { lstatSync, readdirSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { belongsToKin, hasDeep, isNever, literalNames, mayEnter, openingsAt, storeOf, withoutDeep } from "./openings.ts";
+import { belongsToKin, deepStores, isNever, literalNames, mayEnter, openingsAt, storeOf, withoutStores } from "./openings.ts";
 import type { Openings } from "./openings.ts";
 import { codeOf } from "./roots.ts";
 import type { WalkRoot } from "./roots.ts";
@@ -19,6 +19,8 @@ export interface Task {
   readonly path: string;
   /** A part of a large listing, joined with `/`; absent when the directory has still to be listed. */
   readonly names?: string;
+  /** Stores that take nothing below here: they would take somebody's repository. */
+  readonly closed?: readonly number[];
 }
 
 /** What every thread knows about the walk. */
@@ -52,6 +54,8 @@ export function walkDirectory(scope: Scope, task: Task, findings: Findings): voi
   const absolute = task.path === "" ? `${root.path}/` : `${root.path}/${task.path}/`;
   const relative = task.path === "" ? "" : `${task.path}/`;
   let openings = openingsAt(scope.stores, root, task.path);
+  let closed = task.closed;
+  if (closed) openings = withoutStores(openings, closed);
   // A plain name is looked up instead of searched for. So the directories above a store's prefix are never listed.
   const literals = literalNames(openings);
   const failures: Trouble[] = [];
@@ -64,9 +68,11 @@ export function walkDirectory(scope: Scope, task: Task, findings: Findings): voi
     const listed = list(absolute, findings);
     if (!listed) return;
     findings.directories++;
-    const narrowed = leaveRepository(openings, listed, absolute, findings);
-    if (listed.length > LISTING && narrowed === openings) return cut(task, listed, findings);
-    openings = narrowed;
+    const taking = inRepository(openings, listed, absolute, findings);
+    if (taking.length > 0) {
+      closed = [...(closed ?? []), ...taking];
+      openings = withoutStores(openings, closed);
+    } else if (listed.length > LISTING) return cut(task, listed, findings);
     names = listed;
   }
   findings.names += names.length;
@@ -84,7 +90,7 @@ export function walkDirectory(scope: Scope, task: Task, findings: Findings): voi
     } else if (typeof stats === "string") {
       failures.push({ kind: "not-looked-at", at: absolute + name, code: stats });
     } else if (stats.isDirectory()) {
-      if (mayEnter(openings, name)) enter(root, { root: task.root, path: relative + name }, stats, findings);
+      if (mayEnter(openings, name)) enter(root, { root: task.root, path: relative + name, ...(closed && { closed }) }, stats, findings);
     } else if (store < 0) {
       if (stats.isSymbolicLink()) findings.troubles.push({ kind: "link-for-directory", at: absolute + name });
     } else if (root.mounts.size > 0 && root.mounts.has(relative + name)) {
@@ -114,18 +120,21 @@ function look(path: string): Stats | string | undefined {
   }
 }
 
-/** A template that takes everything must not take somebody's repository (R7). Templates that name their files go on. */
-function leaveRepository(openings: Openings, listed: readonly string[], directory: string, findings: Findings): Openings {
-  if (!hasDeep(openings)) return openings;
-  const sign = listed.find((name) => isNever(name) && name !== ".offcut");
-  if (sign === undefined) return openings;
+/**
+ * The stores whose templates take everything here, where somebody has a repository: they must take nothing of it, here or below
+ * (R7). Templates that name their files go on.
+ */
+function inRepository(openings: Openings, listed: readonly string[], directory: string, findings: Findings): readonly number[] {
+  const taking = deepStores(openings);
+  const sign = taking.length > 0 ? listed.find((name) => isNever(name) && name !== ".offcut") : undefined;
+  if (sign === undefined) return [];
   findings.troubles.push({ kind: "repository", at: directory.slice(0, -1), sign });
-  return withoutDeep(openings);
+  return taking;
 }
 
 function cut(task: Task, listed: readonly string[], findings: Findings): void {
   for (let i = 0; i < listed.length; i += LISTING) {
-    findings.tasks.push({ root: task.root, path: task.path, names: listed.slice(i, i + LISTING).join("/") });
+    findings.tasks.push({ ...task, names: listed.slice(i, i + LISTING).join("/") });
   }
 }
 

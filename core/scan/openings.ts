@@ -49,13 +49,15 @@ export function openingsAt(stores: readonly WalkStore[], root: WalkRoot, path: s
   return { files, directories };
 }
 
-/** Without the templates that take everything: what is left for a directory that they must not take. */
-export function withoutDeep({ files, directories }: Openings): Openings {
-  return { files: files.filter((opening) => opening.segment), directories: directories.filter((opening) => opening.segment) };
+/** What is left for a directory that some stores must not take. */
+export function withoutStores({ files, directories }: Openings, closed: readonly number[]): Openings {
+  const isOpen = (opening: Opening): boolean => !closed.includes(opening.store);
+  return { files: files.filter(isOpen), directories: directories.filter(isOpen) };
 }
 
-export function hasDeep({ files }: Openings): boolean {
-  return files.some((opening) => opening.segment === undefined);
+/** The stores that take every file here. */
+export function deepStores({ files }: Openings): readonly number[] {
+  return files.filter((opening) => opening.segment === undefined).map((opening) => opening.store);
 }
 
 /** The only names that matter when every template goes on with plain text: then the directory need not be listed at all. */

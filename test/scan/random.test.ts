@@ -32,6 +32,15 @@ const nestedStore = fc.record({ template: fc.constantFrom(...NESTED), role: fc.c
 type Entry = { readonly path: string; readonly kind: string };
 
 describe("walkStores on random trees", () => {
+  it("R7: a repository closes a store that takes everything for all that is below, also where another store leads on", async () => {
+    await withTree(async (root) => {
+      plantEntry(root, { path: "a/a/x1.mp4", kind: "file" });
+      plantEntry(root, { path: "a/x1.mp4", kind: "git" });
+      const stores = [storeAt(root, "named", "a/{p}/b/x1.mp4", "intermediate"), storeAt(root, "deep", "a/", "intermediate")];
+      for (const workers of [0, 1]) assert.deepEqual((await walk(stores, { workers })).found, []);
+    });
+  });
+
   it("equals a plain recursive search that asks matchTemplate, on one thread and with workers", async () => {
     await check(fc.array(store, { minLength: 1, maxLength: 4 }), fc.constant([]), fc.array(entry, { maxLength: 25 }));
   }).timeout(180_000);
