@@ -25,6 +25,13 @@ const OPTIONS = {
   remove: { type: "boolean" },
   note: { type: "string" },
   "exit-code": { type: "boolean" },
+  format: { type: "string" },
+  rule: { type: "string", multiple: true },
+  sort: { type: "string" },
+  "max-warnings": { type: "string" },
+  fix: { type: "boolean" },
+  baseline: { type: "string" },
+  "update-baseline": { type: "boolean" },
   stdio: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -42,6 +49,11 @@ export interface Arguments {
   readonly paths?: readonly string[];
   readonly plan?: string;
   readonly note?: string;
+  readonly format?: string;
+  readonly rules?: readonly string[];
+  readonly sort?: string;
+  readonly maxWarnings?: string;
+  readonly baseline?: string;
   /** Whether a switch was given. */
   has(option: OptionName): boolean;
 }
@@ -61,6 +73,7 @@ export const COMMANDS: Readonly<Record<string, { readonly options: readonly Opti
   auto: { options: ["yes"], positionals: 1 },
   migrate: { options: ["yes", "dry-run"], positionals: 0 },
   doctor: { options: [], positionals: 0 },
+  check: { options: ["format", "rule", "sort", "max-warnings", "fix", "baseline", "update-baseline"], positionals: Infinity },
   lsp: { options: ["stdio"], positionals: 0 },
 };
 
@@ -83,6 +96,11 @@ export function parseCommandLine(argv: readonly string[]): Arguments {
     throw new UsageError(t('"offcut {0}" has no option --{1}; see offcut {0} --help', command, option));
   }
   return toArguments(values, command, rest);
+}
+
+/** Whether JSON is wanted, also of a command line that cannot be understood otherwise. */
+export function wantsJson(argv: readonly string[]): boolean {
+  return argv.some((word, i) => word === "--json" || word === "--format=json" || (word === "json" && argv[i - 1] === "--format"));
 }
 
 type Values = ReturnType<typeof parse>["values"];
@@ -130,8 +148,8 @@ export function repeatChoices(args: Arguments): string {
 }
 
 function toArguments(values: Values, command: string, positionals: readonly string[]): Arguments {
-  const { root, project, store, path, plan, note } = values;
-  for (const [name, list] of Object.entries({ project, store, path })) {
+  const { root, project, store, path, plan, note, format, rule, sort, baseline, "max-warnings": maxWarnings } = values;
+  for (const [name, list] of Object.entries({ project, store, path, rule })) {
     if (list?.some((value) => value.trim() === "")) throw new UsageError(t("--{0} is empty; an empty choice chooses nothing", name));
   }
   return {
@@ -144,6 +162,11 @@ function toArguments(values: Values, command: string, positionals: readonly stri
     ...(path && { paths: path }),
     ...(plan !== undefined && { plan }),
     ...(note !== undefined && { note }),
+    ...(format !== undefined && { format }),
+    ...(rule && { rules: rule }),
+    ...(sort !== undefined && { sort }),
+    ...(maxWarnings !== undefined && { maxWarnings }),
+    ...(baseline !== undefined && { baseline }),
     has: (option) => values[option] === true,
   };
 }

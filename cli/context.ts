@@ -19,6 +19,11 @@ export interface Context {
   readonly environment: NodeJS.ProcessEnv;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
+  /**
+   * Runs work that holds the thread for long. Nobody could hear Ctrl-C until it is over, so meanwhile that ends the process at once,
+   * as it does by itself. Only for work that writes nothing.
+   */
+  readonly stoppable: <T>(work: () => T) => T;
   /** Absolute path of the workspace. */
   readonly root: string;
 }

@@ -5,6 +5,8 @@ export const EXIT = {
   done: 0,
   /** Only with --exit-code: there is something to reclaim. */
   reclaimable: 1,
+  /** `offcut check` found something of severity warning or above. */
+  findings: 1,
   /** Wrong usage, or a configuration that cannot be used. */
   usage: 2,
   /** Some items failed; the others are done. */

@@ -14,6 +14,7 @@ function summarise(): Readonly<Record<string, string>> {
     auto: t("tell or change AUTO_CLEANUP_ENABLED"),
     migrate: t("add cleanup_status to the project database (status tracking)"),
     doctor: t("finish what a crash left, and check everything"),
+    check: t("find the code that leaves files behind, and mend it"),
     lsp: t("run the language server for an editor"),
   };
 }
@@ -21,7 +22,7 @@ function summarise(): Readonly<Record<string, string>> {
 /** @internal Read to make the table in the README, in English: no language is set when this file is loaded. */
 export const SUMMARIES = summarise();
 
-const OPTION_WIDTH = 18;
+const OPTION_WIDTH = 19;
 
 function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option: string, meaning: string]>>> {
   return {
@@ -42,6 +43,13 @@ function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option:
     remove: ["--remove", t("take the pin off")],
     note: ["--note TEXT", t("say why")],
     "exit-code": ["--exit-code", t("exit with 1 when there is something to reclaim, 2 when nothing can be decided")],
+    format: ["--format FORMAT", t("text, json, sarif (2.1.0) or github (annotations); --json is --format json")],
+    rule: ["--rule ID", t("only findings of this rule (again, or with commas, for more)")],
+    sort: ["--sort ORDER", t("file, or bytes: what leaves the most on the disk first")],
+    "max-warnings": ["--max-warnings N", t("exit with 0 as long as there are no more warnings, and no errors")],
+    fix: ["--fix", t("change the code: apply the fixes and show what remains")],
+    baseline: ["--baseline FILE", t("leave out what is in this file; default: offcut-baseline.json, if it is there")],
+    "update-baseline": ["--update-baseline", t("write what is found to the baseline")],
     stdio: ["--stdio", t("talk over standard input and output, as it does anyway")],
   };
 }
@@ -52,7 +60,20 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   history: " [RUN]",
   pin: " [FILE]",
   auto: " [on|off]",
+  check: " [PATH...]",
 };
+
+/** What a command's options don't tell. */
+function explainFurther(): Readonly<Record<string, readonly string[]>> {
+  return {
+    check: [
+      t("A PATH is a file or a directory below the workspace, from the working directory or from the workspace; default: all of it."),
+      "",
+      t("Exit codes: 0 no errors or warnings beside those in the baseline · 1 some · 2 usage or configuration ·"),
+      `            ${t("130 stopped by Ctrl-C")}`,
+    ],
+  };
+}
 
 export function helpFor(command: string): string {
   const known = COMMANDS[command];
@@ -62,8 +83,9 @@ export function helpFor(command: string): string {
     const [option, meaning] = meanings[name] ?? [name, ""];
     return `  ${option.padEnd(OPTION_WIDTH)}${meaning}`;
   });
+  const further = explainFurther()[command];
   const usage = t("Usage: offcut {0} [options]", `${command}${ARGUMENTS[command] ?? ""}`);
-  return [usage, "", `  ${summarise()[command] ?? ""}`, "", t("Options:"), ...options].join("\n");
+  return [usage, "", `  ${summarise()[command] ?? ""}`, "", t("Options:"), ...options, ...(further ? ["", ...further] : [])].join("\n");
 }
 
 function overview(): string {
@@ -80,7 +102,7 @@ function overview(): string {
     `  ${t("offcut COMMAND --help   the options of a command")}`,
     "  offcut --version",
     "",
-    t("Exit codes: 0 done · 1 something to reclaim (only with --exit-code) · 2 usage or configuration ·"),
+    t("Exit codes: 0 done · 1 something to reclaim (only with --exit-code), or findings (check) · 2 usage or configuration ·"),
     `            ${t("3 some items failed · 4 refused (brake, lock, expired plan) · 130 stopped by Ctrl-C")}`,
   ].join("\n");
 }

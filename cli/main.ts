@@ -4,7 +4,8 @@ import { DatabaseError } from "../core/catalog/open.ts";
 import { ConfigError } from "../core/config/config.ts";
 import type { Plan } from "../core/model.ts";
 import { Refusal } from "../core/reclaim/home.ts";
-import { type Arguments, parseCommandLine, UsageError } from "./args.ts";
+import { type Arguments, parseCommandLine, UsageError, wantsJson } from "./args.ts";
+import { check } from "./commands/check.ts";
 import { Braked, clean } from "./commands/clean.ts";
 import { plan } from "./commands/plan.ts";
 import { history, purge, undo } from "./commands/runs.ts";
@@ -30,14 +31,14 @@ const COMMANDS: Readonly<Record<string, (context: Context) => ExitCode | Promise
   auto,
   migrate,
   doctor,
+  check,
 };
 
 const OLDEST_NODE = [22, 13] as const;
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   loadTranslation();
-  const json = argv.includes("--json");
-  const terminal = createTerminal(json);
+  const terminal = createTerminal(wantsJson(argv));
   try {
     const args = parseCommandLine(argv);
     if (args.has("version")) return say(terminal, typeof OFFCUT_VERSION === "string" ? OFFCUT_VERSION : t("development"));
@@ -58,15 +59,24 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitCode> {
     terminal.warn(t("Stopping after this file … (Ctrl-C again to stop at once)"));
     stop.abort(new Interrupted());
   };
-  process.on("SIGINT", onInterrupt);
-  process.on("SIGTERM", onInterrupt);
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const listen = (): void => signals.forEach((signal) => process.on(signal, onInterrupt));
+  const ignore = (): void => signals.forEach((signal) => process.off(signal, onInterrupt));
+  const stoppable = <T>(work: () => T): T => {
+    ignore();
+    try {
+      return work();
+    } finally {
+      listen();
+    }
+  };
+  listen();
   try {
     const command = COMMANDS[args.command];
     if (!command) throw new UsageError(t('there is no command "{0}"', args.command));
-    return await command({ args, terminal, environment: process.env, signal: stop.signal, root: rootOf(args) });
+    return await command({ args, terminal, environment: process.env, signal: stop.signal, stoppable, root: rootOf(args) });
   } finally {
-    process.off("SIGINT", onInterrupt);
-    process.off("SIGTERM", onInterrupt);
+    ignore();
   }
 }
 

@@ -1,6 +1,9 @@
 /** Which command does what. Titles, menus and conditions stand in package.json. */
 import * as vscode from "vscode";
 import { pinRequest, type PinParams } from "../server/protocol.ts";
+import { checkWorkspace, showFilesOf, showMakersOf } from "./analysis.ts";
+import type { CallSites } from "./callSites.ts";
+import type { CallSitesTree, SiteNode } from "./callSitesTree.ts";
 import { cleanUp, freeSpace, showFailure, type Tools, undo } from "./cleanUp.ts";
 import { createConfig } from "./createConfig.ts";
 import { previewCleanup } from "./preview.ts";
@@ -11,11 +14,15 @@ import type { FileNode, MoreNode, Node, PlanTree, ProjectNode } from "./tree.ts"
 export interface Trees {
   readonly reclaimable: PlanTree;
   readonly kept: PlanTree;
+  readonly callSites: CallSitesTree;
 }
 
-export function registerCommands(tools: Tools, trees: Trees): vscode.Disposable {
-  const { state, documents } = tools;
-  const commands: Readonly<Record<string, (node?: Node) => unknown>> = {
+/** Of whichever tree the command was called from. */
+type AnyNode = Node | SiteNode;
+
+export function registerCommands(tools: Tools & { readonly callSites: CallSites }, trees: Trees): vscode.Disposable {
+  const { server, state, documents, callSites } = tools;
+  const commands: Readonly<Record<string, (node?: AnyNode) => unknown>> = {
     "offcut.preview": () => previewCleanup(state, documents),
     "offcut.cleanUp": () => inFolder((folder) => cleanUp(tools, folder)),
     "offcut.cleanProject": (node) => cleanProject(tools, node),
@@ -26,10 +33,15 @@ export function registerCommands(tools: Tools, trees: Trees): vscode.Disposable 
     "offcut.pin": (node) => changePin(tools, node, false),
     "offcut.unpin": (node) => changePin(tools, node, true),
     "offcut.createConfig": () => inFolder(createConfig),
+    "offcut.checkWorkspace": () => checkWorkspace(callSites),
+    "offcut.showFiles": (node) => showFilesOf(server, trees.reclaimable, node),
+    "offcut.showMakers": (node) => showMakersOf(server, node),
+    "offcut.sortByBytes": () => trees.callSites.sortBy("bytes"),
+    "offcut.sortByFile": () => trees.callSites.sortBy("file"),
     "offcut.showMore": (node) => showMore(trees, node),
   };
   return vscode.Disposable.from(
-    ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, (node?: Node) => guard(() => run(node)))),
+    ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, (node?: AnyNode) => guard(() => run(node)))),
   );
 }
 
@@ -51,7 +63,7 @@ async function inFolder(run: (folder: vscode.WorkspaceFolder) => Promise<void>):
 }
 
 /** From the tree its project; from the palette one that has reclaimable files. */
-async function cleanProject(tools: Tools, node: Node | undefined): Promise<void> {
+async function cleanProject(tools: Tools, node: AnyNode | undefined): Promise<void> {
   const chosen = node?.kind === "project" ? node : await pickProject(tools);
   if (chosen?.owner !== undefined) await cleanUp(tools, chosen.report.folder, { projects: [chosen.owner] });
 }
@@ -70,7 +82,7 @@ async function pickProject({ state }: Tools): Promise<Pick<ProjectNode, "owner" 
   return vscode.window.showQuickPick(projects, { placeHolder: vscode.l10n.t("The project to clean up") });
 }
 
-async function changePin({ server, state }: Tools, node: Node | undefined, remove: boolean): Promise<void> {
+async function changePin({ server, state }: Tools, node: AnyNode | undefined, remove: boolean): Promise<void> {
   if (node?.kind !== "project" && node?.kind !== "file")
     throw new Error(vscode.l10n.t("Choose a project or a file in the Offcut view first."));
   const { folder } = node.report;
@@ -83,7 +95,7 @@ function pinOf(node: ProjectNode | FileNode): Pick<PinParams, "kind" | "value"> 
   return node.kind === "project" ? { kind: "project", value: node.owner ?? "" } : { kind: "file", value: node.item.uri };
 }
 
-function showMore(trees: Trees, node: Node | undefined): void {
+function showMore(trees: Trees, node: AnyNode | undefined): void {
   if (node?.kind !== "more") return;
   const more: MoreNode = node;
   (more.verdict === "keep" ? trees.kept : trees.reclaimable).showMore(more);

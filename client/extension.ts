@@ -1,5 +1,8 @@
 /** The extension: puts the surfaces together. */
 import * as vscode from "vscode";
+import { startWithCode } from "./analysis.ts";
+import { CallSites } from "./callSites.ts";
+import { showCallSites } from "./callSitesTree.ts";
 import { registerCommands } from "./commands.ts";
 import { Documents } from "./documents.ts";
 import { showKept } from "./keptTree.ts";
@@ -14,14 +17,19 @@ export function activate(context: vscode.ExtensionContext): void {
   const documents = new Documents();
   const reclaimable = showReclaimable(state);
   const kept = showKept(state);
+  const callSites = new CallSites(server);
+  const sites = showCallSites(callSites);
   context.subscriptions.push(
     server,
     state,
     documents,
     reclaimable,
     kept,
+    callSites,
+    sites,
     showStatusBar(state),
-    registerCommands({ server, state, documents }, { reclaimable: reclaimable.tree, kept: kept.tree }),
+    registerCommands({ server, state, documents, callSites }, { reclaimable: reclaimable.tree, kept: kept.tree, callSites: sites.tree }),
+    startWithCode(server),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.trust().then(() => state.refresh())),
   );
   void planInBackground(state);
@@ -29,6 +37,8 @@ export function activate(context: vscode.ExtensionContext): void {
 
 /** Where Offcut is set up, the status bar shows a figure without anybody asking. */
 async function planInBackground(state: State): Promise<void> {
-  const configured = await vscode.workspace.findFiles("offcut.json", undefined, 1);
-  if (configured.length > 0) await state.ensure();
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const looks = folders.map(({ uri }) => vscode.workspace.fs.stat(vscode.Uri.joinPath(uri, "offcut.json")));
+  const found = await Promise.allSettled(looks);
+  if (found.some(({ status }) => status === "fulfilled")) await state.ensure();
 }

@@ -7,6 +7,7 @@ import { formatShort, formatTotals } from "./words.ts";
 export function showReclaimable(state: State): vscode.Disposable & { readonly tree: PlanTree } {
   const tree = new PlanTree(state, "reclaim");
   const view = vscode.window.createTreeView<Node>("offcut.reclaimable", { treeDataProvider: tree, showCollapseAll: true });
+  tree.view = view;
   const update = (): void => {
     const totals = sumTotals(state);
     view.description = totals.files > 0 ? formatShort(totals) : "";

@@ -1,6 +1,7 @@
 /** The language server as the extension sees it. */
 import * as vscode from "vscode";
 import {
+  DiagnosticPullMode,
   LanguageClient,
   type LanguageClientOptions,
   LSPErrorCodes,
@@ -10,20 +11,36 @@ import {
   WorkDoneProgress,
   type WorkDoneProgressReport,
 } from "vscode-languageclient/node";
-import { changedNotification, type ChangedParams, type InitializationOptions, trustedNotification } from "../server/protocol.ts";
+import {
+  callSitesChangedNotification,
+  changedNotification,
+  type ChangedParams,
+  type InitializationOptions,
+  trustedNotification,
+} from "../server/protocol.ts";
+
+export const CODE_LANGUAGES = ["typescript", "typescriptreact", "javascript", "javascriptreact"];
 
 export class Server implements vscode.Disposable {
   private readonly client: LanguageClient;
   private readonly changed = new vscode.EventEmitter<string>();
+  private readonly changedSites = new vscode.EventEmitter<string>();
   private started: Promise<void> | undefined;
   private tokens = 0;
 
   /** What is shown of a folder (by URI) is old. */
   readonly onDidChange = this.changed.event;
+  /** The call sites of a folder (by URI) are old. */
+  readonly onDidChangeCallSites = this.changedSites.event;
 
   constructor(context: vscode.ExtensionContext) {
-    this.client = new LanguageClient("offcut", "Offcut", serverOptions(context), clientOptions());
+    this.client = new LanguageClient("offcut", "Offcut", serverOptions(context), clientOptions(context));
     this.client.onNotification(changedNotification, ({ folder }: ChangedParams) => this.changed.fire(folder));
+    this.client.onNotification(callSitesChangedNotification, ({ folder }: ChangedParams) => this.changedSites.fire(folder));
+  }
+
+  get isStarted(): boolean {
+    return this.started !== undefined;
   }
 
   start(): Promise<void> {
@@ -62,6 +79,7 @@ export class Server implements vscode.Disposable {
 
   dispose(): void {
     this.changed.dispose();
+    this.changedSites.dispose();
     void this.client.dispose();
   }
 }
@@ -96,15 +114,25 @@ function serverOptions(context: vscode.ExtensionContext): ServerOptions {
   };
 }
 
-function clientOptions(): LanguageClientOptions {
+function clientOptions(context: vscode.ExtensionContext): LanguageClientOptions {
   const initializationOptions: InitializationOptions = {
     trusted: vscode.workspace.isTrusted,
     ...(vscode.l10n.bundle && { l10n: vscode.l10n.bundle }),
+    docs: vscode.Uri.joinPath(context.extensionUri, "docs/rules").toString(),
   };
   return {
-    documentSelector: [{ scheme: "file", pattern: "**/offcut.json" }],
+    documentSelector: [{ scheme: "file", pattern: "**/offcut.json" }, ...CODE_LANGUAGES.map((language) => ({ scheme: "file", language }))],
     initializationOptions,
-    diagnosticPullOptions: { onChange: true },
+    diagnosticPullOptions: {
+      onChange: true,
+      onSave: true,
+      // True leaves the question out: the setting says when code is checked.
+      filter: (document, mode) => {
+        if (!("languageId" in document) || !CODE_LANGUAGES.includes(document.languageId)) return false;
+        const onSave = vscode.workspace.getConfiguration("offcut", document.uri).get("check.run") === "onSave";
+        return mode === (onSave ? DiagnosticPullMode.onType : DiagnosticPullMode.onSave);
+      },
+    },
   };
 }
 

@@ -48,6 +48,8 @@ export interface MoreNode extends Base {
 }
 
 const PAGE = 500;
+/** Files that are looked through for one to reveal. */
+const MOST_FILES = 20_000;
 
 export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private readonly state: State;
@@ -58,6 +60,8 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   private readonly limits = new Map<string, number>();
 
   readonly onDidChangeTreeData = this.changed.event;
+  /** Set by whoever makes the view. */
+  view?: vscode.TreeView<Node>;
 
   constructor(state: State, verdict: TreeVerdict) {
     this.state = state;
@@ -81,6 +85,48 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     return [];
   }
 
+  /** Only for what {@link reveal} leads to. */
+  getParent(node: Node): Node | undefined {
+    const base = baseOf(node);
+    const groups = node.report.plan?.groups.filter((group) => group.verdict === this.verdict) ?? [];
+    if (node.kind === "file") {
+      const group = groups.find((one) => one.store === node.item.store && one.owner === node.item.owner);
+      return group && { ...base, kind: "store", group };
+    }
+    if (node.kind === "store") {
+      const { owner } = node.group;
+      return projectNode(
+        base,
+        owner,
+        groups.filter((group) => group.owner === owner),
+      );
+    }
+    return node.kind === "project" && hasSeveralFolders() ? { ...base, kind: "folder" } : undefined;
+  }
+
+  /** Selects the first of these files (by URI) that a plan has; false when none has one. */
+  async reveal(uris: readonly string[]): Promise<boolean> {
+    const wanted = new Set(uris);
+    for (const report of this.state.reports) {
+      if (!report.plan || !this.view) continue;
+      const { folder, digest } = report.plan;
+      const items = await this.state.items({ folder, digest, verdict: this.verdict, offset: 0, limit: MOST_FILES });
+      const item = items.find((one) => wanted.has(one.uri));
+      if (!item) continue;
+      const node: FileNode = { kind: "file", verdict: this.verdict, report, item };
+      const store = this.getParent(node);
+      if (store?.kind !== "store") continue;
+      const place = items.filter((one) => one.store === item.store && one.owner === item.owner).indexOf(item);
+      if (place >= (this.limits.get(keyOf(store)) ?? PAGE)) {
+        this.limits.set(keyOf(store), Math.ceil((place + 1) / PAGE) * PAGE);
+        this.changed.fire(undefined);
+      }
+      await this.view.reveal(node, { select: true, focus: true });
+      return true;
+    }
+    return false;
+  }
+
   showMore(node: MoreNode): void {
     this.limits.set(keyOf(node.store), node.next + PAGE);
     this.changed.fire(node.store);
@@ -93,7 +139,7 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
 
   private roots(): Node[] {
     const { reports } = this.state;
-    if ((vscode.workspace.workspaceFolders ?? []).length < 2) return reports.flatMap((report) => this.childrenOfReport(report));
+    if (!hasSeveralFolders()) return reports.flatMap((report) => this.childrenOfReport(report));
     return reports.map((report) => ({ kind: "folder", verdict: this.verdict, report }));
   }
 
@@ -115,6 +161,10 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const left = group.files - items.length;
     return left > 0 ? [...files, { ...baseOf(node), kind: "more", store: node, next: items.length, left }] : files;
   }
+}
+
+function hasSeveralFolders(): boolean {
+  return (vscode.workspace.workspaceFolders ?? []).length > 1;
 }
 
 function projectsOf(report: Report, verdict: TreeVerdict): readonly ProjectNode[] {

@@ -34,6 +34,8 @@ const commonjs = { ...common, format: "cjs", ...metaUrl, outExtension: { ".js": 
 const builds = [
   { ...commonjs, entryPoints: { client: "client/extension.ts" }, external: ["vscode"] },
   { ...commonjs, entryPoints: { server: "server/main.ts", walkWorker: "core/scan/walkWorker.ts" } },
+  // Its own bundle, because it holds a TypeScript compiler that nothing else should load.
+  { ...commonjs, entryPoints: { analysis: "server/analysis/worker.ts" } },
   { ...commonjs, entryPoints: { cli: "cli/main.ts" }, banner: { js: `#!/usr/bin/env node\n${metaUrl.banner.js}` } },
   { ...commonjs, entryPoints: { runtime: "runtime/index.ts" } },
   {

@@ -10,11 +10,14 @@ const manifest = JSON.parse(read("package.json"));
 const strings = JSON.parse(read("package.nls.json"));
 const faults = [];
 
-const client = fs
-  .readdirSync(path.join(root, "client"), { recursive: true })
-  .filter((file) => file.endsWith(".ts"))
-  .map((file) => read(path.join("client", file)))
-  .join("\n");
+const sourceOf = (room) =>
+  fs
+    .readdirSync(path.join(root, room), { recursive: true })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => read(path.join(room, file)))
+    .join("\n");
+const client = sourceOf("client");
+const server = sourceOf("server");
 
 const localise = (text) => text.replace(/^%(.+)%$/, (_, key) => strings[key] ?? `%${key}%`);
 const commands = manifest.contributes?.commands ?? [];
@@ -26,8 +29,8 @@ for (const [, id] of client.matchAll(/registerCommand\(\s*"(offcut\.[\w.]+)"/g))
 const settings = Object.keys(manifest.contributes?.configuration?.properties ?? {});
 for (const setting of settings) {
   const short = setting.replace(/^offcut\./, "");
-  if (!client.includes(`"${short}"`) && !setting.includes(".trace."))
-    faults.push(`package.json contributes the setting ${setting}, and client/ never reads it`);
+  if (!client.includes(`"${short}"`) && !server.includes(`"${setting}"`) && !setting.includes(".trace."))
+    faults.push(`package.json contributes the setting ${setting}, and neither client/ nor server/ reads it`);
 }
 
 const used = new Set([...JSON.stringify(manifest).matchAll(/"%([\w.-]+)%"/g)].map((match) => match[1]));

@@ -2,6 +2,7 @@
  * The messages of Offcut beside standard LSP. Everything is JSON; folders and files are URIs on the wire.
  * A request about a folder answers for that folder alone; the editor asks once per workspace folder.
  */
+import type { CallSite, PathTemplate, RuleId, Severity } from "../core/analysis/finding.ts";
 import type { AutoCleanup, CleanResult, PlanItem, Problem, Reason, Role, RunSummary, Totals } from "../core/model.ts";
 
 /** What the client hands over in `initialize`. */
@@ -10,6 +11,8 @@ export interface InitializationOptions {
   readonly trusted?: boolean;
   /** The l10n bundle of the editor's language, as VS Code has it. */
   readonly l10n?: Readonly<Record<string, string>>;
+  /** URI of the folder with a page about each rule, `<rule>.md`. Without it findings have no link. */
+  readonly docs?: string;
 }
 
 export interface FolderParams {
@@ -149,6 +152,65 @@ export interface PinParams extends FolderParams {
   readonly remove?: boolean;
 }
 
+/** `data` of a diagnostic about code. */
+export interface FindingData {
+  readonly rule: RuleId;
+  readonly fingerprint: string;
+  /** Which of several that are equal in these, from 0: copies of the same code have the same fingerprint. */
+  readonly nth: number;
+}
+
+export interface CallSitesParams extends FolderParams {
+  /** Nobody waits for it, so everything else goes first. */
+  readonly background?: boolean;
+  readonly workDoneToken?: string | number;
+}
+
+/** A call that uploads, assembles or writes. Lines and characters count from 0, as everywhere in the protocol. */
+export interface SiteSummary extends Pick<CallSite, "kind" | "callee" | "paths" | "state"> {
+  readonly uri: string;
+  /** From the folder, with `/`. */
+  readonly file: string;
+  readonly range: { readonly start: Place; readonly end: Place };
+  /** What is wrong with it, and what lies on the disk because of it; the figures are absent where nothing is known. */
+  readonly finding?: {
+    readonly rule: RuleId;
+    readonly severity: Severity;
+    readonly message: string;
+    readonly files?: number;
+    readonly bytes?: number;
+  };
+}
+
+interface Place {
+  readonly line: number;
+  readonly character: number;
+}
+
+export interface CallSitesAnswer {
+  readonly sites: readonly SiteSummary[];
+  readonly findings: number;
+  /** How many source files were looked through. */
+  readonly files: number;
+}
+
+export interface FilesOfParams extends FolderParams {
+  /** Those of a call site. */
+  readonly paths: readonly PathTemplate[];
+}
+
+/** The largest first; `total` counts also those that are left out. `path` starts from the folder for files inside of it. */
+export interface FilesOfAnswer {
+  readonly files: readonly { readonly uri: string; readonly path: string; readonly bytes: number }[];
+  readonly total: number;
+}
+
+export interface MakersOfParams extends FolderParams {
+  /** URI of a file on the disk. */
+  readonly file: string;
+  readonly workDoneToken?: string | number;
+}
+
 /** Client → server, when a view is shown or refreshed. Progress is reported on the token; cancelling ends the walk. */
 export const planRequest = "offcut/plan";
 
@@ -178,6 +240,19 @@ export const autoRequest = "offcut/auto";
 
 /** Client → server: always keep a file, a store or a project. */
 export const pinRequest = "offcut/pin";
+
+/** Client → server, when the view of call sites is shown, and to check the whole workspace. Cancelling ends the check. */
+export const callSitesRequest = "offcut/callSites";
+
+/** Server → client, notification, once after an answer to {@link callSitesRequest}: code or settings changed, so that it is old. */
+export const callSitesChangedNotification = "offcut/callSitesChanged";
+
+/** Client → server: what lies on the disk where the paths of a call site lead. */
+export const filesOfRequest = "offcut/filesOf";
+
+/** Client → server: the call sites that may have made a file, the most certain first. */
+export const makersOfRequest = "offcut/makersOf";
+export type MakersOfAnswer = readonly SiteSummary[];
 
 /** Client → server, notification: the user trusts the workspace now. */
 export const trustedNotification = "offcut/trusted";

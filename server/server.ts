@@ -1,6 +1,7 @@
 /** The language server: which message is answered by what. */
 import { config as configureWords } from "@vscode/l10n";
 import {
+  type ClientCapabilities,
   type Connection,
   type InitializeParams,
   type InitializeResult,
@@ -8,18 +9,19 @@ import {
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
+import { analysisCapabilities, type CodeAnalysis, startAnalysis } from "./analysis/start.ts";
+import type { ThreadOptions } from "./analysis/thread.ts";
 import { switchAuto } from "./auto.ts";
 import { clean, history, purgeRuns, undoRun } from "./clean.ts";
 import { executeCommand } from "./commands.ts";
 import { pathOf, uriOf } from "./convert.ts";
-import { diagnose } from "./diagnostics.ts";
 import { answer, guard } from "./edge.ts";
 import { cancelExpiry } from "./expiry.ts";
 import { changePin } from "./pin.ts";
 import { pageItems, planFolder, prepare } from "./plan.ts";
 import * as protocol from "./protocol.ts";
 import { recoverFolders } from "./recovery.ts";
-import type { Session } from "./session.ts";
+import type { ClientAbilities, Session } from "./session.ts";
 import { filesChanged, watchFolders } from "./watch.ts";
 
 export interface ServerOptions {
@@ -28,6 +30,8 @@ export interface ServerOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** How the thread that analyses code lives, for tests. */
+  readonly thread?: Pick<ThreadOptions, "idleMs" | "patienceMs" | "program">;
 }
 
 /** Answers on the connection until it is closed. Reads nothing before a request comes, except to end what a crash left. */
@@ -35,11 +39,16 @@ export function startServer(options: ServerOptions): void {
   const { connection } = options;
   const session = createSession(options);
   const documents = new TextDocuments(TextDocument);
+  const analysis = startAnalysis(session, documents, options.thread);
 
   connection.onInitialize((params) => initialize(session, params));
-  connection.onInitialized(() => begin(session));
-  connection.onShutdown(() => cancelExpiry(session));
-  connection.onExit(() => cancelExpiry(session));
+  connection.onInitialized(() => begin(session, analysis));
+  const end = async (): Promise<void> => {
+    cancelExpiry(session);
+    await analysis.dispose();
+  };
+  connection.onShutdown(end);
+  connection.onExit(() => void end());
 
   connection.onRequest(protocol.planRequest, answer(session, planFolder));
   connection.onRequest(protocol.itemsRequest, answer(session, pageItems));
@@ -50,16 +59,14 @@ export function startServer(options: ServerOptions): void {
   connection.onRequest(protocol.historyRequest, answer(session, history));
   connection.onRequest(protocol.autoRequest, answer(session, switchAuto));
   connection.onRequest(protocol.pinRequest, answer(session, changePin));
-  connection.onNotification(protocol.trustedNotification, () => trust(session));
+  connection.onNotification(protocol.trustedNotification, () => trust(session, analysis));
   connection.onExecuteCommand((params, token) => guard(session, (signal) => executeCommand(session, params, signal), token));
 
-  connection.languages.diagnostics.on(({ textDocument }) => diagnose(documents.get(textDocument.uri)));
-  connection.onDidChangeWatchedFiles(({ changes }) =>
-    filesChanged(
-      session,
-      changes.map((change) => change.uri),
-    ),
-  );
+  connection.onDidChangeWatchedFiles(({ changes }) => {
+    const uris = changes.map((change) => change.uri);
+    filesChanged(session, uris);
+    analysis.filesChanged(uris);
+  });
 
   documents.listen(connection);
   connection.listen();
@@ -72,7 +79,9 @@ function createSession({ connection, environment = process.env, now = Date.now }
     now,
     trusted: false,
     folders: [],
-    abilities: { watchFiles: false, relativePatterns: false, folderChanges: false },
+    abilities: abilitiesOf({}),
+    docs: undefined,
+    l10n: undefined,
     plans: new Map(),
     mediaCache: new Map(),
     changed(root) {
@@ -85,44 +94,63 @@ function createSession({ connection, environment = process.env, now = Date.now }
 function initialize(session: Session, params: InitializeParams): InitializeResult {
   const given = (params.initializationOptions ?? {}) as protocol.InitializationOptions;
   if (given.l10n) configureWords({ contents: { ...given.l10n } });
-  const { workspace } = params.capabilities;
+  session.l10n = given.l10n;
+  session.docs = given.docs;
   session.trusted = given.trusted !== false;
-  session.abilities = {
-    watchFiles: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
-    relativePatterns: workspace?.didChangeWatchedFiles?.relativePatternSupport === true,
-    folderChanges: workspace?.workspaceFolders === true,
-  };
+  session.abilities = abilitiesOf(params.capabilities);
   // oxlint-disable-next-line typescript/no-deprecated -- editors without workspace folders name their one folder like this
   const folders = params.workspaceFolders?.map((folder) => folder.uri) ?? (params.rootUri ? [params.rootUri] : []);
   session.folders = localPaths(folders);
   return {
     serverInfo: { name: "offcut" },
     capabilities: {
-      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
-      diagnosticProvider: { interFileDependencies: false, workspaceDiagnostics: false },
+      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: true },
+      ...analysisCapabilities,
       executeCommandProvider: { commands: Object.values(protocol.serverCommands) },
       workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
     },
   };
 }
 
-async function begin(session: Session): Promise<void> {
+function abilitiesOf({ workspace, textDocument, window }: ClientCapabilities): ClientAbilities {
+  const { workspaceEdit } = workspace ?? {};
+  return {
+    watchFiles: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
+    relativePatterns: workspace?.didChangeWatchedFiles?.relativePatternSupport === true,
+    folderChanges: workspace?.workspaceFolders === true,
+    configuration: workspace?.configuration === true,
+    workDoneProgress: window?.workDoneProgress === true,
+    refreshDiagnostics: workspace?.diagnostics?.refreshSupport === true,
+    relatedInformation:
+      textDocument?.diagnostic?.relatedInformation === true || textDocument?.publishDiagnostics?.relatedInformation === true,
+    documentChanges: workspaceEdit?.documentChanges === true,
+    createFiles: workspaceEdit?.documentChanges === true && workspaceEdit.resourceOperations?.includes("create") === true,
+    resolveEdit:
+      textDocument?.codeAction?.resolveSupport?.properties.includes("edit") === true && textDocument.codeAction.dataSupport === true,
+    markdown: textDocument?.hover?.contentFormat?.includes("markdown") === true,
+  };
+}
+
+async function begin(session: Session, analysis: CodeAnalysis): Promise<void> {
   const { connection } = session;
   if (session.abilities.folderChanges) {
     connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
       const gone = new Set(localPaths(removed.map((folder) => folder.uri)));
       const come = localPaths(added.map((folder) => folder.uri));
       session.folders = [...new Set([...session.folders.filter((root) => !gone.has(root)), ...come])];
+      analysis.foldersChanged([...gone]);
       void watchFolders(session, come);
       void recoverFolders(session, come);
     });
   }
+  await analysis.begin();
   await watchFolders(session, session.folders);
   await recoverFolders(session, session.folders);
 }
 
-async function trust(session: Session): Promise<void> {
+async function trust(session: Session, analysis: CodeAnalysis): Promise<void> {
   session.trusted = true;
+  analysis.trusted();
   await recoverFolders(session, session.folders);
 }
 

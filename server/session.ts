@@ -14,6 +14,16 @@ export interface ClientAbilities {
   readonly watchFiles: boolean;
   readonly relativePatterns: boolean;
   readonly folderChanges: boolean;
+  readonly configuration: boolean;
+  readonly workDoneProgress: boolean;
+  readonly refreshDiagnostics: boolean;
+  readonly relatedInformation: boolean;
+  /** Edits that name the version of the document they are meant for. */
+  readonly documentChanges: boolean;
+  readonly createFiles: boolean;
+  /** Whether the edit of a code action may come later. */
+  readonly resolveEdit: boolean;
+  readonly markdown: boolean;
 }
 
 export interface Session {
@@ -25,6 +35,9 @@ export interface Session {
   /** Absolute paths of the workspace folders. */
   folders: readonly string[];
   abilities: ClientAbilities;
+  /** URI of the folder with the rules' pages. */
+  docs: string | undefined;
+  l10n: Readonly<Record<string, string>> | undefined;
   /** The newest plan of each folder, by the folder's path. */
   readonly plans: Map<string, StoredPlan>;
   readonly mediaCache: MediaCache;

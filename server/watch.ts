@@ -63,7 +63,8 @@ export function filesChanged(session: Session, uris: readonly string[]): void {
     const file = pathOf(uri);
     const roots = session.folders.filter(
       (root) =>
-        path.dirname(file) === root || databases.get(root)?.files.some((database) => file === database || file === `${database}-wal`),
+        (path.dirname(file) === root && WATCHED.includes(path.basename(file))) ||
+        databases.get(root)?.files.some((database) => file === database || file === `${database}-wal`),
     );
     for (const root of roots) {
       if (due.has(root)) continue;

@@ -1,4 +1,5 @@
 /** The configuration as the engine uses it: every default filled in, every path absolute, every unit a number. */
+import type { AnalysisSettings } from "../analysis/check.ts";
 import type { Problem, Store } from "../model.ts";
 import type { Template } from "./template.ts";
 
@@ -61,6 +62,8 @@ export interface Config {
   readonly problems: readonly Problem[];
   /** Changes when anything above changes. */
   readonly hash: string;
+  /** Says what is looked for in source code; no plan depends on it, so the hash leaves it out. */
+  readonly analysis: AnalysisSettings;
 }
 
 /** The configuration cannot be used. Nothing is scanned, and nothing deleted, until it is mended. */

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Problem, Role } from "../model.ts";
+import { resolveAnalysis } from "./analysis.ts";
 import { type Brake, type Config, ConfigError, type DatabaseConfig, type Policy, type StatusTable, type TemplatedStore } from "./config.ts";
 import { type ConfigDocument, parseDocument } from "./document.ts";
 import { mergePreset } from "./presets.ts";
@@ -68,6 +69,7 @@ function resolveConfig(root: string, file: string | undefined, document: ConfigD
     policy,
     problems: [...noticed, ...problems],
     hash: createHash("sha256").update(JSON.stringify(resolved)).digest("hex").slice(0, 16),
+    analysis: resolveAnalysis(value.analysis),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { t } from "@vscode/l10n";
 import * as z from "zod/mini";
+import { type RuleId, RULES } from "../analysis/finding.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 const describe = <T extends z.core.$ZodType>(schema: T, description: string): T => {
@@ -49,6 +50,8 @@ const sql = (description: string) =>
     ),
     description,
   );
+
+const filled = (empty: () => string) => z.string().check(z.minLength(1, saying(empty)));
 
 const strings = (description: string) => describe(z.array(z.string()), description);
 
@@ -177,12 +180,67 @@ const policy = describe(
   "When files may go.",
 );
 
+const namedCall = z.strictObject({
+  module: z.optional(
+    describe(
+      filled(() => t("is empty; leave it out for any module")),
+      'Module as it is imported ("my-storage"), or a path from this file ("src/lib/storage"). Left out: any module.',
+    ),
+  ),
+  name: describe(
+    z.string().check(
+      z.regex(
+        /^[\w$]+(\.[\w$]+)*$/,
+        saying(() => t('is not the name of a function; write "upload" or "Client.put"')),
+      ),
+    ),
+    'Function or method: "upload", "Client.put".',
+  ),
+  argument: z.optional(
+    describe(
+      z.union([
+        z.int().check(z.minimum(0, negative)),
+        z.string().check(
+          z.regex(
+            /^(\d+|[A-Za-z_$])[\w$]*(\.[\w$]+)*$/,
+            saying(() => t('is neither a position (0, 1, …) nor a field of the options ("file", "1.path")')),
+          ),
+        ),
+      ]),
+      'Where the path is: position among the arguments from 0, or a field of the options, "file" or "1.path". Default 0.',
+    ),
+  ),
+});
+
+const calls = (description: string) => describe(z.array(namedCall), description);
+
+const severity = z.enum(["off", "error", "warning", "information", "hint"]);
+
+const analysis = describe(
+  z.strictObject({
+    uploads: z.optional(calls("Functions of yours that upload a file. Wrappers of known libraries are found without this.")),
+    assemblies: z.optional(calls("Functions that make one file out of others.")),
+    cleanups: z.optional(calls("Functions that delete a file.")),
+    rules: z.optional(
+      describe(
+        z.strictObject(
+          Object.fromEntries(RULES.map((rule) => [rule, z.optional(severity)])) as Record<RuleId, z.ZodMiniOptional<typeof severity>>,
+        ),
+        "How a rule reports, where it is not the default.",
+      ),
+    ),
+    exclude: z.optional(strings("Globs of source files that are not looked at, beside tests, fixtures and what git ignores.")),
+  }),
+  'What "offcut check" looks for in the source code.',
+);
+
 export const configSchema = z.strictObject({
   $schema: z.optional(z.string()),
   preset: z.optional(describe(z.enum(["video-generator"]), "A built-in layout that the rest of this file completes and overrides.")),
   database: z.optional(z.union([database, z.array(database)])),
   stores: z.optional(z.record(z.string(), z.union([store, describe(z.literal(false), "Leaves out a store of the preset.")]))),
   policy: z.optional(policy),
+  analysis: z.optional(analysis),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -190,4 +248,4 @@ export type DatabaseFile = z.infer<typeof database>;
 export type StoreFile = z.infer<typeof store>;
 
 /** Checks one part, so that a message names the field that is wrong and not "invalid union". */
-export const parts = { database, store, policy };
+export const parts = { database, store, policy, analysis, namedCall };

@@ -68,12 +68,21 @@ function explainUnion(path: Path, root: unknown): Explained[] {
       ? value.flatMap((one: unknown, i) => explainPart(parts.database, one, [...path, i], root))
       : explainPart(parts.database, value, path, root);
   }
+  if (path[0] === "analysis" && path.at(-1) === "argument") return explainArgument(path, value);
   return [
     {
       path,
       message: path.at(-1) === "trackStatus" ? t('must be true, false or { "table": …, "id": … }') : t("has a form that is not known here"),
     },
   ];
+}
+
+function explainArgument(path: Path, value: unknown): Explained[] {
+  const message =
+    typeof value === "number"
+      ? t("must be 0 or a whole number above it")
+      : t('must be a position (0, 1, …) or a field of the options ("file", "1.path")');
+  return [{ path, message }];
 }
 
 function explainPart(part: z.core.$ZodType, value: unknown, path: Path, root: unknown): Explained[] {
@@ -114,9 +123,18 @@ function notASetting(key: string, path: Path): string {
   const close = known
     .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
+  if (path[0] === "analysis" && path[1] === "rules") return notARule(close, known);
   if (close && close.distance <= Math.max(1, Math.floor(close.name.length / 3)))
     return t('is not a setting; did you mean "{0}"?', close.name);
   return known.length > 0 ? t("is not a setting; the settings here are {0}", known.join(", ")) : t("is not a setting");
+}
+
+/** The list helps here even when one is close: several rules begin alike. */
+function notARule(close: { readonly name: string; readonly distance: number } | undefined, known: readonly string[]): string {
+  const rules = known.join(", ");
+  return close && close.distance <= 3
+    ? t('is not a rule; did you mean "{0}"? The rules are {1}', close.name, rules)
+    : t("is not a rule; the rules are {0}", rules);
 }
 
 function shapeAt(path: Path): object | undefined {
@@ -124,6 +142,9 @@ function shapeAt(path: Path): object | undefined {
   if (path[0] === "stores" && path.length === 2) return parts.store.shape;
   if (path[0] === "database" && (path.length === 1 || typeof path[1] === "number")) return parts.database.shape;
   if (path[0] === "policy" && path.length === 1) return (parts.policy as typeof parts.policy & { shape: object }).shape;
+  if (path[0] === "analysis" && path.length === 1) return parts.analysis.shape;
+  if (path[0] === "analysis" && path[1] === "rules" && path.length === 2) return parts.analysis.shape.rules._zod.def.innerType.shape;
+  if (path[0] === "analysis" && typeof path[2] === "number" && path.length === 3) return parts.namedCall.shape;
   return undefined;
 }
 

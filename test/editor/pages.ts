@@ -237,6 +237,52 @@ export async function quickFix(page: Page, text: string, title: string | RegExp)
   });
 }
 
+/** Puts the cursor at a text of the open editor, clicks the light bulb that comes, and then the entry. */
+export async function useLightBulb(page: Page, text: string, title: string | RegExp): Promise<void> {
+  const bulb = page
+    .locator('.monaco-editor .lightBulbWidget, .monaco-editor [class*="codicon-gutter-lightbulb"]')
+    .filter({ visible: true });
+  // The bulb goes away when a provider registers meanwhile: put the cursor there again.
+  await retry(async () => {
+    await page.keyboard.press("Escape");
+    await page.locator(".monaco-editor .view-line span span", { hasText: text }).first().click();
+    await bulb.first().click({ timeout: 3_000 });
+    await actionEntry(page, title).click({ timeout: 3_000 });
+  });
+}
+
+/** Puts the cursor at a text of the open editor and takes the first of its quick fixes, the preferred one, without the mouse. */
+export async function takeFirstFix(page: Page, text: string, neighbour: string | RegExp): Promise<void> {
+  await page.locator(".monaco-editor .view-line span span", { hasText: text }).first().click();
+  await retry(async () => {
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+.");
+    await actionEntry(page, neighbour).waitFor({ timeout: 3_000 });
+  });
+  await page.keyboard.press("Enter");
+  await page.locator(".action-widget").waitFor({ state: "hidden" });
+}
+
+function actionEntry(page: Page, title: string | RegExp): Locator {
+  return page.locator(".action-widget .monaco-list-row", { hasText: title }).first();
+}
+
+/** Saves the open file, and resolves when it is saved. */
+export async function save(page: Page): Promise<void> {
+  await page.keyboard.press("Control+S");
+  await page.locator(".tabs-container .tab.active:not(.dirty)").waitFor();
+}
+
+/** Shows the Problems view and returns the rows in it: files and what is wrong in them. */
+export async function openProblems(page: Page): Promise<Locator> {
+  const rows = page.locator(".markers-panel .monaco-list-row");
+  await retry(async () => {
+    if (!(await page.locator(".markers-panel").isVisible())) await page.keyboard.press("Control+Shift+M");
+    await page.locator(".markers-panel").waitFor({ timeout: 3_000 });
+  });
+  return rows;
+}
+
 /** The inside of the webview that shows; VS Code wraps it in two frames. */
 export function webview(page: Page): FrameLocator {
   return page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");

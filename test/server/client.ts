@@ -2,6 +2,7 @@
 import { PassThrough } from "node:stream";
 import { pathToFileURL } from "node:url";
 import {
+  type ClientCapabilities,
   createConnection,
   createProtocolConnection,
   type InitializeParams,
@@ -17,7 +18,7 @@ import {
   type WorkDoneProgressReport,
 } from "vscode-languageserver/node";
 import type { InitializationOptions } from "../../server/protocol.ts";
-import { startServer } from "../../server/server.ts";
+import { type ServerOptions, startServer } from "../../server/server.ts";
 
 export type WorkDone = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDoneProgressEnd;
 
@@ -32,6 +33,10 @@ export interface Client extends AsyncDisposable {
   /** Questions by `window/showMessageRequest`; `reply` chooses. */
   readonly asked: ShowMessageRequestParams[];
   reply: (question: ShowMessageRequestParams) => MessageActionItem | null;
+  /** Settings by section, as `workspace/configuration` asks for them. */
+  readonly settings: Map<string, unknown>;
+  /** How often the server asked to have diagnostics pulled again. */
+  refreshes: number;
   request<R>(method: string, params?: object): Promise<R>;
   /** The same, with what was reported on a work-done token. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in sendRequest: the caller knows the answer
@@ -43,15 +48,22 @@ export interface ClientOptions {
   readonly options?: InitializationOptions;
   readonly environment?: Readonly<Record<string, string>>;
   readonly now?: () => number;
+  /** On top of those of a plain client. */
+  readonly capabilities?: ClientCapabilities;
+  readonly thread?: ServerOptions["thread"];
 }
 
-export async function startClient(root: string, { options = {}, environment = {}, now }: ClientOptions = {}): Promise<Client> {
+export async function startClient(
+  root: string,
+  { options = {}, environment = {}, now, capabilities = {}, thread }: ClientOptions = {},
+): Promise<Client> {
   const up = new PassThrough();
   const down = new PassThrough();
   startServer({
     connection: createConnection(new StreamMessageReader(up), new StreamMessageWriter(down)),
     environment,
     ...(now && { now }),
+    ...(thread && { thread }),
   });
   const connection = createProtocolConnection(new StreamMessageReader(down), new StreamMessageWriter(up));
   const folder = pathToFileURL(root).href;
@@ -65,6 +77,8 @@ export async function startClient(root: string, { options = {}, environment = {}
     registered: [],
     asked: [],
     reply: () => null,
+    settings: new Map(),
+    refreshes: 0,
     request: (method, params = {}) => connection.sendRequest(method, { folder, ...params }),
     async requestWithProgress<R>(method: string, params: object) {
       const workDoneToken = `test-${++token}`;
@@ -88,6 +102,13 @@ export async function startClient(root: string, { options = {}, environment = {}
   });
   connection.onRequest("client/unregisterCapability", () => null);
   connection.onRequest("window/workDoneProgress/create", () => null);
+  connection.onRequest("workspace/configuration", ({ items }: { items: { section: string }[] }) =>
+    items.map(({ section }) => client.settings.get(section) ?? null),
+  );
+  connection.onRequest("workspace/diagnostic/refresh", () => {
+    client.refreshes += 1;
+    return null;
+  });
   connection.onRequest("window/showMessageRequest", (question: ShowMessageRequestParams) => {
     client.asked.push(question);
     return client.reply(question);
@@ -98,8 +119,9 @@ export async function startClient(root: string, { options = {}, environment = {}
     processId: null,
     rootUri: null,
     capabilities: {
+      ...capabilities,
       window: { workDoneProgress: true },
-      workspace: { didChangeWatchedFiles: { dynamicRegistration: true, relativePatternSupport: true } },
+      workspace: { didChangeWatchedFiles: { dynamicRegistration: true, relativePatternSupport: true }, ...capabilities.workspace },
     },
     workspaceFolders: [{ uri: folder, name: "test" }],
     initializationOptions: options,

@@ -1,0 +1,148 @@
+/** A function's summary applied where the function is called. */
+import { runLater } from "./call.ts";
+import { put } from "./collections.ts";
+import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, remove, waysOf } from "./effects.ts";
+import type { CallEvent, FlowFunction } from "./flow.ts";
+import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
+import { type Exchange, substitute } from "./substitute.ts";
+import { addStep, DELETED, FAILED, type FileEffect, LATER, mapWays, PENDING, RETURNED, type Step, type Summary, type Trace, UPLOADED } from "./summary.ts";
+import { type FunctionValue, NOTHING, reference, unionAll, union, type Values } from "./value.ts";
+
+export interface Application {
+  readonly summary: Summary;
+  readonly target: FunctionValue;
+  readonly args: readonly Values[];
+  readonly self: Values;
+  readonly moment: Moment;
+  /** The function is written within the one that is being run: its places count as places of this one. */
+  readonly lexical: boolean;
+  readonly when: "now" | "later" | "onSuccess" | "onError" | "always";
+  readonly key: string;
+  /** The call returns before it is over. */
+  readonly awaits: boolean;
+  /** What the first parameter is called with is the result: `new Promise(resolve => …)`. */
+  readonly executor?: boolean;
+}
+
+export function applySummary(frame: Frame, state: State, application: Application): Values {
+  const { summary, target, args, self } = application;
+  const exchange: Exchange = { args, self, lexical: application.lexical, key: `${frame.prefix}:${application.key}`, ...(target.bound && { bound: target.bound }) };
+  for (const store of summary.stores) applyStore(frame, state, store, exchange, application);
+  for (const effect of summary.effects) for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
+  if (summary.escapes.length > 0) escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
+  let resolved = NOTHING;
+  for (const invoke of summary.invokes) {
+    if (application.executor && invoke.callee.kind === "symbol" && invoke.callee.index === 0)
+      resolved = union(resolved, unionAll((invoke.args[0] ?? NOTHING).map((value) => substitute(frame, state, value, exchange))));
+    for (const callee of substitute(frame, state, invoke.callee, exchange)) applyInvoke(frame, state, callee, invoke.args, exchange, application);
+  }
+  if (application.executor) return resolved;
+  return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
+}
+
+function applyInvoke(frame: Frame, state: State, callee: Values[number], args: readonly Values[], exchange: Exchange, application: Application): void {
+  if (callee.kind === "derived" && callee.name === "#cleanup") {
+    remove(frame, state, [callee.of], application.moment, { recursive: true, later: application.when !== "now" });
+    return;
+  }
+  const given = args.map((values) => unionAll(values.map((value) => substitute(frame, state, value, exchange))));
+  if (callee.kind === "function") {
+    const context = { event: application.moment.call, receiver: NOTHING, written: "", method: "", args: given, moment: application.moment };
+    runLater(frame, state, context, callee, application.when, given);
+  } else if (callee.kind === "symbol" && callee.root === "parameter") {
+    const there = frame.invokes.get(callee.key);
+    frame.invokes.set(callee.key, { callee, args: given.map((values, index) => union(there?.args[index] ?? NOTHING, values)) });
+  }
+}
+
+function applyStore(frame: Frame, state: State, store: Summary["stores"][number], exchange: Exchange, application: Application): void {
+  const values = substitute(frame, state, store.value, exchange);
+  for (const object of substitute(frame, state, store.object, exchange)) {
+    put(frame, object, store.name, values);
+    if (thingOf(frame, object) === undefined) escape(frame, state, values, application.moment);
+  }
+}
+
+function applyEffect(frame: Frame, state: State, effect: FileEffect, value: Values[number], exchange: Exchange, application: Application): void {
+  for (const file of filesBehind(frame, [value])) {
+    const own = fileAt(frame, state, file);
+    if (!own) continue;
+    own.directory ||= effect.directory;
+    own.recursive ||= effect.recursive;
+    own.lopsided ||= effect.lopsided;
+    if (effect.names.length > 0) own.names = union(own.names, unionAll(effect.names.map((name) => substitute(frame, state, name, exchange))));
+    const step = stepTo(application, effect.trace);
+    if (step && !own.from.some((other) => other.key === effect.value.key && other.callee.file === application.summary.ref.file && other.callee.index === application.summary.ref.index))
+      own.from.push({ callee: application.summary.ref, key: effect.value.key, step });
+    const ways = effectWays(effect, application);
+    for (const record of meant(frame, state, file)) {
+      change(frame, state, record, ways, application.when);
+      record.sites.add(application.moment.call.id);
+      record.trace = mergeTrace(frame, record.trace, effect.trace, application);
+      const thrown = mapWays(waysOf(state, record.value), (way) => effect.thrown.map((one) => compose(way, one & ~RETURNED) | FAILED));
+      if (effect.thrown.length > 0) frame.throwing.set(record.value.key, thrown);
+    }
+    if (effect.recursive) applyBelow(frame, state, file, ways, application.moment.step);
+  }
+}
+
+function change(frame: Frame, state: State, record: FileRecord, ways: readonly number[], when: Application["when"]): void {
+  if (frame.scratch || ways.length === 0) return;
+  const before = waysOf(state, record.value);
+  state.ways.set(
+    record.value.key,
+    mapWays(before, (way) => (when === "onError" ? [way, ...ways.map((one) => compose(way | FAILED, one))] : ways.map((one) => compose(way, one)))),
+  );
+}
+
+function effectWays(effect: FileEffect, application: Application): readonly number[] {
+  const { when, awaits } = application;
+  return mapWays(effect.normal, (way) => {
+    let after = way & ~RETURNED;
+    if (when !== "now" && when !== "onError" && after & DELETED) after = (after & ~DELETED) | LATER;
+    if (when !== "now") after &= ~PENDING;
+    else if (awaits && after & UPLOADED) after |= PENDING;
+    return after;
+  });
+}
+
+function stepTo(application: Application, trace: Trace): Step | undefined {
+  const inner = trace.uploaded[0] ?? trace.read[0] ?? trace.output[0] ?? trace.made[0] ?? trace.deleted[0] ?? trace.escaped[0] ?? trace.used[0] ?? trace.checked[0];
+  return inner && wrap(application, inner);
+}
+
+const DEEPEST = 6;
+
+function wrap(application: Application, inner: Step): Step {
+  if (application.lexical) return inner;
+  let depth = 0;
+  for (let at: Step | undefined = inner; at; at = at.inner) depth += 1;
+  return { ...application.moment.step, inner: depth < DEEPEST ? inner : (inner.inner ?? inner) };
+}
+
+function mergeTrace(frame: Frame, before: Trace, effect: Trace, application: Application): Trace {
+  let changed = false;
+  const merged: { -readonly [Key in keyof Trace]: Trace[Key] } = { ...before };
+  for (const list of Object.keys(merged) as (keyof Trace)[])
+    for (const step of effect[list]) {
+      const after = addStep(merged[list], wrap(application, step));
+      if (after === merged[list]) continue;
+      merged[list] = after;
+      changed = true;
+    }
+  if (changed) frame.changes += 1;
+  return changed ? merged : before;
+}
+
+/** Arguments in the places of parameters: a rest parameter gets a list, named arguments their places. */
+export function mergeArguments(frame: Frame, event: CallEvent, args: readonly Values[], fn: FlowFunction): readonly Values[] {
+  const rest = fn.parameters.findIndex((parameter) => parameter.rest === true);
+  if (rest < 0) return args;
+  const id = `${frame.prefix}:rest:${event.id}:${fn.index}`;
+  const thing = allocate(frame, id);
+  for (const [index, values] of args.slice(rest).entries()) {
+    addField(frame, thing, String(index), values);
+    addTo(frame, thing, "elements", values);
+  }
+  return [...args.slice(0, rest), [reference(id)]];
+}

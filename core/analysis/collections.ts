@@ -1,0 +1,124 @@
+/** Lists, maps and promises of them: what goes in comes out again. */
+import { type CallContext, runLater } from "./call.ts";
+import type { Frame, State } from "./frame.ts";
+import { addField, addTo, allocate, elementsOf, thingOf } from "./frame.ts";
+import { derived, NOTHING, reference, stable, union, unionAll, type Value, type Values } from "./value.ts";
+
+const ADDS = new Set(["push", "unshift", "add", "append", "extend"]);
+const SAME = new Set(["filter", "slice", "concat", "sort", "reverse", "flat", "toSorted", "toReversed", "values", "with", "splice", "fill"]);
+const ONE = new Set(["pop", "shift", "at", "find", "findLast"]);
+const EACH = new Set(["map", "forEach", "flatMap", "filter", "some", "every", "find", "findLast", "findIndex", "sort"]);
+
+/** Undefined: the call is not one of a collection. */
+export function collectionCall(frame: Frame, state: State, context: CallContext, _target: Value): Values | undefined {
+  const { method, receiver } = context;
+  const [callee] = receiver;
+  if (callee === undefined) return undefined;
+  if (callee.kind === "library" && callee.module === "global") return ofGlobal(frame, state, context, callee.path);
+  const holders = receiver.filter((value) => isCollection(frame, value, method));
+  if (holders.length === 0) return undefined;
+  if (ADDS.has(method)) {
+    for (const holder of holders) put(frame, holder, undefined, context.args.flat());
+    return NOTHING;
+  }
+  if (method === "set" && context.args.length === 2) {
+    for (const holder of holders) put(frame, holder, undefined, context.args[1] ?? NOTHING);
+    return holders;
+  }
+  if (method === "get") return unionAll(holders.map((holder) => elementsOf(frame, holder)));
+  const elements = unionAll(holders.map((holder) => elementsOf(frame, holder)));
+  const callback = context.args.flat().find((value) => value.kind === "function");
+  if (EACH.has(method) && callback?.kind === "function") {
+    const results = runLater(frame, state, context, callback, "now", [elements, [derived("each", stable("index"))]]);
+    if (method === "map" || method === "flatMap") return [listOf(frame, context, method === "flatMap" ? unionAll(results.map((one) => union([one], elementsOf(frame, one)))) : results)];
+    if (method === "filter" || method === "sort") return [listOf(frame, context, elements)];
+    return ONE.has(method) ? elements : NOTHING;
+  }
+  if (method === "reduce" && callback?.kind === "function") {
+    const start = context.args[1] ?? NOTHING;
+    const results = runLater(frame, state, context, callback, "now", [start, elements]);
+    return union(start, results);
+  }
+  if (ONE.has(method)) return elements;
+  if (method === "join") return [listOf(frame, context, elements)];
+  if (method === "entries") return [pairs(frame, context, elements)];
+  if (method === "concat") return [listOf(frame, context, union(elements, unionAll(context.args.flat().map((value) => elementsOf(frame, value)))))];
+  if (SAME.has(method)) return [listOf(frame, context, elements)];
+  return undefined;
+}
+
+function isCollection(frame: Frame, value: Value, method: string): boolean {
+  const thing = thingOf(frame, value);
+  if (thing) return thing.library === undefined && thing.class === undefined;
+  if (value.kind !== "symbol" && value.kind !== "derived") return false;
+  if (value.library !== undefined || value.type !== undefined) return false;
+  return method === "push" || method === "unshift" || EACH.has(method) || SAME.has(method) || ONE.has(method) || method === "entries" || method === "reduce";
+}
+
+function ofGlobal(frame: Frame, _state: State, context: CallContext, path: string): Values | undefined {
+  const { method, args } = context;
+  const first = args[0] ?? NOTHING;
+  if (path === "Object" && (method === "values" || method === "entries")) {
+    const held = unionAll(first.map((value) => {
+      const thing = thingOf(frame, value);
+      return thing ? unionAll([thing.elements, ...thing.fields.values()]) : elementsOf(frame, value);
+    }));
+    return [method === "values" ? listOf(frame, context, held) : pairs(frame, context, held)];
+  }
+  if (path === "Object" && (method === "assign" || method === "freeze" || method === "fromEntries")) {
+    for (const target of first) {
+      const thing = thingOf(frame, target);
+      for (const value of args.slice(1).flat()) {
+        const other = thingOf(frame, value);
+        if (thing && other) for (const [name, values] of other.fields) addField(frame, thing, name, values);
+      }
+    }
+    return first;
+  }
+  if (path === "Array" && (method === "from" || method === "of")) {
+    const elements = method === "of" ? args.flat() : unionAll(first.map((value) => elementsOf(frame, value)));
+    const callback = args[1]?.find((value) => value.kind === "function");
+    if (callback?.kind === "function") return [listOf(frame, context, runLater(frame, _state, context, callback, "now", [elements]))];
+    return [listOf(frame, context, elements)];
+  }
+  return undefined;
+}
+
+/** Adds values to a list or object, also to one that the caller knows. */
+export function put(frame: Frame, object: Value, name: string | undefined, values: Values): void {
+  const own = object.kind === "thing" ? frame.heap.get(object.id) : undefined;
+  const thing = own ?? (object.kind === "symbol" || object.kind === "derived" ? allocate(frame, `@${object.key}`) : undefined);
+  if (!thing) return;
+  if (name === undefined) addTo(frame, thing, "elements", values);
+  else addField(frame, thing, name, values);
+  if (own || frame.scratch) return;
+  for (const value of values) {
+    if (!isWorthKnowing(value) || frame.stores.size >= MOST_STORES) continue;
+    const key = `${object.key}|${name ?? ""}|${value.key}`;
+    if (!frame.stores.has(key)) frame.stores.set(key, { object, ...(name !== undefined && { name }), value });
+  }
+}
+
+const MOST_STORES = 60;
+
+/** Whether a stored value can matter to files: a path, something that holds one, a function. */
+function isWorthKnowing(value: Value): boolean {
+  if (value.kind === "literal" || value.kind === "class" || value.kind === "library") return false;
+  if (value.kind === "text") return /[/.]/.test(value.text);
+  if (value.kind === "symbol") return value.root !== "fresh" || value.temporary === true || value.type !== undefined || value.library !== undefined;
+  return true;
+}
+
+export function listOf(frame: Frame, context: CallContext, elements: Values): Value {
+  const id = `${frame.prefix}:list:${context.event.id}`;
+  addTo(frame, allocate(frame, id), "elements", elements);
+  return reference(id);
+}
+
+function pairs(frame: Frame, context: CallContext, elements: Values): Value {
+  const id = `${frame.prefix}:pair:${context.event.id}`;
+  const pair = allocate(frame, id);
+  addField(frame, pair, "0", [stable("?key")]);
+  addField(frame, pair, "1", elements);
+  return listOf(frame, context, [reference(id)]);
+}

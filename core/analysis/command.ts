@@ -1,0 +1,127 @@
+/** Programs that are run: what their command lines do with files. */
+import { valuesAt } from "./apply.ts";
+import { type CallContext, runLater, written } from "./call.ts";
+import type { Entry } from "./catalogue/entry.ts";
+import type { FileWord } from "./catalogue/ffmpeg.ts";
+import { placesOf } from "./catalogue/place.ts";
+import { type ProgramUse, readProgram } from "./catalogue/program.ts";
+import { type Piece, readCommand, type Word } from "./catalogue/shell.ts";
+import { assemble, make, remove, upload, use } from "./effects.ts";
+import { elementsOf, type Frame, type State, thingOf } from "./frame.ts";
+import { atomsOf, combine, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
+
+export function runCommand(frame: Frame, state: State, context: CallContext, entry: Entry): void {
+  for (const argv of entry.shell === undefined ? argvOf(frame, context, entry) : commandsOf(frame, context, entry))
+    for (const use of readProgram(argv)) runProgram(frame, state, context, use);
+  // `execFile("ffmpeg", args, done)`
+  const last = context.args.at(-1) ?? NOTHING;
+  for (const value of last) if (value.kind === "function") runLater(frame, state, context, value, "onSuccess");
+}
+
+function runProgram(frame: Frame, state: State, context: CallContext, program: ProgramUse<Values>): void {
+  const { moment } = context;
+  const inputs = program.inputs.flatMap(fileOf);
+  const outputs = program.outputs.flatMap(fileOf);
+  switch (program.role) {
+    case "assembly":
+      assemble(frame, state, inputs, outputs, moment);
+      break;
+    case "write":
+    case "copy":
+      use(frame, state, inputs, moment);
+      make(frame, state, outputs, moment);
+      break;
+    case "consume":
+      remove(frame, state, inputs, moment, { recursive: false, caught: true });
+      make(frame, state, outputs, moment);
+      break;
+    case "delete":
+      remove(frame, state, inputs, moment, { recursive: program.recursive === true });
+      break;
+    case "upload":
+      upload(frame, state, inputs, moment, { byValue: false, pending: false });
+      break;
+    default:
+      use(frame, state, inputs, moment);
+  }
+}
+
+function fileOf(file: FileWord<Values>): Values {
+  const whole = combine(
+    file.word.map((piece) => (piece.text === undefined ? (piece.value ?? NOTHING) : [text(piece.text)])),
+    (parts) => normalized(joined(parts.flatMap(atomsOf))),
+  );
+  return unionAll(whole.map((value) => [value]));
+}
+
+/** The words of a call with a program and a list of arguments; one line for each list that it may be. */
+function argvOf(frame: Frame, context: CallContext, entry: Entry): Word<Values>[][] {
+  let lines: Word<Values>[][] = [entry.program === undefined ? [] : [[{ text: entry.program }]]];
+  for (const place of entry.argv ?? []) {
+    const isList = place.includes("[]");
+    const options = isList ? listsAt(frame, context, place) : [wordsFor(frame, context, place)];
+    lines = lines.flatMap((line) => options.slice(0, 3).map((words) => [...line, ...words])).slice(0, 6);
+  }
+  return lines;
+}
+
+function wordsFor(frame: Frame, context: CallContext, place: string): Word<Values>[] {
+  const values = valuesAt(frame, context, place);
+  const [root] = placesOf(place);
+  const operand = root?.root === "argument" ? context.event.args[root.index] : undefined;
+  const name = operand === undefined ? undefined : written(frame, operand);
+  const program = values.find((value) => value.kind === "text");
+  if (program?.kind === "text" && values.length === 1) return [[{ text: program.text }]];
+  // Which of several programs it is (`custom ?? "ffmpeg"`) is told by the one that is known.
+  return [[program?.kind === "text" ? { text: program.text } : { value: values, ...(name !== undefined && { written: name }) }]];
+}
+
+function listsAt(frame: Frame, context: CallContext, places: string): Word<Values>[][] {
+  return places.split("|").flatMap((place) => {
+    const list = place.slice(0, place.lastIndexOf("[]"));
+    const values = valuesAt(frame, context, list);
+    const known = values.flatMap((value) => {
+      const words = wordsOfList(frame, value);
+      return words === undefined ? [] : [words];
+    });
+    return known;
+  });
+}
+
+/** The items of a list in their order. */
+function wordsOfList(frame: Frame, value: Value, depth = 0): Word<Values>[] | undefined {
+  const thing = thingOf(frame, value);
+  if (!thing) {
+    if (value.kind === "symbol" || value.kind === "derived") return [[{ value: elementsOf(frame, value), many: "spread" }]];
+    return undefined;
+  }
+  if (depth > 5) return [];
+  if (thing.order.size === 0) return thing.elements.length > 0 ? [[{ value: thing.elements, many: "spread" }]] : [];
+  const words: Word<Values>[] = [];
+  for (const item of thing.order.values()) {
+    if (!item.spread) words.push(wordOf(item.values));
+    else {
+      const [first] = item.values.filter((one) => thingOf(frame, one) !== undefined && (thingOf(frame, one)?.order.size ?? 0) > 0);
+      const inner = first === undefined ? undefined : wordsOfList(frame, first, depth + 1);
+      words.push(...(inner ?? [[{ value: unionAll(item.values.map((one) => elementsOf(frame, one))), many: "spread" as const }]]));
+    }
+  }
+  return words;
+}
+
+function wordOf(values: Values): Word<Values> {
+  const [only] = values;
+  if (values.length === 1 && only !== undefined) return piecesOf(only);
+  const known = values.find((value) => value.kind === "text" && value.text.startsWith("-"));
+  return known?.kind === "text" ? [{ text: known.text }] : [{ value: values }];
+}
+
+function piecesOf(value: Value): Piece<Values>[] {
+  if (value.kind === "literal") return [{ text: String(value.value) }];
+  if (value.kind !== "text" && value.kind !== "joined") return [{ value: [value] }];
+  return atomsOf(value).map((part) => (part.kind === "text" ? { text: part.text } : { value: [part] }));
+}
+
+function commandsOf(frame: Frame, context: CallContext, entry: Entry): Word<Values>[][] {
+  return valuesAt(frame, context, entry.shell ?? "0").flatMap((value) => readCommand(piecesOf(value)).map((command) => [...command.argv]));
+}

@@ -1,0 +1,308 @@
+/** What one event does to files: marks on their ways, and steps on their traces. */
+import type { Block, CallEvent } from "./flow.ts";
+import { type FileRecord, type Frame, type Observation, type State, thingOf } from "./frame.ts";
+import {
+  ABSENT,
+  addStep,
+  DELETED,
+  ESCAPED,
+  FAILED,
+  FOUND,
+  LATER,
+  MADE,
+  mapWays,
+  NO_TRACE,
+  OUTPUT,
+  PENDING,
+  READ,
+  REFUSED,
+  type Step,
+  type Trace,
+  UPLOADED,
+  type Ways,
+} from "./summary.ts";
+import { type Atom, atomsOf, isBelow, isHandedIn, joined, listedIn, NOTHING, text, TMP, union, unionAll, type Value, type Values } from "./value.ts";
+
+/** The event that is being looked at. */
+export interface Moment {
+  readonly step: Step;
+  readonly call: CallEvent;
+  readonly block: Block;
+  readonly blockIndex: number;
+  /** How a function that was passed on is called: see `When` of the catalogue. */
+  readonly deferred?: boolean;
+}
+
+/** The file at a value, on record from now on. Undefined for what is no file: an address, a pipe, nothing at all. */
+export function fileAt(frame: Frame, state: State, value: Value): FileRecord | undefined {
+  if (frame.scratch || !isPath(value)) return undefined;
+  let record = frame.files.get(value.key);
+  if (!record) {
+    record = { value, trace: NO_TRACE, directory: false, recursive: false, from: [], lopsided: false, sites: new Set(), names: NOTHING };
+    frame.files.set(value.key, record);
+    frame.changes += 1;
+  }
+  if (!state.ways.has(value.key)) state.ways.set(value.key, initial(value));
+  return record;
+}
+
+export function waysOf(state: State, value: Value): Ways {
+  return state.ways.get(value.key) ?? initial(value);
+}
+
+export function initial(value: Value): Ways {
+  return value.kind === "symbol" && value.temporary && value.root === "fresh" ? [MADE] : [0];
+}
+
+const NO_FILE = /^(?:https?:|data:|rtmps?:|blob:|ftp:|s3:|gs:|pipe:|-$|\/dev\/|NUL$|\s*$)|^[^/.]{0,3}$|\n/i;
+
+function isPath(value: Value): boolean {
+  const [first] = atomsOf(value);
+  if (value.kind === "text" || value.kind === "joined")
+    return first !== undefined && !(first.kind === "text" && NO_FILE.test(value.kind === "text" ? first.text : `${first.text}____`));
+  return (value.kind === "symbol" && value.key !== TMP.key && !value.key.startsWith("?")) || value.kind === "derived";
+}
+
+/** The files that a value leads to: itself, or what its contents were read from. */
+export function filesBehind(frame: Frame, values: Values, depth = 0): Values {
+  const result: Value[] = [];
+  for (const value of values) {
+    const thing = thingOf(frame, value);
+    if (!thing) {
+      if (value.kind !== "literal" && value.kind !== "function" && value.kind !== "class" && value.kind !== "library") result.push(value);
+    } else if (depth < 4) result.push(...filesBehind(frame, thing.carries, depth + 1));
+  }
+  return result;
+}
+
+/** Every file that can be reached from a value: through fields, elements and contents. */
+export function reachable(frame: Frame, values: Values, into: Value[] = [], seen: Set<string> = new Set(), depth = 0): Value[] {
+  for (const value of values) {
+    if (seen.has(value.key) || depth > 5 || into.length > 60) continue;
+    seen.add(value.key);
+    const thing = thingOf(frame, value);
+    if (thing) {
+      for (const list of [...thing.fields.values(), thing.elements, thing.carries, thing.rest]) reachable(frame, list, into, seen, depth + 1);
+    } else if (value.kind === "function") {
+      for (const bound of value.before ?? []) reachable(frame, bound, into, seen, depth + 1);
+    } else if (value.kind !== "literal" && value.kind !== "class" && value.kind !== "library") into.push(value);
+  }
+  return into;
+}
+
+/** Files on record that a value stands for: itself and, for an entry of a listed directory, what is known to lie there. */
+export function meant(frame: Frame, state: State, value: Value): FileRecord[] {
+  const own = fileAt(frame, state, value);
+  const directory = listedIn(value);
+  const result = own ? [own] : [];
+  if (directory) for (const other of frame.files.values()) if (other !== own && isBelow(other.value, directory)) result.push(other);
+  return result;
+}
+
+type List = keyof Trace;
+
+function note(frame: Frame, record: FileRecord, list: List, step: Step): void {
+  if (frame.inDeadCode) return;
+  const steps = addStep(record.trace[list], step);
+  if (steps === record.trace[list]) return;
+  record.trace = { ...record.trace, [list]: steps };
+  frame.changes += 1;
+}
+
+function change(state: State, record: FileRecord, how: (way: number) => number | readonly number[]): void {
+  state.ways.set(record.value.key, mapWays(waysOf(state, record.value), how));
+}
+
+export function make(frame: Frame, state: State, values: Values, moment: Moment, output = false): void {
+  for (const value of filesBehind(frame, values)) {
+    const record = fileAt(frame, state, value);
+    if (!record) continue;
+    change(state, record, (way) => (way & ~(DELETED | ABSENT | FOUND)) | MADE | (output ? OUTPUT : 0));
+    note(frame, record, output ? "output" : "made", moment.step);
+  }
+}
+
+export function upload(frame: Frame, state: State, values: Values, moment: Moment, options: { readonly byValue: boolean; readonly pending: boolean }): void {
+  for (const value of filesBehind(frame, values)) {
+    observe(frame, state, "use", [value], moment);
+    for (const record of meant(frame, state, value)) {
+      change(state, record, (way) => {
+        const sent = way | UPLOADED | (options.pending ? PENDING : 0);
+        return options.byValue ? [sent, way | REFUSED] : sent;
+      });
+      note(frame, record, "uploaded", moment.step);
+      record.sites.add(moment.call.id);
+    }
+  }
+}
+
+export function assemble(frame: Frame, state: State, inputs: Values, outputs: Values, moment: Moment): void {
+  const named = unionAll(inputs.map((value) => frame.files.get(value.key)?.names ?? NOTHING));
+  for (const value of filesBehind(frame, union(inputs, named))) {
+    observe(frame, state, "use", [value], moment);
+    for (const record of meant(frame, state, value)) {
+      change(state, record, (way) => way | READ);
+      note(frame, record, "read", moment.step);
+    }
+  }
+  make(frame, state, outputs, moment, true);
+}
+
+export function use(frame: Frame, state: State, values: Values, moment: Moment, checked = false): void {
+  for (const value of filesBehind(frame, values)) {
+    if (!frame.files.has(value.key) && value.kind !== "joined" && value.kind !== "text") continue;
+    observe(frame, state, checked ? "mention" : "use", [value], moment);
+    const record = fileAt(frame, state, value);
+    if (!record) continue;
+    note(frame, record, checked ? "checked" : "used", moment.step);
+  }
+}
+
+export function escape(frame: Frame, state: State, values: Values, moment: Moment): void {
+  if (frame.scratch) return;
+  for (const value of reachable(frame, values)) {
+    if (value.kind === "joined" || value.kind === "text") {
+      const record = looksLikePath(value) ? fileAt(frame, state, value) : frame.files.get(value.key);
+      if (record) escapeFile(frame, state, record, moment);
+      continue;
+    }
+    for (const record of frame.files.values()) if (derivesFrom(record.value, value)) escapeFile(frame, state, record, moment);
+    if (frame.escapes.size < MOST_ESCAPES && isHandedIn(value)) frame.escapes.set(value.key, value);
+  }
+}
+
+const MOST_ESCAPES = 80;
+
+function escapeFile(frame: Frame, state: State, record: FileRecord, moment: Moment): void {
+  change(state, record, (way) => way | ESCAPED);
+  note(frame, record, "escaped", moment.step);
+}
+
+/** Whether the file's path is the value, one of its fields, or one of its elements. */
+export function derivesFrom(file: Value, value: Value): boolean {
+  let at: Value = file;
+  for (let depth = 0; depth < 8; depth += 1) {
+    if (at.key === value.key) return true;
+    if (at.kind !== "derived" || at.how === "dirname") return false;
+    at = at.of;
+  }
+  return false;
+}
+
+function looksLikePath(value: Value): boolean {
+  return atomsOf(value).some((part) => part.kind === "text" && /\/|\.\w{2,5}$/.test(part.text));
+}
+
+export interface Removal {
+  readonly recursive: boolean;
+  /** Only what is in the directory. */
+  readonly contents?: boolean;
+  readonly later?: boolean;
+  readonly caught?: boolean;
+  readonly awaited?: boolean;
+}
+
+export function remove(frame: Frame, state: State, values: Values, moment: Moment, removal: Removal): void {
+  const bit = removal.later ? LATER : DELETED;
+  const files = filesBehind(frame, values);
+  observe(frame, state, "delete", files, moment, removal);
+  for (const value of files) {
+    for (const record of meant(frame, state, value)) {
+      if (removal.recursive) record.recursive = true;
+      change(state, record, (way) => (way & ~(removal.later ? 0 : PENDING)) | bit);
+      note(frame, record, "deleted", moment.step);
+    }
+    if (removal.recursive || removal.contents) removeBelow(frame, state, value, moment, bit);
+  }
+}
+
+function removeBelow(frame: Frame, state: State, directory: Value, moment: Moment, bit: number): void {
+  for (const record of frame.files.values()) {
+    if (record.value.key === directory.key || !isBelow(record.value, directory)) continue;
+    change(state, record, (way) => way | bit);
+    note(frame, record, "deleted", moment.step);
+  }
+}
+
+/** A deletion that ends elsewhere, seen as a whole: what a called function did to one of our files. */
+export function compose(way: number, effect: number): number {
+  const before = effect & MADE && !(effect & (DELETED | LATER)) ? way & ~(DELETED | ABSENT | FOUND) : way;
+  return before | effect;
+}
+
+export function applyBelow(frame: Frame, state: State, directory: Value, ways: Ways, step: Step): void {
+  const bits = DELETED | LATER | UPLOADED | READ;
+  for (const record of frame.files.values()) {
+    if (record.value.key === directory.key || !isBelow(record.value, directory)) continue;
+    state.ways.set(
+      record.value.key,
+      mapWays(waysOf(state, record.value), (way) => ways.map((effect) => way | (effect & bits))),
+    );
+    if (ways.some((effect) => effect & (DELETED | LATER))) note(frame, record, "deleted", step);
+  }
+}
+
+/** All files as they are when an exception is thrown here. */
+export function failed(state: State): State {
+  const ways = new Map<string, Ways>();
+  for (const [key, own] of state.ways) ways.set(key, mapWays(own, (way) => (way === 0 ? 0 : way | FAILED)));
+  return { env: new Map(state.env), ways };
+}
+
+export function observe(frame: Frame, state: State, what: Observation["what"], files: Values, moment: Moment, removal?: Removal): void {
+  if (frame.scratch) return;
+  if (frame.inDeadCode && what !== "delete") return;
+  const keys = files.map((file) => file.key);
+  const observation: Observation = {
+    what,
+    step: moment.step,
+    files: keys,
+    ways: files.map((file) => waysOf(state, file)),
+    block: moment.blockIndex,
+    values: files,
+    direct: moment.step.inner === undefined,
+    ...(removal && {
+      recursive: removal.recursive,
+      escapes: moment.block.handler === undefined && removal.caught !== true,
+      awaited: removal.awaited ?? true,
+      caught: moment.block.caught === true,
+    }),
+  };
+  const list = frame.inDeadCode ? frame.dead : frame.observed;
+  const at = list.findIndex((other) => other.what === what && other.step === moment.step && other.block === moment.blockIndex);
+  if (at >= 0) list[at] = observation;
+  else list.push(observation);
+}
+
+/** What a file's text names: paths between quotes, blanks and line ends. */
+export function pathsInText(frame: Frame, values: Values, depth = 0): Values {
+  const result: Value[] = [];
+  for (const value of values) {
+    const thing = thingOf(frame, value);
+    if (thing && depth < 4) result.push(...pathsInText(frame, thing.elements, depth + 1), ...[...thing.fields.values()].flatMap((field) => pathsInText(frame, field, depth + 1)));
+    else if (value.kind === "joined") result.push(...wordsIn(value.parts));
+    else if (value.kind === "derived") result.push(unescaped(value));
+  }
+  return result;
+}
+
+function wordsIn(parts: readonly Atom[]): Value[] {
+  const words: Atom[][] = [[]];
+  for (const part of parts) {
+    if (part.kind !== "text") {
+      words.at(-1)?.push(unescaped(part) as Atom);
+      continue;
+    }
+    const [first = "", ...rest] = part.text.split(/['"\s]/);
+    if (first !== "") words.at(-1)?.push(text(first));
+    for (const piece of rest) words.push(piece === "" ? [] : [text(piece)]);
+  }
+  return words.filter((word) => word.some((part) => part.kind !== "text")).map((word) => joined(word));
+}
+
+/** `p.replace(/'/g, "…")` is still about `p`. */
+function unescaped(value: Value): Value {
+  let at = value;
+  while (at.kind === "derived" && at.how === "call" && /^(?:replace|replaceAll|trim|toString|normalize|resolve|join)$/.test(at.name)) at = at.of;
+  return at;
+}

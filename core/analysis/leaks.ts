@@ -1,0 +1,166 @@
+/** Files that a function leaves behind: made or received here, used up here, and there on a successful way out. */
+import type { Frame, FileRecord } from "./frame.ts";
+import { keyOf, type Program } from "./program.ts";
+import type { Report, WayOut } from "./solve.ts";
+import { ABSENT, DELETED, ESCAPED, FAILED, FOUND, KEPT, LATER, MADE, OUTPUT, READ, REFUSED, RETURNED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
+import { atomsOf, type Derived, isHandedIn, rootOf, TMP, type Value } from "./value.ts";
+
+export interface Leak {
+  readonly report: Report;
+  readonly record: FileRecord;
+  readonly kind: "upload" | "assembly";
+  /** Ways out on which the file stays, and those on which it is gone. */
+  readonly left: readonly WayOut[];
+  readonly cleaned: readonly WayOut[];
+  /** The helper deletes after a failure only. */
+  readonly lopsided: boolean;
+}
+
+/** Who calls what: for each file of a called function, what it is to its callers. */
+export type Callers = ReadonlyMap<string, readonly { readonly report: Report; readonly record: FileRecord }[]>;
+
+export function callersOf(reports: Iterable<Report>): Callers {
+  const callers = new Map<string, { report: Report; record: FileRecord }[]>();
+  for (const report of reports)
+    for (const record of report.frame.files.values())
+      for (const origin of record.from) {
+        const key = `${keyOf(origin.callee)}|${origin.key}`;
+        const list = callers.get(key) ?? [];
+        list.push({ report, record });
+        callers.set(key, list);
+      }
+  return callers;
+}
+
+export function leaksOf(program: Program, report: Report, callers: Callers): Leak[] {
+  const leaks: Leak[] = [];
+  for (const record of report.frame.files.values()) {
+    const leak = leakOf(program, report, record, callers);
+    if (leak) leaks.push(leak);
+  }
+  return leaks;
+}
+
+function leakOf(program: Program, report: Report, record: FileRecord, callers: Callers): Leak | undefined {
+  const { frame } = report;
+  const { trace } = record;
+  if (trace.uploaded.length === 0 && trace.read.length === 0 && trace.output.length === 0) return undefined;
+  const field = isReceived(program, frame, record.value);
+  const lopsided = isLopsidedHere(report, record);
+  if (!lopsided) {
+    if (record.lopsided) return undefined;
+    if (isHandedIn(record.value) && !field) return undefined;
+    if (!field && !isMade(record)) return undefined;
+  }
+  const ways = look(report, record);
+  if (!ways || ways.left.length === 0) return undefined;
+  if (!lopsided && !leaksFurther(report, record, callers, new Set())) return undefined;
+  return { report, record, kind: trace.uploaded.length > 0 ? "upload" : "assembly", left: ways.left, cleaned: ways.cleaned, lopsided };
+}
+
+/** Undefined: the file is none that ought to go. */
+export function look(report: Report, record: FileRecord): { left: WayOut[]; cleaned: WayOut[] } | undefined {
+  const left: WayOut[] = [];
+  const cleaned: WayOut[] = [];
+  const wanted = record.trace.uploaded.length > 0 ? UPLOADED : record.trace.read.length > 0 ? READ : OUTPUT;
+  if (wanted === OUTPUT && !isTemporary(record.value)) return undefined;
+  for (const exit of report.exits) {
+    if (exit.how !== "return") continue;
+    const ways = (exit.state.ways.get(record.value.key) ?? []).filter((way) => way & wanted && !(way & (FAILED | REFUSED | ABSENT | UNSUCCESSFUL)));
+    // It was there before and is used again: a cache.
+    if (ways.some((way) => way & FOUND && !(way & MADE))) return undefined;
+    if (ways.some((way) => way & (ESCAPED | RETURNED) && !(way & (DELETED | LATER)))) return undefined;
+    if (ways.some((way) => !(way & (DELETED | LATER | KEPT)))) left.push(exit);
+    else if (ways.some((way) => way & (DELETED | LATER))) cleaned.push(exit);
+  }
+  // One way out that is reached cleaned and uncleaned: some branch before it cleans.
+  for (const exit of left) {
+    const ways = exit.state.ways.get(record.value.key) ?? [];
+    if (ways.some((way) => way & wanted && way & (DELETED | LATER) && !(way & (FAILED | REFUSED | ABSENT)))) cleaned.push(exit);
+  }
+  return { left, cleaned };
+}
+
+/** Whether nobody who calls the function deletes the file either. */
+function leaksFurther(report: Report, record: FileRecord, callers: Callers, seen: Set<string>): boolean {
+  const key = `${keyOf(report.ref)}|${record.value.key}`;
+  if (seen.has(key)) return false;
+  seen.add(key);
+  const above = callers.get(key) ?? [];
+  if (above.length === 0) return true;
+  return above.some((caller) => {
+    const ways = look(caller.report, caller.record);
+    return ways !== undefined && ways.left.length > 0 && leaksFurther(caller.report, caller.record, callers, seen);
+  });
+}
+
+function isMade(record: FileRecord): boolean {
+  return record.trace.made.length > 0 || record.trace.output.length > 0 || rootOf(record.value)?.kind === "symbol" && (rootOf(record.value) as { temporary?: true }).temporary === true;
+}
+
+function isLopsidedHere(report: Report, record: FileRecord): boolean {
+  if (record.trace.uploaded.length === 0 || !record.trace.deleted.some((step) => step.inner === undefined)) return false;
+  if (!record.trace.uploaded.some((step) => step.inner === undefined)) return false;
+  let left = false;
+  let failing = false;
+  for (const exit of report.exits)
+    for (const way of exit.state.ways.get(record.value.key) ?? []) {
+      if (exit.how === "return" && way & UPLOADED && !(way & (FAILED | REFUSED | UNSUCCESSFUL | ABSENT))) {
+        if (way & (DELETED | LATER | ESCAPED | RETURNED | KEPT)) return false;
+        left = true;
+      } else if (way & DELETED) failing = true;
+    }
+  return left && failing;
+}
+
+const TEMPORARY = /(?:^|[/_.-])(?:te?mp|temporary|scratch|work(?:ing)?[-_]?dir|intermediates?)(?:[/_.-]|$)/i;
+
+/** Whether the path says that the file is not meant to stay. */
+export function isTemporary(value: Value): boolean {
+  return atomsOf(value).some((part) => part.key === TMP.key || (part.kind === "symbol" && part.temporary === true) || (part.kind === "text" && TEMPORARY.test(part.text)));
+}
+
+/** Whether the value is the path of a file that a request brought: the catalogue's fields. */
+export function isReceived(program: Program, frame: Frame, value: Value): boolean {
+  if (value.kind !== "derived" || value.how !== "member") return false;
+  const entries = program.catalogue.byField(value.name);
+  if (entries.length === 0) return false;
+  const chain = chainOf(frame, value);
+  return entries.some((entry) => {
+    const pattern = entry.symbol.split(/\.|(?=\[\])/);
+    const rest = matchEnd(chain, pattern);
+    if (rest === undefined) return false;
+    const written = rest.join(".").replaceAll(".[]", "[]");
+    return (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) && program.loader.uses(frame.module.file, entry.module);
+  });
+}
+
+function matchEnd(chain: readonly string[], pattern: readonly string[]): readonly string[] | undefined {
+  let at = chain.length - 1;
+  for (let index = pattern.length - 1; index >= 0; index -= 1) {
+    const wanted = pattern[index];
+    if (wanted === "[]") {
+      const stop = pattern[index - 1];
+      while (at > 0 && chain[at] !== stop) at -= 1;
+      continue;
+    }
+    if (chain[at] !== wanted) return undefined;
+    at -= 1;
+  }
+  return chain.slice(0, at + 1);
+}
+
+function chainOf(frame: Frame, value: Derived): string[] {
+  const chain: string[] = [];
+  let at: Value = value;
+  for (let depth = 0; depth < 12; depth += 1) {
+    if (at.kind !== "derived") break;
+    chain.unshift(at.how === "member" ? at.name : "[]");
+    at = at.of;
+  }
+  if (at.kind === "symbol") {
+    if (at.root === "parameter") chain.unshift(frame.fn.parameters[at.index ?? -1]?.written ?? "");
+    else chain.unshift(at.name === undefined ? at.key : (frame.module.written[at.name] ?? at.name));
+  }
+  return chain;
+}

@@ -1,0 +1,143 @@
+/** The loaded modules as one program: which function, class or value a name of a module is. */
+import type { Catalogue } from "./catalogue/catalogue.ts";
+import type { CallEvent, Event, FlowClass, FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
+import type { Report } from "./solve.ts";
+import type { Summary } from "./summary.ts";
+import type { ClassRef, FunctionRef, Values } from "./value.ts";
+
+/** Where modules come from. Loading one may parse it; a module that has nothing to say is not loaded. */
+export interface Loader {
+  load(file: string): FlowModule | undefined;
+  resolve(from: string, specifier: string): string | undefined;
+  /** Whether the package is imported by the file or a dependency of the workspace. */
+  uses(file: string, module: string): boolean;
+}
+
+export interface Program {
+  readonly catalogue: Catalogue;
+  readonly loader: Loader;
+  readonly summaries: Map<string, Summary>;
+  readonly reports: Map<string, Report>;
+  /** Functions whose summary is being made; the second time round what is known so far counts. */
+  readonly running: Map<string, { again: boolean }>;
+  readonly indexes: WeakMap<FlowModule, ModuleIndex>;
+  /** Methods by name, of the modules that are judged. */
+  readonly methods: Map<string, FunctionRef[]>;
+  readonly classes: ClassRef[];
+  /** Values of names outside of the flow, and those that are being looked up. */
+  readonly looked: Map<string, Values>;
+  readonly looking: Set<string>;
+  /** Depth of summaries that wait for each other. */
+  depth: number;
+}
+
+/** What is looked up often in a module. */
+export interface ModuleIndex {
+  /** The one event that gives a name its value, and the function it stands in. */
+  readonly definitions: Map<Name, { readonly event: Event; readonly function: number }>;
+  readonly constants: ReadonlyMap<Name, Operand>;
+  readonly calls: Map<Name, { readonly call: CallEvent; readonly function: number }>;
+  readonly declared: ReadonlyMap<Name, number>;
+}
+
+export function createProgram(catalogue: Catalogue, loader: Loader): Program {
+  return { catalogue, loader, summaries: new Map(), reports: new Map(), running: new Map(), indexes: new WeakMap(), methods: new Map(), classes: [], looked: new Map(), looking: new Set(), depth: 0 };
+}
+
+export function keyOf(ref: FunctionRef | ClassRef): string {
+  return `${ref.file}#${ref.index}`;
+}
+
+export function functionOf(program: Program, ref: FunctionRef): FlowFunction | undefined {
+  return program.loader.load(ref.file)?.functions[ref.index];
+}
+
+export function classOf(program: Program, ref: ClassRef): FlowClass | undefined {
+  return program.loader.load(ref.file)?.classes[ref.index];
+}
+
+export function indexOf(program: Program, module: FlowModule): ModuleIndex {
+  const known = program.indexes.get(module);
+  if (known) return known;
+  const definitions: ModuleIndex["definitions"] = new Map();
+  const several = new Set<Name>();
+  const calls: ModuleIndex["calls"] = new Map();
+  const declared = new Map<Name, number>();
+  const define = (name: Name, event: Event, index: number): void => {
+    const there = definitions.get(name);
+    // Copies of a `finally` say the same once more; `let x;` says nothing.
+    if (there && !(there.event.event === "call" && event.event === "call" && there.event.id === event.id) && !isBare(there.event)) {
+      if (!isBare(event)) several.add(name);
+      return;
+    }
+    definitions.set(name, { event, function: index });
+  };
+  for (const fn of module.functions) {
+    for (const name of fn.declares) declared.set(name, fn.index);
+    for (const block of fn.blocks)
+      for (const event of block.events) {
+        if (event.event === "set" || event.event === "each" || event.event === "await") define(event.name, event, fn.index);
+        if (event.event !== "call") continue;
+        define(event.result, event, fn.index);
+        calls.set(event.result, { call: event, function: fn.index });
+      }
+  }
+  for (const name of several) definitions.delete(name);
+  const constants = new Map(module.constants.map((constant) => [constant.name, constant.value]));
+  const index = { definitions, constants, calls, declared };
+  program.indexes.set(module, index);
+  return index;
+}
+
+function isBare(event: Event): boolean {
+  return event.event === "set" && event.value.op === "nothing";
+}
+
+/** What a module exports under a name: where it is written. Follows re-exports. */
+export interface Exported {
+  readonly file: string;
+  readonly operand: Operand;
+}
+
+export function exported(program: Program, file: string, name: string, seen: ReadonlySet<string> = new Set()): Exported | undefined {
+  const key = `${file}#${name}`;
+  if (seen.has(key) || seen.size > 30) return undefined;
+  const module = program.loader.load(file);
+  if (!module) return undefined;
+  const own = module.exports.find((field) => field.name === name);
+  if (own) return { file, operand: own.value };
+  const next = new Set(seen).add(key);
+  for (const again of module.reexports) {
+    if (again.as !== name && again.name !== "*") continue;
+    const target = program.loader.resolve(file, again.from);
+    if (target === undefined) {
+      if (again.as === name) return { file, operand: { op: "import", from: again.from, name: again.name } };
+      continue;
+    }
+    const found = exported(program, target, again.as === name && again.name !== "*" ? again.name : name, next);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The class that a function's `this` is of: that of the method it is written in. */
+export function selfClass(program: Program, ref: FunctionRef): ClassRef | undefined {
+  let fn = functionOf(program, ref);
+  for (let depth = 0; fn && depth < 20; depth += 1) {
+    if (fn.class !== undefined) return { file: ref.file, index: fn.class };
+    if (fn.parent === undefined || fn.kind === "method") return undefined;
+    fn = functionOf(program, { file: ref.file, index: fn.parent });
+  }
+  return undefined;
+}
+
+/** Whether `inner` is written within `outer`. */
+export function isWithin(program: Program, inner: FunctionRef, outer: FunctionRef): boolean {
+  if (inner.file !== outer.file) return false;
+  let index: number | undefined = inner.index;
+  for (let depth = 0; index !== undefined && depth < 50; depth += 1) {
+    if (index === outer.index) return true;
+    index = functionOf(program, { file: inner.file, index })?.parent;
+  }
+  return false;
+}

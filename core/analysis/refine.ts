@@ -1,0 +1,142 @@
+/** What a branch says about files: that one is not there, that an upload failed, that somebody wants to keep them. */
+import { written } from "./call.ts";
+import { waysOf } from "./effects.ts";
+import type { Name, Operand, Test } from "./flow.ts";
+import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
+import { ABSENT, FOUND, KEPT, MADE, mapWays, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
+import type { Value, Values } from "./value.ts";
+
+/** The state on one side of a branch. Undefined: nobody gets there. */
+export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {
+  const state: State = { env: before.env, ways: new Map(before.ways) };
+  if (test.test === "defined") {
+    if (!test.declared) return outcome ? undefined : state;
+    if (!outcome) absent(frame, state, evaluate(frame, state, test.of));
+    return state;
+  }
+  if (test.test === "truthy") {
+    truthy(frame, state, test.of, outcome);
+    return state;
+  }
+  if (test.test === "equal") equal(frame, state, test.left, test.right, outcome);
+  return state;
+}
+
+function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean): void {
+  const values = evaluate(frame, state, operand);
+  exists(frame, state, values, outcome);
+  if (!outcome) absent(frame, state, values);
+  wish(frame, state, operand, outcome);
+  const last = lastName(frame, operand);
+  report(frame, state, operand, /^(?:error|err|errors|failed|failure|isError|rejected|cause)$/i.test(last) ? !outcome : outcome);
+}
+
+function equal(frame: Frame, state: State, left: Operand, right: Operand, outcome: boolean): void {
+  const [operand, constant] = isConstant(left) ? [right, left] : [left, right];
+  if (!isConstant(constant)) return;
+  const last = lastName(frame, operand);
+  const failure = /^(?:error|err|errors|failed|failure|cause)$/i.test(last);
+  if (isNone(constant)) {
+    const there = !outcome;
+    if (!there) absent(frame, state, evaluate(frame, state, operand));
+    report(frame, state, operand, failure ? !there : there);
+    return;
+  }
+  if (constant.op === "literal" && typeof constant.value === "boolean") {
+    truthy(frame, state, operand, constant.value ? outcome : !outcome);
+    return;
+  }
+  if (constant.op === "literal" && constant.value === 0 && /code|status/i.test(last)) report(frame, state, operand, outcome);
+  else if (constant.op === "literal" && typeof constant.value === "number" && constant.value >= 200 && constant.value < 300) report(frame, state, operand, outcome);
+  else if (constant.op === "text") {
+    if (/^(?:error|failed|failure)$/i.test(constant.text)) report(frame, state, operand, !outcome);
+    else if (/^(?:ok|success|succeeded|done|complete|completed)$/i.test(constant.text)) report(frame, state, operand, outcome);
+    else if (/^(?:true|1|yes|on)$/i.test(constant.text)) wish(frame, state, operand, outcome);
+    else if (/^(?:false|0|no|off)$/i.test(constant.text)) wish(frame, state, operand, !outcome);
+  }
+}
+
+function isConstant(operand: Operand): boolean {
+  return operand.op === "text" || operand.op === "literal" || isNone(operand);
+}
+
+function isNone(operand: Operand): boolean {
+  return operand.op === "nothing" || (operand.op === "literal" && operand.value === null) || (operand.op === "global" && operand.name === "undefined");
+}
+
+function lastName(frame: Frame, operand: Operand): string {
+  const text = written(frame, operand).replaceAll("()", "");
+  return text.slice(text.lastIndexOf(".") + 1);
+}
+
+/** `if (existsSync(p))`: on the other side there is no such file. */
+function exists(frame: Frame, state: State, values: Values, outcome: boolean): void {
+  for (const value of values) {
+    if (value.kind !== "derived" || value.how !== "call" || value.name !== "exists") continue;
+    const record = frame.files.get(value.of.key);
+    if (!record) continue;
+    set(state, record, (way) => (outcome ? (way & MADE ? way : way | FOUND) : way & (MADE | FOUND) ? way | ABSENT : way));
+  }
+}
+
+/** `if (tempPath)`: on the other side the name holds no path, and so there is no file of it. */
+function absent(frame: Frame, state: State, values: Values): void {
+  if (values.length === 0) return;
+  for (const record of frame.files.values()) if (values.some((value) => leadsTo(frame, value, record.value))) set(state, record, (way) => way | ABSENT);
+}
+
+function leadsTo(frame: Frame, value: Value, file: Value): boolean {
+  if (value.kind === "literal" || value.kind === "function") return false;
+  let at: Value = file;
+  for (let depth = 0; depth < 8; depth += 1) {
+    if (at.key === value.key) return true;
+    if (at.kind !== "derived") break;
+    at = at.of;
+  }
+  const thing = thingOf(frame, value);
+  return thing !== undefined && thing.library === undefined && thing.carries.some((one) => one.key === file.key);
+}
+
+const KEEP = /keep|preserve|retain|debug|no_?clean|skip_?(?:clean|delet|remov)|leave_?|persist|save_?(?:te?mp|intermediate|local)|dry_?run/i;
+const CLEAN = /clean|delet|remov|unlink|purge|dispos|discard|is_?te?mp|temporary|ephemeral|owns|owned|should_?(?:rm|prune)|auto_?cleanup/i;
+
+/** A flag that says whether temporary files stay. */
+function wish(frame: Frame, state: State, operand: Operand, outcome: boolean): void {
+  const text = written(frame, operand);
+  const last = text.replace(/\(\)$/, "").split(".").at(-1) ?? "";
+  const name = text.includes("env.") || /config|settings|options|opts/i.test(text) ? text : last;
+  if (text.endsWith("()") && !/^(?:is|should|has|can|needs|get)/.test(last)) return;
+  const keeps = KEEP.test(name) ? outcome : CLEAN.test(name) ? !outcome : false;
+  if (!keeps) return;
+  for (const record of frame.files.values()) set(state, record, (way) => (way & (MADE | UPLOADED | READ) ? way | KEPT : way));
+}
+
+/** The result of an upload is looked at: on one side it went well, on the other it did not. */
+function report(frame: Frame, state: State, operand: Operand, success: boolean): void {
+  const sites = sitesOf(frame, operand);
+  if (sites.size === 0) return;
+  for (const record of frame.files.values()) {
+    if (![...record.sites].some((site) => sites.has(site))) continue;
+    const ways = waysOf(state, record.value);
+    const bad = ways.filter((way) => way & (REFUSED | UNSUCCESSFUL));
+    const good = ways.filter((way) => !(way & (REFUSED | UNSUCCESSFUL)));
+    if (success) {
+      if (good.length > 0) state.ways.set(record.value.key, good);
+    } else state.ways.set(record.value.key, bad.length > 0 ? mapWays(bad, (way) => way | REFUSED) : mapWays(good, (way) => (way & UPLOADED ? (way & ~UPLOADED) | REFUSED : way)));
+  }
+}
+
+/** Calls whose results an operand was made from. */
+export function sitesOf(frame: Frame, operand: Operand): ReadonlySet<number> {
+  const result = new Set<number>();
+  for (const name of operandNames(operand)) for (const site of frame.sites.get(name) ?? []) result.add(site);
+  return result;
+}
+
+export function operandNames(operand: Operand): readonly Name[] {
+  return namesIn(operand).filter((name) => name.includes("@") || name.startsWith("%"));
+}
+
+function set(state: State, record: FileRecord, how: (way: number) => number): void {
+  state.ways.set(record.value.key, mapWays(waysOf(state, record.value), how));
+}

@@ -1,0 +1,350 @@
+/** Runs one function over its flow graph: every way each of its files can go, to a fixpoint. */
+import { call } from "./call.ts";
+import { put } from "./collections.ts";
+import { escape, failed, fileAt, type Moment, reachable, remove, waysOf } from "./effects.ts";
+import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
+import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
+import { functionOf, keyOf, type Program } from "./program.ts";
+import { operandNames, refine, sitesOf } from "./refine.ts";
+import { summarize } from "./summarize.ts";
+import { addWays, mapWays, PENDING, RETURNED, type Summary, UNSUCCESSFUL } from "./summary.ts";
+import { type FunctionRef, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+
+/** One way out of a function. */
+export interface WayOut {
+  readonly how: "return" | "throw";
+  readonly span: Span;
+  readonly state: State;
+  readonly values: Values;
+  /** In a `catch`. */
+  readonly caught: boolean;
+  readonly block: number;
+}
+
+/** What a run found out; the rules read it. */
+export interface Report {
+  readonly ref: FunctionRef;
+  readonly fn: FlowFunction;
+  readonly module: FlowModule;
+  readonly frame: Frame;
+  readonly exits: readonly WayOut[];
+}
+
+const DEEPEST = 40;
+const ROUNDS = 3;
+
+export function emptySummary(ref: FunctionRef): Summary {
+  return { ref, effects: [], returns: NOTHING, stores: [], escapes: NOTHING, invokes: [], async: false, complete: false };
+}
+
+/** What a call of the function does. Functions that call each other are run again until nothing new is learnt. */
+export function summaryOf(program: Program, ref: FunctionRef): Summary {
+  const key = keyOf(ref);
+  const known = program.summaries.get(key);
+  const running = program.running.get(key);
+  if (running) {
+    running.again = true;
+    return known ?? emptySummary(ref);
+  }
+  if (known) return known;
+  const module = program.loader.load(ref.file);
+  const fn = functionOf(program, ref);
+  if (!module || !fn || program.depth > DEEPEST) return emptySummary(ref);
+  const state = { again: false };
+  program.running.set(key, state);
+  program.depth += 1;
+  const t0 = performance.now();
+  try {
+    let summary = emptySummary(ref);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      state.again = false;
+      const report = run(program, module, fn);
+      summary = report ? summarize(program, report) : emptySummary(ref);
+      if (report) program.reports.set(key, report);
+      program.summaries.set(key, summary);
+      if (!state.again) break;
+    }
+    if (process.env.DBG && performance.now() - t0 > 200) console.log("SLOW", key, fn.name, Math.round(performance.now() - t0), "effects", summary.effects.length, "stores", summary.stores.length, "returns", summary.returns.length, "heap", program.reports.get(key)?.frame.heap.size, "files", program.reports.get(key)?.frame.files.size);
+    return summary;
+  } finally {
+    program.depth -= 1;
+    program.running.delete(key);
+  }
+}
+
+interface Run {
+  readonly frame: Frame;
+  readonly before: (State | undefined)[];
+  readonly pending: number[];
+  readonly exits: Map<string, WayOut>;
+}
+
+const PASSES = 5;
+
+function run(program: Program, module: FlowModule, fn: FlowFunction): Report | undefined {
+  const frame = createFrame(program, module, fn);
+  let work: Run | undefined;
+  for (let pass = 0; pass < PASSES; pass += 1) {
+    const changes = frame.changes;
+    frame.observed.length = 0;
+    work = { frame, before: [], pending: [0], exits: new Map() };
+    work.before[0] = entryState(frame);
+    let steps = 0;
+    const most = 40 * fn.blocks.length + 100;
+    if (process.env.DBG2) console.log(' '.repeat(program.depth), 'run', module.file, fn.index, fn.name, 'pass', pass, 'blocks', fn.blocks.length, 'changes', frame.changes, Math.round(process.memoryUsage().heapUsed/1e6));
+    for (let at = work.pending.pop(); at !== undefined; at = work.pending.pop()) {
+      if (process.env.DBG3) console.log('block', at, steps, [...(work.before[at]?.env.values() ?? [])].reduce((n, v) => n + v.length, 0), [...(work.before[at]?.ways.values() ?? [])].reduce((n, v) => n + v.length, 0), frame.heap.size, frame.files.size);
+      runBlock(work, at);
+      steps += 1;
+      if (steps > most) return undefined;
+    }
+    if (frame.changes === changes) break;
+  }
+  if (!work) return undefined;
+  lookAtDeadCode(work);
+  return { ref: frame.ref, fn, module, frame, exits: [...work.exits.values()] };
+}
+
+function entryState(frame: Frame): State {
+  const env = new Map<string, Values>();
+  for (const [index, parameter] of frame.fn.parameters.entries()) {
+    const type = parameter.type === undefined ? {} : typeOf(frame.program, frame.module.file, parameter.type);
+    const state: State = { env, ways: new Map() };
+    const fallback = parameter.fallback === undefined ? NOTHING : evaluate(frame, state, parameter.fallback);
+    const library = type.library ?? fallback.map((value) => libraryOf(frame, value)).find((one) => one !== undefined);
+    const symbol: Symbol_ = { kind: "symbol", key: `parameter:${index}`, root: "parameter", index, ...(type.type && { type: type.type }), ...(library && { library }) };
+    env.set(parameter.name, [symbol]);
+  }
+  return { env, ways: new Map() };
+}
+
+function runBlock(work: Run, at: number): void {
+  const { frame } = work;
+  const block = frame.fn.blocks[at];
+  const before = work.before[at];
+  if (!block || !before) return;
+  const state: State = { env: new Map(before.env), ways: new Map(before.ways) };
+  for (const event of block.events) runEvent(work, block, at, event, state);
+  leave(work, block, at, state);
+}
+
+function runEvent(work: Run, block: Block, at: number, event: Event, state: State): void {
+  const { frame } = work;
+  switch (event.event) {
+    case "set":
+      state.env.set(event.name, evaluate(frame, state, event.value));
+      waitFor(frame, event.name, sitesOf(frame, event.value));
+      return;
+    case "each": {
+      const of = evaluate(frame, state, event.of);
+      state.env.set(event.name, event.keys ? [] : unionAll(of.map((value) => elementsOf(frame, value))));
+      waitFor(frame, event.name, sitesOf(frame, event.of));
+      return;
+    }
+    case "store":
+      store(frame, state, event, block, at);
+      return;
+    case "await": {
+      fail(work, block, state);
+      const values = evaluate(frame, state, event.value);
+      state.env.set(event.name, values);
+      const sites = sitesOf(frame, event.value);
+      waitFor(frame, event.name, sites);
+      settle(frame, state, sites);
+      return;
+    }
+    case "call": {
+      const previous: State = { env: state.env, ways: new Map(state.ways) };
+      frame.throwing.clear();
+      waitFor(frame, event.result, new Set([event.id, ...[event.callee, ...event.args, ...(event.spreads ?? [])].flatMap((operand) => [...sitesOf(frame, operand)])]));
+      holdSites(frame, state, event.args, event.callee);
+      const result = call(frame, state, event, block, at);
+      state.env.set(event.result, result);
+      for (const [key, ways] of frame.throwing) previous.ways.set(key, addWays(previous.ways.get(key) ?? [], ways));
+      fail(work, block, previous);
+      return;
+    }
+    case "yield":
+      escape(frame, state, evaluate(frame, state, event.value), momentOf(frame, event.span, block, at));
+      return;
+    case "dispose":
+      dispose(frame, state, event.value, momentOf(frame, event.span, block, at));
+  }
+}
+
+/** `promises.push(upload(p))`: whoever waits for the list waits for the upload. */
+function holdSites(frame: Frame, _state: State, args: readonly Operand[], callee: Operand): void {
+  if (callee.op !== "member" || !/^(?:push|unshift|add|set)$/.test(callee.name)) return;
+  const sites = args.flatMap((arg) => [...sitesOf(frame, arg)]);
+  for (const name of operandNames(callee.of)) waitFor(frame, name, new Set(sites));
+}
+
+function waitFor(frame: Frame, name: string, sites: ReadonlySet<number>): void {
+  if (sites.size === 0) return;
+  const own = frame.sites.get(name) ?? new Set();
+  const size = own.size;
+  for (const site of sites) own.add(site);
+  frame.sites.set(name, own);
+  if (own.size !== size) frame.changes += 1;
+}
+
+function settle(frame: Frame, state: State, sites: ReadonlySet<number>): void {
+  if (sites.size === 0) return;
+  for (const record of frame.files.values()) {
+    if (![...record.sites].some((site) => sites.has(site))) continue;
+    const ways = waysOf(state, record.value);
+    if (ways.some((way) => way & PENDING)) state.ways.set(record.value.key, mapWays(ways, (way) => way & ~PENDING));
+  }
+}
+
+function store(frame: Frame, state: State, event: Event & { event: "store" }, block: Block, at: number): void {
+  const values = evaluate(frame, state, event.value);
+  for (const name of operandNames(event.object)) waitFor(frame, name, sitesOf(frame, event.value));
+  for (const object of evaluate(frame, state, event.object)) {
+    put(frame, object, event.name, values);
+    // What is put into something that outlives the function is handed on; a parameter's field is the caller's to follow.
+    if (!thingOf(frame, object)) escape(frame, state, values, momentOf(frame, event.span, block, at));
+  }
+}
+
+function dispose(frame: Frame, state: State, operand: Operand, moment: Moment): void {
+  for (const value of evaluate(frame, state, operand)) {
+    const held = thingOf(frame, value);
+    const paths = held ? unionAll(held.fields.values()) : [value];
+    const temporary = paths.filter((path) => path.kind === "symbol" && path.temporary === true);
+    remove(frame, state, temporary, moment, { recursive: true, caught: true });
+  }
+}
+
+function momentOf(frame: Frame, span: Span, block: Block, blockIndex: number): Moment {
+  const step = { file: frame.module.file, span, statement: span, written: "", function: frame.ref };
+  return { step, block, blockIndex, call: { event: "call", id: -1, result: "", callee: { op: "nothing" }, args: [], span, statement: span } };
+}
+
+/** An exception here: goes to the block's handler, or leaves the function. */
+function fail(work: Run, block: Block, state: State): void {
+  const after = failed(state);
+  if (block.handler === undefined) addExit(work, { how: "throw", span: { start: -1, end: -1 }, state: after, values: NOTHING, caught: false, block: -1 });
+  else flowTo(work, block.handler, after);
+}
+
+function leave(work: Run, block: Block, at: number, state: State): void {
+  const { frame } = work;
+  const { exit } = block;
+  switch (exit.exit) {
+    case "goto":
+      flowTo(work, exit.to, state);
+      return;
+    case "any":
+      for (const to of exit.to) flowTo(work, to, state);
+      return;
+    case "branch":
+      for (const outcome of [true, false]) {
+        const refined = refine(frame, state, exit.test, outcome);
+        if (refined) flowTo(work, outcome ? exit.yes : exit.no, refined);
+      }
+      return;
+    case "throw":
+      if (block.handler === undefined) addExit(work, { how: "throw", span: exit.span, state: failed(state), values: NOTHING, caught: block.caught === true, block: at });
+      else flowTo(work, block.handler, failed(state));
+      return;
+    case "return":
+      leaveBy(work, block, at, state, exit.span, exit.value);
+      return;
+    case "end":
+      leaveBy(work, block, at, state, exit.span);
+  }
+}
+
+function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, operand?: Operand): void {
+  const { frame } = work;
+  const values = operand === undefined ? NOTHING : evaluate(frame, state, operand);
+  for (const value of reachable(frame, values)) {
+    if (value.kind === "text" || !fileAt(frame, state, value)) continue;
+    state.ways.set(value.key, mapWays(waysOf(state, value), (way) => way | RETURNED));
+  }
+  if (operand) settle(frame, state, sitesOf(frame, operand));
+  if (operand && isRefusal(frame, operand, values)) for (const [key, ways] of state.ways) state.ways.set(key, mapWays(ways, (way) => way | UNSUCCESSFUL));
+  addExit(work, { how: "return", span, state, values, caught: block.caught === true, block: at });
+}
+
+/** `return null`, `return false`, `return { success: false }`, `return { error }`: the function says that it failed. */
+function isRefusal(frame: Frame, operand: Operand, values: Values): boolean {
+  if (operand.op === "nothing" || operand.op === "literal") return operand.op === "nothing" || operand.value === null || operand.value === false;
+  if (operand.op === "global" && operand.name === "undefined") return true;
+  if (operand.op !== "object") return false;
+  const thing = values.map((value) => thingOf(frame, value)).find((one) => one !== undefined);
+  if (!thing) return false;
+  const is = (name: string, wanted: boolean): boolean => thing.fields.get(name)?.some((value: Value) => value.kind === "literal" && value.value === wanted) === true;
+  if (is("success", false) || is("ok", false) || is("uploaded", false)) return true;
+  return !is("success", true) && !is("ok", true) && operand.fields.some((field) => /^(?:error|err|errorMessage)$/.test(field.name) && field.value.op !== "literal" && field.value.op !== "nothing") && operand.fields.length <= 2;
+}
+
+function addExit(work: Run, exit: WayOut): void {
+  const key = `${exit.how}:${exit.span.start}:${exit.span.end}:${exit.how === "return" ? exit.caught : ""}`;
+  const there = work.exits.get(key);
+  if (!there) {
+    work.exits.set(key, exit);
+    return;
+  }
+  work.exits.set(key, { ...there, state: joinStates(there.state, exit.state)?.state ?? there.state, values: union(there.values, exit.values) });
+}
+
+function flowTo(work: Run, to: number, state: State): void {
+  const there = work.before[to];
+  if (!there) {
+    work.before[to] = { env: new Map(state.env), ways: new Map(state.ways) };
+    work.pending.push(to);
+    return;
+  }
+  const joined = joinStates(there, state);
+  if (!joined) return;
+  work.before[to] = joined.state;
+  if (!work.pending.includes(to)) work.pending.push(to);
+}
+
+/** Undefined: the second adds nothing to the first. */
+function joinStates(a: State, b: State): { state: State } | undefined {
+  let changed = false;
+  const env = new Map(a.env);
+  for (const [name, values] of b.env) {
+    const own = env.get(name);
+    const both = own === undefined ? values : union(own, values);
+    if (own !== undefined && (both === own || same(both, own))) continue;
+    env.set(name, both);
+    changed = true;
+  }
+  const ways = new Map(a.ways);
+  for (const [key, own] of b.ways) {
+    const there = ways.get(key);
+    const both = addWays(there ?? [0], own);
+    if (there !== undefined && both.length === there.length) continue;
+    ways.set(key, both);
+    changed = true;
+  }
+  for (const [key, own] of a.ways) {
+    if (b.ways.has(key) || own.includes(0)) continue;
+    ways.set(key, addWays(own, [0]));
+    changed = true;
+  }
+  return changed ? { state: { env, ways } } : undefined;
+}
+
+/** Deletions where nobody gets to: what they were meant for is told by the names. */
+function lookAtDeadCode(work: Run): void {
+  const { frame } = work;
+  const dead = frame.fn.blocks.flatMap((block, index) => (work.before[index] === undefined && block.events.length > 0 ? [{ block, index }] : []));
+  if (dead.length === 0 || frame.files.size === 0) return;
+  const env = new Map<string, Values>();
+  for (const state of work.before) if (state) for (const [name, values] of state.env) env.set(name, union(env.get(name) ?? NOTHING, values));
+  frame.inDeadCode = true;
+  const exits = new Map(work.exits);
+  for (const { block, index } of dead) {
+    const state: State = { env: new Map(env), ways: new Map() };
+    for (const event of block.events) runEvent(work, { ...block, handler: -1 }, index, event, state);
+    for (const [name, values] of state.env) env.set(name, union(env.get(name) ?? NOTHING, values));
+  }
+  frame.inDeadCode = false;
+  work.exits.clear();
+  for (const [key, exit] of exits) work.exits.set(key, exit);
+}

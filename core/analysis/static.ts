@@ -1,0 +1,80 @@
+/** What a name is outside of the flow: constants of the module, and names of functions around this one. */
+import type { CallEvent, Name } from "./flow.ts";
+import { call } from "./call.ts";
+import { classOfValue, createFrame, evaluate, type Frame, libraryOf, shapeOf, type State } from "./frame.ts";
+import { indexOf } from "./program.ts";
+import { NOTHING, type Symbol_, type Value, type Values } from "./value.ts";
+
+const DEEPEST = 12;
+
+export function lookUpStatic(frame: Frame, name: Name): Values {
+  const index = indexOf(frame.program, frame.module);
+  const constant = index.constants.get(name);
+  const home = index.declared.get(name);
+  if (constant !== undefined && (home === undefined || home === 0 || frame.fn.index !== home)) {
+    const value = inScratch(frame, 0, name, (scratch, state) => evaluate(scratch, state, constant));
+    if (value.length > 0) return value.map((one) => (isFixed(one) ? one : owned(one, frame, name)));
+  }
+  const definition = index.definitions.get(name);
+  if (definition === undefined) return home === frame.fn.index ? NOTHING : [around(frame, name, home)];
+  if (definition.function === frame.fn.index && !frame.scratch) return NOTHING;
+  const { event } = definition;
+  const values = inScratch(frame, definition.function, name, (scratch, state) => {
+    if (event.event === "set") return evaluate(scratch, state, event.value);
+    if (event.event === "await") return evaluate(scratch, state, event.value);
+    if (event.event === "call") return call(scratch, state, event satisfies CallEvent);
+    return NOTHING;
+  });
+  if (frame.scratch && definition.function === frame.fn.index) return values;
+  if (home === 0) return values.length > 0 ? values.map((one) => (isFixed(one) ? one : owned(one, frame, name))) : [around(frame, name, home)];
+  if (values.length > 0 && values.every(isFixed)) return values;
+  return [around(frame, name, home, values, frame)];
+}
+
+/** The same wherever it is read. */
+function isFixed(value: Value): boolean {
+  if (value.kind === "symbol") return value.root === "stable";
+  if (value.kind === "derived") return isFixed(value.of);
+  if (value.kind === "joined") return value.parts.every(isFixed);
+  return value.kind === "text" || value.kind === "literal" || value.kind === "library" || value.kind === "class" || value.kind === "shape" || (value.kind === "function" && value.bound === undefined);
+}
+
+/** What a module-level name holds, when it is not known but always the same: named after the name. */
+function owned(value: Value, frame: Frame, name: Name): Value {
+  const library = value.kind === "symbol" || value.kind === "derived" ? value.library : undefined;
+  const type = value.kind === "symbol" || value.kind === "derived" ? value.type : undefined;
+  const symbol: Symbol_ = { kind: "symbol", key: `$${frame.module.file}:${name}`, root: "stable", ...(library && { library }), ...(type && { type }) };
+  if (value.kind === "symbol" && value.temporary) return { ...symbol, temporary: true };
+  if (value.kind === "joined") return value;
+  return value.kind === "function" ? value : symbol;
+}
+
+function around(frame: Frame, name: Name, home: number | undefined, values: Values = NOTHING, scratch?: Frame): Value {
+  const from = scratch ?? frame;
+  const library = values.map((value) => libraryOf(from, value)).find((one) => one !== undefined);
+  const type = values.map((value) => classOfValue(from, value)).find((one) => one !== undefined);
+  const extra = { ...(library && { library }), ...(type && { type }) };
+  if (home === undefined || home === 0) return { kind: "symbol", key: `$${frame.module.file}:${name}`, root: "stable", ...extra };
+  return { kind: "symbol", key: `captured:${name}`, root: "captured", name, ...extra };
+}
+
+function inScratch(frame: Frame, index: number, name: Name, look: (scratch: Frame, state: State) => Values): Values {
+  const { program, module } = frame;
+  const fn = module.functions[index];
+  const key = `${module.file}#${name}`;
+  if (!fn || program.depth > DEEPEST || program.looking.has(key)) return NOTHING;
+  const known = program.looked.get(key);
+  if (known) return known;
+  program.depth += 1;
+  program.looking.add(key);
+  try {
+    const scratch = createFrame(program, module, fn, true);
+    const values = look(scratch, { env: new Map(), ways: new Map() });
+    const result = values.map((value) => (value.kind === "thing" ? shapeOf(scratch, value, module.file) : value));
+    if (program.depth === 1) program.looked.set(key, result);
+    return result;
+  } finally {
+    program.depth -= 1;
+    program.looking.delete(key);
+  }
+}

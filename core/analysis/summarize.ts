@@ -1,0 +1,105 @@
+/** Makes the summary of a run: what of it the caller can see. */
+import { reachable } from "./effects.ts";
+import { type Frame, shapeOf } from "./frame.ts";
+import { functionOf, type Program } from "./program.ts";
+import type { Report } from "./solve.ts";
+import { capturedBy } from "./substitute.ts";
+import { addWays, DELETED, FAILED, type FileEffect, LATER, READ, REFUSED, type Summary, UPLOADED, type Ways } from "./summary.ts";
+import { rootOf, type Value, type Values, atomsOf } from "./value.ts";
+
+export function summarize(program: Program, report: Report): Summary {
+  const { frame, exits, fn } = report;
+  const returns: Value[] = [];
+  for (const exit of exits) if (exit.how === "return") for (const value of exit.values) if (!returns.some((other) => other.key === value.key) && returns.length < 8) returns.push(value);
+  const stored = [...frame.stores.values()];
+  const handed = new Set(reachable(frame, [...returns, ...stored.map((store) => store.value), ...[...frame.invokes.values()].flatMap((invoke) => invoke.args.flat())]).map((value) => value.key));
+  const effects: FileEffect[] = [];
+  for (const record of frame.files.values()) {
+    if (!isVisible(record.value, handed.has(record.value.key))) continue;
+    const normal = waysAt(report, record.value.key, "return");
+    const thrown = waysAt(report, record.value.key, "throw");
+    if (![...normal, ...thrown].some((way) => way & ~FAILED) && record.names.length === 0) continue;
+    effects.push({
+      value: record.value,
+      recursive: record.recursive,
+      directory: record.directory,
+      normal,
+      thrown: thrown.filter((way) => way & (DELETED | REFUSED | UPLOADED | READ)),
+      trace: record.trace,
+      lopsided: record.lopsided || isLopsided(normal, thrown),
+      names: record.names,
+    });
+  }
+  // Those that say the least give way, should there be too many.
+  if (effects.length > MOST_EFFECTS) effects.sort((a, b) => weight(b) - weight(a)).splice(MOST_EFFECTS);
+  const freeze = (values: Values): Values => values.map((value) => frozen(program, frame, value));
+  return {
+    ref: report.ref,
+    effects,
+    returns: freeze(returns),
+    stores: stored.map((store) => ({ ...store, object: frozen(program, frame, store.object), value: frozen(program, frame, store.value) })),
+    escapes: [...frame.escapes.values()],
+    invokes: [...frame.invokes.values()].map((invoke) => ({ callee: invoke.callee, args: invoke.args.map(freeze) })),
+    async: fn.async === true,
+    complete: true,
+  };
+}
+
+const MOST_EFFECTS = 60;
+
+function weight(effect: FileEffect): number {
+  const { trace } = effect;
+  return trace.uploaded.length * 8 + trace.deleted.length * 8 + trace.read.length * 4 + trace.output.length * 4 + trace.made.length * 2 + trace.escaped.length;
+}
+
+/** Deleted where the upload failed, and left where it went well. */
+export function isLopsided(normal: Ways, thrown: Ways): boolean {
+  const left = normal.some((way) => way & UPLOADED && !(way & (DELETED | LATER | FAILED | REFUSED)));
+  const never = !normal.some((way) => way & (DELETED | LATER) && !(way & (FAILED | REFUSED)));
+  return left && never && [...normal, ...thrown].some((way) => way & DELETED && way & (FAILED | REFUSED));
+}
+
+export function waysAt(report: Report, key: string, how: "return" | "throw"): Ways {
+  let ways: Ways = [];
+  for (const exit of report.exits) if (exit.how === how) ways = addWays(ways, exit.state.ways.get(key) ?? [0]);
+  return ways;
+}
+
+/** Whether the caller can name the file, or is given it. */
+function isVisible(value: Value, handed: boolean): boolean {
+  if (atomsOf(value).some((part) => part.kind === "thing")) return false;
+  const root = rootOf(value);
+  if (root?.kind === "symbol" && root.root === "fresh") return handed;
+  return !atomsOf(value).some((part) => part.kind === "symbol" && part.root === "fresh") || handed || root?.kind === "symbol";
+}
+
+/** A value that outlives the run: things become shapes, closures keep what they capture and no more. */
+function frozen(program: Program, frame: Frame, value: Value, depth = 0): Value {
+  if (value.kind === "thing") return withFunctions(program, frame, shapeOf(frame, value, ""), depth);
+  if (value.kind === "shape") return value;
+  if (value.kind !== "function" || !value.bound) return value;
+  const fn = functionOf(program, value.ref);
+  const module = program.loader.load(value.ref.file);
+  const bound = new Map<string, Values>();
+  if (fn && module && depth < DEEPEST_CLOSURE)
+    for (const name of capturedBy(module, fn)) {
+      const values = value.bound.get(name);
+      if (values) bound.set(name, values.map((one) => frozen(program, frame, one, depth + 1)));
+    }
+  const self = value.self?.map((one) => (one.kind === "thing" ? shapeOf(frame, one, "") : one));
+  const { bound: _, self: __, ...rest } = value;
+  return { ...rest, bound, ...(self && { self }) };
+}
+
+const DEEPEST_CLOSURE = 2;
+
+/** Closures within a shape are bound to a live environment: cut down to what they capture. */
+function withFunctions(program: Program, frame: Frame, value: Value, depth: number): Value {
+  if (value.kind !== "shape") return value;
+  const change = (values: Values): Values =>
+    values.some((one) => one.kind === "function" || one.kind === "shape")
+      ? values.map((one) => (one.kind === "function" ? frozen(program, frame, one, depth + 1) : depth < 4 ? withFunctions(program, frame, one, depth + 1) : one))
+      : values;
+  const { thing } = value;
+  return { ...value, thing: { ...thing, fields: new Map([...thing.fields].map(([name, values]) => [name, change(values)])), elements: change(thing.elements) } };
+}

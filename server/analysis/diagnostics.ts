@@ -1,0 +1,222 @@
+/** Pull diagnostics for code: of a document, and of the whole workspace while nobody waits for anything else. */
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import {
+  type Diagnostic,
+  type DocumentDiagnosticParams,
+  type DocumentDiagnosticReport,
+  DocumentDiagnosticReportKind,
+  LSPErrorCodes,
+  ResponseError,
+  type ResultProgressReporter,
+  type WorkDoneProgressReporter,
+  type WorkspaceDiagnosticParams,
+  type WorkspaceDiagnosticReport,
+  type WorkspaceDiagnosticReportPartialResult,
+  type WorkspaceDocumentDiagnosticReport,
+} from "vscode-languageserver/node";
+import type { Finding } from "../../core/analysis/finding.ts";
+import { countFiles } from "../../core/words.ts";
+import { uriOf } from "../convert.ts";
+import { diagnose } from "../diagnostics.ts";
+import { explain } from "../edge.ts";
+import {
+  checkFile,
+  checkFolder,
+  type Checking,
+  type Folder,
+  folderOf,
+  type Place,
+  placeOf,
+  refreshSoon,
+  waitForChange,
+} from "./checking.ts";
+import { diagnosticOf, groupByFile, nameOf, resultIdOf } from "./convert.ts";
+import { type AskOptions, ThreadDied } from "./thread.ts";
+
+interface Background {
+  readonly signal: AbortSignal;
+  readonly progress: WorkDoneProgressReporter;
+}
+
+/** Progress shows only when there is something to wait for. */
+const PATIENCE_MS = 700;
+
+export async function diagnoseDocument(
+  checking: Checking,
+  { textDocument, previousResultId }: DocumentDiagnosticParams,
+  signal: AbortSignal,
+): Promise<DocumentDiagnosticReport> {
+  const place = placeOf(checking, textDocument.uri);
+  if (!place) return diagnose(checking.documents.get(textDocument.uri));
+  const items = await itemsOf(checking, place, signal);
+  const resultId = resultIdOf(items);
+  checking.reported.set(textDocument.uri, resultId);
+  if (resultId === previousResultId) return { kind: DocumentDiagnosticReportKind.Unchanged, resultId };
+  return { kind: DocumentDiagnosticReportKind.Full, resultId, items };
+}
+
+async function itemsOf(checking: Checking, place: Place, signal: AbortSignal): Promise<Diagnostic[]> {
+  const { folder } = place;
+  if (!(await folder.setup).check.enable) return [];
+  try {
+    const findings = await checkFile(checking, place, { signal });
+    void measureLater(checking, folder, findings);
+    return toItems(checking, folder, findings);
+  } catch (error) {
+    // The client keeps what it shows; it would ask again and again otherwise.
+    if (error instanceof ThreadDied) throw new ResponseError(LSPErrorCodes.ServerCancelled, error.message, { retriggerRequest: false });
+    throw error;
+  }
+}
+
+function toItems({ session }: Checking, folder: Folder, findings: readonly Finding[]): Diagnostic[] {
+  return folder.figures.apply(findings).map((finding, _i, all) => diagnosticOf(session, folder.root, finding, nameOf(finding, all)));
+}
+
+/** Nobody who types waits for the disk; what comes of it is told afterwards. */
+async function measureLater(checking: Checking, folder: Folder, findings: readonly Finding[]): Promise<void> {
+  const { session } = checking;
+  try {
+    const { config } = await folder.setup;
+    if (await folder.figures.refresh(findings, config, { trusted: session.trusted })) refreshSoon(checking);
+  } catch (error) {
+    session.connection.console.warn(explain(error));
+  }
+}
+
+/**
+ * Open files first, then all. What was told once is told again only after something changed: until then the request stays
+ * open, because clients ask again as soon as they are answered.
+ */
+export async function diagnoseWorkspace(
+  checking: Checking,
+  params: WorkspaceDiagnosticParams,
+  work: Background,
+  partial: ResultProgressReporter<WorkspaceDiagnosticReportPartialResult> | undefined,
+): Promise<WorkspaceDiagnosticReport> {
+  const told = new Map(params.previousResultIds.map(({ uri, value }) => [uri, value]));
+  const items: WorkspaceDocumentDiagnosticReport[] = [];
+  const tell = (reports: readonly WorkspaceDocumentDiagnosticReport[]): void => {
+    if (reports.length > 0 && partial) partial.report({ items: [...reports] });
+    else items.push(...reports);
+  };
+  for (;;) {
+    const key = stateOf(checking);
+    if (checking.answered !== key) {
+      for (const root of checking.session.folders) await diagnoseFolder(checking, folderOf(checking, root), told, work, tell);
+      checking.answered = key;
+      return { items };
+    }
+    await waitForChange(checking, work.signal);
+  }
+}
+
+/** Two equal ones mean that nothing happened in between. */
+function stateOf({ session, folders }: Checking): string {
+  return session.folders.map((root) => `${root} ${folders.get(root)?.generation ?? 0}`).join("\n");
+}
+
+async function diagnoseFolder(
+  checking: Checking,
+  folder: Folder,
+  told: ReadonlyMap<string, string>,
+  work: Background,
+  tell: (reports: readonly WorkspaceDocumentDiagnosticReport[]) => void,
+): Promise<void> {
+  const { check } = await folder.setup;
+  const sent = new Set<string>();
+  const report = (uri: string, findings: readonly Finding[]): void => {
+    if (!sent.has(uri)) tell([reportOf(checking, uri, toItems(checking, folder, findings), told)]);
+    sent.add(uri);
+  };
+  try {
+    if (check.enable) {
+      const open = checking.documents.keys().flatMap((uri) => placeOf(checking, uri) ?? []);
+      for (const place of open.filter((one) => one.folder === folder))
+        report(place.uri, await checkFile(checking, place, { signal: work.signal, background: true }));
+    }
+    if (check.enable && check.workspace) await diagnoseAll(checking, folder, work, report);
+  } catch (error) {
+    // Nothing new is known, so what the client shows stays, until something changes.
+    if (error instanceof ThreadDied || isGivenUp(error, work.signal)) return;
+    throw error;
+  }
+  const below = `${uriOf(folder.root)}/`;
+  for (const uri of told.keys()) if (!sent.has(uri) && uri.startsWith(below) && placeOf(checking, uri)) report(uri, []);
+}
+
+async function diagnoseAll(
+  checking: Checking,
+  folder: Folder,
+  work: Background,
+  report: (uri: string, findings: readonly Finding[]) => void,
+): Promise<void> {
+  const findings = await checkInBackground(checking, folder, work);
+  const { config } = await folder.setup;
+  await folder.figures.refresh(findings, config, { trusted: checking.session.trusted, signal: work.signal });
+  for (const [file, own] of groupByFile(findings)) {
+    const uri = uriOf(path.join(folder.root, file));
+    const shown = checking.documents.get(uri) && checking.reported.get(uri);
+    if (shown !== undefined && shown !== resultIdOf(toItems(checking, folder, own))) refreshSoon(checking);
+    report(uri, own);
+  }
+}
+
+/** The user cancelled, and not the client. */
+function isGivenUp(error: unknown, signal: AbortSignal): boolean {
+  return error instanceof Error && error.name === "AbortError" && !signal.aborted;
+}
+
+function reportOf(
+  { documents }: Checking,
+  uri: string,
+  items: Diagnostic[],
+  told: ReadonlyMap<string, string>,
+): WorkspaceDocumentDiagnosticReport {
+  const version = documents.get(uri)?.version ?? null;
+  const resultId = resultIdOf(items);
+  if (told.get(uri) === resultId) return { kind: DocumentDiagnosticReportKind.Unchanged, uri, version, resultId };
+  return { kind: DocumentDiagnosticReportKind.Full, uri, version, resultId, items };
+}
+
+async function checkInBackground(checking: Checking, folder: Folder, { signal, progress }: Background): Promise<readonly Finding[]> {
+  const cancel = new AbortController();
+  const shown = showSlowly(checking, progress, cancel);
+  try {
+    const options: AskOptions = { signal: AbortSignal.any([signal, cancel.signal]), background: true, onProgress: shown.report };
+    return (await checkFolder(checking, folder, options)).findings;
+  } finally {
+    shown.done();
+  }
+}
+
+/** On the client's token at once, else on one of our own after a while. */
+function showSlowly({ session }: Checking, given: WorkDoneProgressReporter, cancel: AbortController) {
+  const title = t("Checking the code");
+  let own: WorkDoneProgressReporter | undefined;
+  let over = false;
+  given.begin(title, 0, undefined, true);
+  const show = async (): Promise<void> => {
+    const progress = await session.connection.window.createWorkDoneProgress();
+    if (over) return;
+    own = progress;
+    progress.begin(title, 0, undefined, true);
+    progress.token.onCancellationRequested(() => cancel.abort());
+  };
+  const timer = session.abilities.workDoneProgress ? setTimeout(() => void show(), PATIENCE_MS) : undefined;
+  return {
+    report: ({ done, total }: { readonly done: number; readonly total: number }): void => {
+      const message = t("{0} of {1}", done, countFiles(total));
+      const percentage = total === 0 ? 100 : Math.floor((done / total) * 100);
+      given.report(percentage, message);
+      own?.report(percentage, message);
+    },
+    done: (): void => {
+      over = true;
+      clearTimeout(timer);
+      given.done();
+      own?.done();
+    },
+  };
+}

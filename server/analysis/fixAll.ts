@@ -1,0 +1,59 @@
+/** All preferred fixes of a file, one on top of the other: each is computed for the text that the one before left. */
+import type { Analysis } from "../../core/analysis/check.ts";
+import type { Finding } from "../../core/analysis/finding.ts";
+import type { FileChange } from "./messages.ts";
+import { type Pieces, startPieces } from "./pieces.ts";
+
+/** More findings than this in one file are left for the next time. */
+const MOST_ROUNDS = 500;
+
+interface Changed {
+  readonly pieces: Pieces;
+  readonly create: boolean;
+}
+
+/**
+ * `read` gives the text that counts: the editor's, else the disk's; undefined when there is no such file.
+ * Leaves the analysis as it was.
+ */
+export function fixAll(
+  analysis: Analysis,
+  file: string,
+  findingsOf: (file: string) => readonly Finding[],
+  read: (file: string) => string | undefined,
+  restore: (file: string) => void,
+): readonly FileChange[] {
+  const changed = new Map<string, Changed>();
+  const tried = new Map<string, number>();
+  try {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const findings = findingsOf(file).filter((one) => one.fixable);
+      const counts = new Map<string, number>();
+      for (const one of findings) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1);
+      // A fix that did not clear its finding is not tried again. Copies of the same code have the same fingerprint.
+      const finding = findings.find((one) => (counts.get(keyOf(one)) ?? 0) < (tried.get(keyOf(one)) ?? Infinity));
+      if (!finding) break;
+      tried.set(keyOf(finding), counts.get(keyOf(finding)) ?? 0);
+      const fix = analysis.fixes(finding).find((one) => one.preferred);
+      for (const change of fix?.edits ?? []) apply(analysis, changed, change, read);
+    }
+  } finally {
+    for (const name of changed.keys()) restore(name);
+  }
+  return [...changed].flatMap(([name, { pieces, create }]): FileChange[] => {
+    const edits = pieces.edits();
+    return edits.length === 0 ? [] : [{ file: name, edits, ...(create && { create: true as const }) }];
+  });
+}
+
+function keyOf({ rule, fingerprint }: Finding): string {
+  return `${rule} ${fingerprint}`;
+}
+
+function apply(analysis: Analysis, changed: Map<string, Changed>, change: FileChange, read: (file: string) => string | undefined): void {
+  const text = changed.has(change.file) ? undefined : read(change.file);
+  const known = changed.get(change.file) ?? { pieces: startPieces(text ?? ""), create: text === undefined };
+  changed.set(change.file, known);
+  known.pieces.edit(change.edits);
+  analysis.setText(change.file, known.pieces.text);
+}

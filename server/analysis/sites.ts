@@ -1,0 +1,107 @@
+/** Call sites for a view, and the link between them and the files on the disk. */
+import fs from "node:fs";
+import path from "node:path";
+import { filesOf, makersOf } from "../../core/analysis/disk.ts";
+import type { CallSite, Finding } from "../../core/analysis/finding.ts";
+import { t } from "@vscode/l10n";
+import { countFiles } from "../../core/words.ts";
+import { pathOf, uriOf } from "../convert.ts";
+import type { Work } from "../edge.ts";
+import type {
+  CallSitesAnswer,
+  CallSitesParams,
+  FilesOfAnswer,
+  FilesOfParams,
+  MakersOfAnswer,
+  MakersOfParams,
+  SiteSummary,
+} from "../protocol.ts";
+import { checkFolder, type Checking, type Folder, folderOf } from "./checking.ts";
+import { groupByFile, rangeOf } from "./convert.ts";
+import type { Checked } from "./messages.ts";
+
+/** A quick pick with more than this helps nobody. */
+const MOST_FILES = 1000;
+
+export async function listCallSites(checking: Checking, params: CallSitesParams, work: Work): Promise<CallSitesAnswer> {
+  const folder = folderOf(checking, pathOf(params.folder));
+  const checked = await checkAll(checking, folder, work, params.background === true);
+  folder.shown = true;
+  if (!checked) return { sites: [], findings: 0, files: 0 };
+  return { sites: summarise(folder, checked.sites, checked.findings), findings: checked.findings.length, files: checked.files };
+}
+
+async function checkAll(checking: Checking, folder: Folder, { signal, progress }: Work, background: boolean): Promise<Checked | undefined> {
+  const { check, config } = await folder.setup;
+  if (!check.enable) return undefined;
+  progress.begin(t("Checking the code"), 0, undefined, true);
+  try {
+    const checked = await checkFolder(checking, folder, {
+      signal,
+      background,
+      onProgress: ({ done, total }) =>
+        progress.report(total === 0 ? 100 : Math.floor((done / total) * 100), t("{0} of {1}", done, countFiles(total))),
+    });
+    await folder.figures.refresh(checked.findings, config, { trusted: checking.session.trusted, signal });
+    return { ...checked, findings: folder.figures.apply(checked.findings) };
+  } finally {
+    progress.done();
+  }
+}
+
+export async function listFilesOf(checking: Checking, { folder: uri, paths }: FilesOfParams, { signal }: Work): Promise<FilesOfAnswer> {
+  const { session } = checking;
+  const folder = folderOf(checking, pathOf(uri));
+  const { config } = await folder.setup;
+  const found = new Map<string, number>();
+  let total = 0;
+  for (const template of paths) {
+    const options = { stores: config.stores, limit: MOST_FILES, signal, ...(!session.trusted && { outside: false }) };
+    const { paths: names, files } = await filesOf(folder.root, template, options);
+    total += files - names.filter((name) => found.has(name)).length;
+    for (const name of names) found.set(name, fs.statSync(name, { throwIfNoEntry: false })?.size ?? 0);
+  }
+  const files = [...found].sort((a, b) => b[1] - a[1]).slice(0, MOST_FILES);
+  return { files: files.map(([name, bytes]) => ({ uri: uriOf(name), path: shorten(folder.root, name), bytes })), total };
+}
+
+export async function listMakersOf(checking: Checking, { folder: uri, file }: MakersOfParams, work: Work): Promise<MakersOfAnswer> {
+  const folder = folderOf(checking, pathOf(uri));
+  const checked = await checkAll(checking, folder, work, false);
+  if (!checked) return [];
+  const relative = path.relative(folder.root, pathOf(file)).split(path.sep).join("/");
+  return summarise(folder, makersOf(checked.sites, relative, folder.root), checked.findings);
+}
+
+function summarise(folder: Folder, sites: readonly CallSite[], findings: readonly Finding[]): readonly SiteSummary[] {
+  const byFile = groupByFile(findings);
+  return sites.map(({ kind, file, range, callee, paths, state }) => {
+    const finding = state === "found" ? byFile.get(file)?.find((one) => overlap(one, range)) : undefined;
+    return {
+      kind,
+      uri: uriOf(path.join(folder.root, file)),
+      file,
+      range: rangeOf(range),
+      callee,
+      paths,
+      state,
+      ...(finding && { finding: describe(finding) }),
+    };
+  });
+}
+
+function describe({ rule, severity, message, onDisk }: Finding): NonNullable<SiteSummary["finding"]> {
+  return { rule, severity, message, ...(onDisk && { files: onDisk.files, bytes: onDisk.bytes }) };
+}
+
+function overlap({ range: a }: Finding, b: CallSite["range"]): boolean {
+  const before = (x: { line: number; column: number }, y: { line: number; column: number }): boolean =>
+    x.line < y.line || (x.line === y.line && x.column <= y.column);
+  return before(a.start, b.end) && before(b.start, a.end);
+}
+
+/** From the workspace where it lies in there. */
+function shorten(root: string, file: string): string {
+  const relative = path.relative(root, file);
+  return relative.startsWith("..") || path.isAbsolute(relative) ? file : relative.split(path.sep).join("/");
+}

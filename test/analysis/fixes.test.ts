@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { openAnalysis } from "../../core/analysis/analysis.ts";
+import { applyEdits, collide } from "../../core/analysis/applyEdits.ts";
+import type { Analysis } from "../../core/analysis/check.ts";
+import { type Finding, type Fix, RULES, type TextEdit } from "../../core/analysis/finding.ts";
+import { type Case, readCases, settingsOf, sources } from "./expectations.ts";
+import { addedErrors, type Change } from "./typeErrors.ts";
+import { describeStyle, finallyBlocks } from "./style.ts";
+
+/** The rules whose findings offer a fix (ANALYSIS.md, "Fixes"). */
+const FIXABLE = new Set(RULES.slice(0, 7));
+const ROUNDS = 3;
+
+const cases = readCases().filter(({ expectations }) =>
+  expectations.some(({ optional, alternatives }) => !optional && alternatives.some(({ rule }) => FIXABLE.has(rule))),
+);
+
+describe("fixes of the cases", () => {
+  const changes: Change[] = [];
+  let scratch = "";
+  before(() => {
+    scratch = fs.mkdtempSync(path.join(os.tmpdir(), "offcut-fixes-"));
+  });
+  after(() => fs.rmSync(scratch, { recursive: true, force: true }));
+
+  for (const one of cases) {
+    it(`${one.id}: each fix clears its finding and nothing else changes`, () => {
+      const { analysis, findings } = open(one.folder, one);
+      for (const [index, finding] of findings.filter(({ fixable }) => fixable).entries()) {
+        const fix = firstFix(analysis, finding);
+        const copy = copyOf(one, path.join(scratch, one.id, String(index)));
+        apply(copy, fix.edits);
+        changes.push(...changedFiles(one, copy, fix.title));
+
+        const left = open(copy, one).findings.map(keyOf);
+        const expected = without(findings.map(keyOf), keyOf(finding));
+        const appeared = expected.reduce(without, left);
+        assert.deepEqual(appeared, [], `"${fix.title}" left or made findings:\n${textOf(copy, fix)}`);
+      }
+    });
+
+    it(`${one.id}: fixing everything comes to an end`, () => {
+      const copy = copyOf(one, path.join(scratch, one.id, "all"));
+      let rounds = 0;
+      for (; rounds <= ROUNDS; rounds++) {
+        const { analysis, findings } = open(copy, one);
+        const fixes = findings.filter(({ fixable }) => fixable).map((finding) => firstFix(analysis, finding));
+        if (fixes.length === 0) break;
+        apply(copy, compatible(fixes));
+      }
+      assert.ok(rounds <= ROUNDS, `there was something to fix after ${ROUNDS} rounds`);
+      changes.push(...changedFiles(one, copy, "fix all"));
+    });
+  }
+
+  it("keep line ends, indentation, quotes, semicolons and every finally block", () => {
+    assert.ok(changes.length > 0);
+    for (const { id, file, before, after } of changes) {
+      if (before === undefined) continue;
+      const style = describeStyle(file, before);
+      const now = describeStyle(file, after);
+      // What the file does both ways, or not at all, is free.
+      for (const aspect of ["lineEnd", "indentation", "quotes", "semicolons"] as const) {
+        if (style[aspect] !== "mixed" && style[aspect] !== "none")
+          assert.equal(now[aspect], style[aspect], `${aspect} of ${file} in ${id}:\n${after}`);
+      }
+      assert.deepEqual(
+        finallyBlocks(file, after).slice(0, finallyBlocks(file, before).length),
+        finallyBlocks(file, before),
+        `${id}:\n${after}`,
+      );
+    }
+  });
+
+  it("compile as well as before", function () {
+    this.timeout(120_000);
+    const errors = addedErrors(changes);
+    assert.deepEqual(errors, [], errors.join("\n"));
+  });
+});
+
+function open(root: string, one: Case): { readonly analysis: Analysis; readonly findings: readonly Finding[] } {
+  const analysis = openAnalysis({ root, settings: settingsOf(one.folder) });
+  return { analysis, findings: analysis.check().findings };
+}
+
+function firstFix(analysis: Analysis, finding: Finding): Fix {
+  const fix = analysis.fixes(finding)[0];
+  assert.ok(fix, `${finding.rule} at ${finding.file}:${finding.range.start.line} says that it can be fixed, but there is no fix`);
+  assert.ok(fix.preferred && fix.title.length > 0 && fix.edits.length > 0, `the first fix of ${finding.rule} is not ready to be applied`);
+  return fix;
+}
+
+function keyOf({ rule, file, subject }: Finding): string {
+  return `${rule} ${file} ${subject}`;
+}
+
+/** The list without one occurrence of the key. */
+function without(keys: readonly string[], key: string): string[] {
+  const at = keys.indexOf(key);
+  return at < 0 ? [...keys] : keys.toSpliced(at, 1);
+}
+
+function copyOf({ folder }: Case, to: string): string {
+  fs.cpSync(folder, to, { recursive: true });
+  return to;
+}
+
+/** The edits of as many fixes as don't get into each other's way, the first ones first. */
+function compatible(fixes: readonly Fix[]): Fix["edits"] {
+  const chosen: Fix["edits"][number][] = [];
+  for (const { edits } of fixes) {
+    const collides = edits.some(({ file, edits: mine }) =>
+      chosen.some((other) => other.file === file && other.edits.some((a) => mine.some((b) => collide(a.range, b.range)))),
+    );
+    if (!collides) chosen.push(...edits);
+  }
+  return chosen;
+}
+
+function apply(folder: string, changes: Fix["edits"]): void {
+  const byFile = new Map<string, TextEdit[]>();
+  for (const { file, edits } of changes) byFile.set(file, [...(byFile.get(file) ?? []), ...edits]);
+  for (const [file, edits] of byFile) {
+    const absolute = path.join(folder, file);
+    const text = fs.existsSync(absolute) ? fs.readFileSync(absolute, "utf8") : "";
+    fs.mkdirSync(path.dirname(absolute), { recursive: true });
+    fs.writeFileSync(absolute, applyEdits(text, edits));
+  }
+}
+
+function changedFiles({ id, folder }: Case, copy: string, title: string): Change[] {
+  return sources(copy).flatMap((file) => {
+    const original = path.join(folder, file);
+    const before = fs.existsSync(original) ? fs.readFileSync(original, "utf8") : undefined;
+    const after = fs.readFileSync(path.join(copy, file), "utf8");
+    return before === after ? [] : [{ id: `${id} (${title})`, folder, file, before, after }];
+  });
+}
+
+function textOf(folder: string, { edits }: Fix): string {
+  return edits.map(({ file }) => `--- ${file}\n${fs.readFileSync(path.join(folder, file), "utf8")}`).join("\n");
+}
