@@ -7,6 +7,7 @@ import { type Place, placesOf } from "./catalogue/place.ts";
 import { runCommand } from "./command.ts";
 import { assemble, escape, fileAt, filesBehind, make, pathsInText, remove, upload, use, waysOf } from "./effects.ts";
 import { addField, addTo, allocate, elementsOf, type Frame, libraryOf, readMember, type State, thingOf } from "./frame.ts";
+import { keyOf } from "./program.ts";
 import { LATER, mapWays, PENDING } from "./summary.ts";
 import {
   basenameOf,
@@ -139,7 +140,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
   switch (entry.role) {
     case "upload": {
       const files = filesOf(frame, path, entry);
-      if (files.length > 0) upload(frame, state, files, moment, { byValue: entry.fails === "value", pending: entry.settles !== "now" });
+      if (files.length > 0) upload(frame, state, files, moment, { byValue: entry.fails === "value", pending: entry.settles !== "now" && !isInMemory(frame, path, entry) });
       if (thing) addTo(frame, thing, "carries", files);
       return NOTHING;
     }
@@ -237,6 +238,13 @@ function nameFiles(frame: Frame, state: State, context: CallContext, path: Value
     const record = fileAt(frame, state, value);
     if (record) record.names = union(record.names, names);
   }
+}
+
+/** The contents were read before: the file may go while they are sent. */
+function isInMemory(frame: Frame, values: Values, entry: Entry): boolean {
+  if (entry.holds === undefined || entry.holds === "path") return false;
+  const things = values.flatMap((value) => thingOf(frame, value) ?? []);
+  return things.length > 0 && things.every((thing) => thing.as === "bytes");
 }
 
 /** `rm(p, { force: true })` fails on nothing that happens every day. */
@@ -388,6 +396,7 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
         named.add(value);
         const args = (invocation.with ?? []).map((place) => valuesAt(frame, context, place));
         settle(state, invocation.when);
+        if (!frame.scratch && /setInterval|schedule|Cron/i.test(entry.symbol)) frame.program.scheduled.add(keyOf(value.ref));
         const executor = entry.module === "global" && entry.symbol === "Promise";
         const result = runLater(frame, state, context, value, invocation.when, args, executor);
         if (executor || entry.results === "one") results.push(result);

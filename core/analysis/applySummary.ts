@@ -1,7 +1,7 @@
 /** A function's summary applied where the function is called. */
 import { runLater } from "./call.ts";
 import { put } from "./collections.ts";
-import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, remove, waysOf } from "./effects.ts";
+import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
 import { type Exchange, substitute } from "./substitute.ts";
@@ -75,6 +75,7 @@ function applyEffect(frame: Frame, state: State, effect: FileEffect, value: Valu
     if (step && !own.from.some((other) => other.key === effect.value.key && other.callee.file === application.summary.ref.file && other.callee.index === application.summary.ref.index))
       own.from.push({ callee: application.summary.ref, key: effect.value.key, step });
     const ways = effectWays(effect, application);
+    if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0)) observe(frame, state, "use", [file], application.moment);
     for (const record of meant(frame, state, file)) {
       change(frame, state, record, ways, application.when);
       record.sites.add(application.moment.call.id);

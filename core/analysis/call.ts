@@ -80,7 +80,8 @@ export function callFunction(frame: Frame, state: State, context: CallContext, t
   const summary = summaryOf(frame.program, target.ref);
   const args = [...(target.before ?? []), ...context.args];
   const fn = functionOf(frame.program, target.ref);
-  const lexical = fn !== undefined && fn.kind === "closure" && isWithin(frame.program, target.ref, frame.ref);
+  const lexical = fn !== undefined && isWithin(frame.program, target.ref, frame.ref);
+  if (!frame.scratch) frame.program.called.add(keyOf(target.ref));
   const results = applySummary(frame, state, {
     summary,
     target,
@@ -182,6 +183,7 @@ const MAKES = /^_*(?:download|write|generate|render|export|convert|extract|captu
 export function runLater(frame: Frame, state: State, context: CallContext, target: FunctionValue, when: "later" | "onSuccess" | "onError" | "always" | "now" = "later", args: readonly Values[] = [], executor = false): Values {
   const summary = summaryOf(frame.program, target.ref);
   const fn = functionOf(frame.program, target.ref);
+  if (!frame.scratch) frame.program.called.add(keyOf(target.ref));
   return applySummary(frame, state, {
     summary,
     target,
@@ -207,7 +209,7 @@ export function resultSymbol(frame: Frame, context: CallContext, receiver: Value
   return derived("call", only, method, { args: flat });
 }
 
-const GETTER = /^(?:get|path|dir|resolve|to|as|replace|slice|substring|substr|trim|pad|split|pop|at|concat|lower|upper|normalize|format|base|ext|name|filename|url|key|find|read|load|match|exec|value|text|string|join)/i;
+const GETTER = /^(?:get|path|dir|resolve|to|as|replace|slice|substring|substr|trim|pad|split|pop|at|concat|lower|upper|normalize|format|base|ext|name|filename|url|key|find|read|load|match|exec|value|text|string|join|json|formData|param|query|header)/i;
 
 function recordInvoke(frame: Frame, state: State, context: CallContext, callee: Value): void {
   for (const value of reachable(frame, context.args.flat())) {

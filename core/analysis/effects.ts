@@ -126,6 +126,10 @@ export function upload(frame: Frame, state: State, values: Values, moment: Momen
   for (const value of filesBehind(frame, values)) {
     observe(frame, state, "use", [value], moment);
     for (const record of meant(frame, state, value)) {
+      frame.throwing.set(
+        record.value.key,
+        mapWays(waysOf(state, record.value), (way) => way | REFUSED | FAILED),
+      );
       change(state, record, (way) => {
         const sent = way | UPLOADED | (options.pending ? PENDING : 0);
         return options.byValue ? [sent, way | REFUSED] : sent;

@@ -17,6 +17,10 @@ export interface Program {
   readonly catalogue: Catalogue;
   readonly loader: Loader;
   readonly summaries: Map<string, Summary>;
+  /** Functions that some other one calls. */
+  readonly called: Set<string>;
+  /** Functions that run by the clock. */
+  readonly scheduled: Set<string>;
   readonly reports: Map<string, Report>;
   /** Functions whose summary is being made; the second time round what is known so far counts. */
   readonly running: Map<string, { again: boolean }>;
@@ -41,7 +45,7 @@ export interface ModuleIndex {
 }
 
 export function createProgram(catalogue: Catalogue, loader: Loader): Program {
-  return { catalogue, loader, summaries: new Map(), reports: new Map(), running: new Map(), indexes: new WeakMap(), methods: new Map(), classes: [], looked: new Map(), looking: new Set(), depth: 0 };
+  return { catalogue, loader, summaries: new Map(), called: new Set(), scheduled: new Set(), reports: new Map(), running: new Map(), indexes: new WeakMap(), methods: new Map(), classes: [], looked: new Map(), looking: new Set(), depth: 0 };
 }
 
 export function keyOf(ref: FunctionRef | ClassRef): string {

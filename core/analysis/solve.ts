@@ -53,7 +53,6 @@ export function summaryOf(program: Program, ref: FunctionRef): Summary {
   const state = { again: false };
   program.running.set(key, state);
   program.depth += 1;
-  const t0 = performance.now();
   try {
     let summary = emptySummary(ref);
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -64,7 +63,6 @@ export function summaryOf(program: Program, ref: FunctionRef): Summary {
       program.summaries.set(key, summary);
       if (!state.again) break;
     }
-    if (process.env.DBG && performance.now() - t0 > 200) console.log("SLOW", key, fn.name, Math.round(performance.now() - t0), "effects", summary.effects.length, "stores", summary.stores.length, "returns", summary.returns.length, "heap", program.reports.get(key)?.frame.heap.size, "files", program.reports.get(key)?.frame.files.size);
     return summary;
   } finally {
     program.depth -= 1;
@@ -91,9 +89,7 @@ function run(program: Program, module: FlowModule, fn: FlowFunction): Report | u
     work.before[0] = entryState(frame);
     let steps = 0;
     const most = 40 * fn.blocks.length + 100;
-    if (process.env.DBG2) console.log(' '.repeat(program.depth), 'run', module.file, fn.index, fn.name, 'pass', pass, 'blocks', fn.blocks.length, 'changes', frame.changes, Math.round(process.memoryUsage().heapUsed/1e6));
     for (let at = work.pending.pop(); at !== undefined; at = work.pending.pop()) {
-      if (process.env.DBG3) console.log('block', at, steps, [...(work.before[at]?.env.values() ?? [])].reduce((n, v) => n + v.length, 0), [...(work.before[at]?.ways.values() ?? [])].reduce((n, v) => n + v.length, 0), frame.heap.size, frame.files.size);
       runBlock(work, at);
       steps += 1;
       if (steps > most) return undefined;

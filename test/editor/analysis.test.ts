@@ -19,7 +19,7 @@ import {
   treeItem,
   useLightBulb,
 } from "./pages.ts";
-import { poll } from "./poll.ts";
+import { poll, retry } from "./poll.ts";
 
 const RULE = "missing-cleanup-after-upload";
 /** The title of the fix that the editor offers first. */
@@ -40,6 +40,9 @@ export async function ${name}(project: string, scene: number, speech: Uint8Array
 `;
 }
 
+/** In a browser VS Code saves by itself otherwise. */
+const settings = { "files.autoSave": "off" };
+
 describe("the editor, and code that leaves files behind", function () {
   this.timeout(180_000);
   let workspace: Workspace;
@@ -55,7 +58,7 @@ describe("the editor, and code that leaves files behind", function () {
   afterEach(() => workspace.dispose());
 
   it("shows a squiggle and the way of the file, and fixes it by keyboard", async () => {
-    await using code = await startVSCode({ workspace: workspace.root, name: "analysis keyboard" });
+    await using code = await startVSCode({ workspace: workspace.root, name: "analysis keyboard", settings });
     const { page } = code;
     await openFile(page, "narrate.ts");
     await squiggles(page).first().waitFor();
@@ -66,7 +69,7 @@ describe("the editor, and code that leaves files behind", function () {
     await code.screenshot("hover");
     fs.copyFileSync(await code.screenshot("code"), path.resolve(import.meta.dirname, "../../test-artifacts/screenshot-code.png"));
 
-    await takeFirstFix(page, "cloudinary", /^Ignore .* here/);
+    await takeFirstFix(page, "uploader", /^Ignore .* here/);
     await squiggles(page).first().waitFor({ state: "detached" });
     await code.screenshot("fixed");
     assert.equal(read("src/narrate.ts"), uploader("narrate"), "nothing is written before saving");
@@ -79,11 +82,11 @@ describe("the editor, and code that leaves files behind", function () {
   });
 
   it("fixes by mouse, from the light bulb", async () => {
-    await using code = await startVSCode({ workspace: workspace.root, name: "analysis mouse" });
+    await using code = await startVSCode({ workspace: workspace.root, name: "analysis mouse", settings });
     const { page } = code;
     await openFile(page, "narrate.ts");
     await squiggles(page).first().waitFor();
-    await useLightBulb(page, "cloudinary", FIX);
+    await useLightBulb(page, "uploader", FIX);
     await squiggles(page).first().waitFor({ state: "detached" });
     await save(page);
     await code.screenshot("fixed");
@@ -93,16 +96,19 @@ describe("the editor, and code that leaves files behind", function () {
   it("fixes everything on save, when told so", async () => {
     const twice = `${uploader("narrate")}${uploader("repeat").slice(uploader("repeat").indexOf("\n/**"))}`;
     write("src/narrate.ts", twice);
-    const settings = { "editor.codeActionsOnSave": { "source.fixAll.offcut": "explicit" } };
-    await using code = await startVSCode({ workspace: workspace.root, name: "analysis on save", settings });
+    const onSave = { ...settings, "editor.codeActionsOnSave": { "source.fixAll.offcut": "explicit" } };
+    await using code = await startVSCode({ workspace: workspace.root, name: "analysis on save", settings: onSave });
     const { page } = code;
     await openFile(page, "narrate.ts");
     await poll("two squiggles", async () => (await squiggles(page).count()) >= 2);
-    await page.locator(".monaco-editor .view-line span span", { hasText: "Makes one scene" }).first().click();
-    await page.keyboard.press("End");
-    await page.keyboard.type(" ");
-    await save(page);
-    await squiggles(page).first().waitFor({ state: "detached" });
+    // VS Code takes a while after its start until saving leads to any action.
+    await retry(async () => {
+      await page.locator(".monaco-editor .view-line span span", { hasText: "Makes one scene" }).first().click({ timeout: 3_000 });
+      await page.keyboard.press("End");
+      await page.keyboard.type(" ");
+      await save(page);
+      await squiggles(page).first().waitFor({ state: "detached", timeout: 3_000 });
+    });
     await code.screenshot("fixed");
     const added = read("src/narrate.ts").split("\n").length - twice.split("\n").length;
     assert.ok(added >= 2, read("src/narrate.ts"));
@@ -110,25 +116,25 @@ describe("the editor, and code that leaves files behind", function () {
 
   it("ignores here and in the workspace", async () => {
     write("src/other.ts", uploader("other"));
-    await using code = await startVSCode({ workspace: workspace.root, name: "analysis ignore" });
+    await using code = await startVSCode({ workspace: workspace.root, name: "analysis ignore", settings });
     const { page } = code;
     await openFile(page, "narrate.ts");
     await squiggles(page).first().waitFor();
-    await quickFix(page, "cloudinary", /^Ignore .* here/);
+    await quickFix(page, "uploader", /^Ignore .* here/);
     await squiggles(page).first().waitFor({ state: "detached" });
     await save(page);
     assert.match(read("src/narrate.ts"), new RegExp(`\\n  // offcut-ignore-next-line ${RULE} -- reason\\n  const \\{ secure_url`));
 
     await openFile(page, "other.ts");
     await squiggles(page).first().waitFor();
-    await quickFix(page, "cloudinary", /^Ignore .* in this workspace/);
+    await quickFix(page, "uploader", /^Ignore .* in this workspace/);
     await squiggles(page).first().waitFor({ state: "detached" });
     await code.screenshot("ignored");
   });
 
   it("lists what is wrong in files that are not open, and the call sites with what they cost", async () => {
     write("src/deep/other.ts", uploader("other"));
-    await using code = await startVSCode({ workspace: workspace.root, name: "analysis workspace" });
+    await using code = await startVSCode({ workspace: workspace.root, name: "analysis workspace", settings });
     const { page } = code;
     await openView(page, "Offcut");
     const sites = await openPane(page, "Call Sites");

@@ -260,7 +260,7 @@ export async function takeFirstFix(page: Page, text: string, neighbour: string |
     await actionEntry(page, neighbour).waitFor({ timeout: 3_000 });
   });
   await page.keyboard.press("Enter");
-  await page.locator(".action-widget").waitFor({ state: "hidden" });
+  await page.locator(".action-widget").first().waitFor({ state: "hidden" });
 }
 
 function actionEntry(page: Page, title: string | RegExp): Locator {

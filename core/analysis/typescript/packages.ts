@@ -26,6 +26,8 @@ export interface Manifest {
   readonly links: ReadonlyMap<string, string>;
   /** Dependencies that some other package of the workspace is, wherever it lies: `workspace:*`. */
   readonly siblings: ReadonlySet<string>;
+  /** Names of everything that it depends on. */
+  readonly dependencies: readonly string[];
 }
 
 /** The packages that a directory lies in, the innermost first. */
@@ -56,6 +58,7 @@ export function readManifest(context: PackageContext, directory: string): Manife
           imports: json?.["imports"],
           workspaces: globs,
           links: new Map(links),
+          dependencies: dependencies.map(([name]) => name),
           siblings: new Set(dependencies.flatMap(([name, version]) => (String(version).startsWith("workspace:") ? [name] : []))),
         }
       : undefined;

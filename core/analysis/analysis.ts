@@ -1,0 +1,149 @@
+/**
+ * The analysis of one workspace. Looks for files that may hold an upload or an assembly, follows their wrappers to whoever calls
+ * them, solves all functions of those files and asks the rules. What a text says is worked out once for each text; everything
+ * else is made anew for each check, so that a session that followed edits finds what a fresh one finds.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { extendCatalogue, loadCatalogue } from "./catalogue/catalogue.ts";
+import type { Analysis, AnalysisOptions, CheckResult } from "./check.ts";
+import type { CallSite, Finding, Fix } from "./finding.ts";
+import { fixesFor } from "./fix/fixes.ts";
+import type { FrontEnd } from "./frontEnd.ts";
+import { callersOf, leaksOf } from "./leaks.ts";
+import { createProgram, type Program } from "./program.ts";
+import { createReporter } from "./report.ts";
+import { RULE_LIST } from "./rules/rules.ts";
+import type { Draft } from "./rules/draft.ts";
+import { openSources } from "./scan.ts";
+import { sitesOf } from "./sites.ts";
+import { type Report, summaryOf } from "./solve.ts";
+import { describePlace } from "./sources.ts";
+import { openTypeScript } from "./typescript/frontEnd.ts";
+import { wrappersIn } from "./wrappers.ts";
+
+const ROUNDS = 6;
+const MOST_FILES = 4000;
+
+export function openAnalysis(options: AnalysisOptions): Analysis {
+  const { root, settings } = options;
+  const catalogue = extendCatalogue(loadCatalogue(), settings);
+  const sources = openSources(root, { exclude: settings.exclude });
+  const frontEnd: FrontEnd = openTypeScript(sources, catalogue, settings);
+  let drafts = new Map<string, { readonly draft: Draft; readonly program: Program }>();
+
+  return {
+    setText: (file, text) => sources.setText(file, text),
+    changed: (files) => sources.changed(files),
+    check({ paths, signal, onProgress } = {}) {
+      const total = sources.files(signal).length;
+      const judged = new Set(
+        frontEnd.candidates({ signal, onFile: (done) => onProgress?.({ done, total }) }).filter((file) => !describePlace(file).test || isNamed(file, paths)),
+      );
+      const program = solve(frontEnd, catalogue, judged, signal);
+      const result = judge(program, frontEnd, judged, options, paths);
+      drafts = result.drafts;
+      return { ...result.checked, files: total, problems: sources.problems() };
+    },
+    fixes(finding): readonly Fix[] {
+      const known = drafts.get(finding.fingerprint + finding.file);
+      return known ? fixesFor(frontEnd, finding, known.draft, known.program) : [];
+    },
+  };
+}
+
+function isNamed(file: string, paths: readonly string[] | undefined): boolean {
+  return paths?.some((path) => file === path) ?? false;
+}
+
+export function isWithinPaths(file: string, paths: readonly string[] | undefined): boolean {
+  return paths === undefined || paths.some((path) => path === "" || path === "." || file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`));
+}
+
+/** Solves the functions of the judged files, and of those that call their wrappers, until nobody new turns up. */
+function solve(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: Set<string>, signal: AbortSignal | undefined): Program {
+  const make = (): Program => {
+    const program = createProgram(catalogue, {
+      load: (file) => (judged.has(file) || frontEnd.isRelevant(file) ? frontEnd.lower(file) : undefined),
+      resolve: frontEnd.resolve,
+      uses: frontEnd.uses,
+    });
+    for (const file of judged) register(program, frontEnd, file);
+    return program;
+  };
+  let program = make();
+  let fresh: readonly string[] = [...judged];
+  for (let round = 0; round < ROUNDS && fresh.length > 0; round += 1) {
+    solveFiles(program, fresh, signal);
+    const callers = wrappersIn(program, frontEnd, fresh).filter((file) => !judged.has(file) && !describePlace(file).test);
+    if (callers.length === 0 || judged.size > MOST_FILES) return program;
+    for (const file of callers) judged.add(file);
+    fresh = callers;
+    // A class that turned up may be what a call meant that was solved before.
+    if (callers.some((file) => frontEnd.lower(file).classes.some((one) => one.methods.length > 0))) {
+      program = make();
+      fresh = [...judged];
+    } else for (const file of callers) register(program, frontEnd, file);
+  }
+  solveFiles(program, fresh, signal);
+  return program;
+}
+
+/** Whether the workspace has the switch that automatic cleanup should ask. */
+function knowsTheSwitch(root: string, frontEnd: FrontEnd): boolean {
+  const inFile = [".env", ".env.example", ".env.local", ".env.sample"].some((name) => {
+    try {
+      return readFileSync(join(root, name), "utf8").includes(SWITCH);
+    } catch {
+      return false;
+    }
+  });
+  return inFile || frontEnd.mentions(SWITCH);
+}
+
+const SWITCH = "AUTO_CLEANUP_ENABLED";
+
+function register(program: Program, frontEnd: FrontEnd, file: string): void {
+  for (const one of frontEnd.lower(file).classes) {
+    program.classes.push({ file, index: one.index });
+    for (const method of one.methods) {
+      const known = program.methods.get(method.name) ?? [];
+      known.push({ file, index: method.function });
+      program.methods.set(method.name, known);
+    }
+  }
+}
+
+function solveFiles(program: Program, files: readonly string[], signal: AbortSignal | undefined): void {
+  for (const file of files) {
+    signal?.throwIfAborted();
+    for (const fn of program.loader.load(file)?.functions ?? []) summaryOf(program, { file, index: fn.index });
+  }
+}
+
+function judge(
+  program: Program,
+  frontEnd: FrontEnd,
+  judged: ReadonlySet<string>,
+  options: AnalysisOptions,
+  paths: readonly string[] | undefined,
+): { checked: Omit<CheckResult, "files" | "problems">; drafts: Map<string, { draft: Draft; program: Program }> } {
+  const reports = [...program.reports.values()].filter((report) => judged.has(report.module.file));
+  const callers = callersOf(program.reports.values());
+  const gated = knowsTheSwitch(options.root, frontEnd);
+  const reporter = createReporter(frontEnd, options);
+  const drafts = new Map<string, { draft: Draft; program: Program }>();
+  const all: { draft: Draft; report: Report }[] = [];
+  for (const report of reports) {
+    const leaks = leaksOf(program, report, callers);
+    for (const rule of RULE_LIST) for (const draft of rule({ program, report, callers, leaks, gated })) all.push({ draft, report });
+  }
+  const findings: Finding[] = [];
+  for (const { draft, finding } of reporter.findings(all.map((one) => one.draft))) {
+    drafts.set(finding.fingerprint + finding.file, { draft, program });
+    if (isWithinPaths(finding.file, paths)) findings.push(finding);
+  }
+  const sites: readonly CallSite[] = sitesOf(reports, callers, findings).filter((site) => isWithinPaths(site.file, paths));
+  return { checked: { findings, sites, parsed: judged.size }, drafts };
+}
+

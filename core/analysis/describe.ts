@@ -1,0 +1,96 @@
+/** Words for what was found: how the code calls a file, and the way that it went. */
+import { t } from "@vscode/l10n";
+import type { PathTemplate } from "./finding.ts";
+import type { FileRecord } from "./frame.ts";
+import type { Mark } from "./rules/draft.ts";
+import type { Report } from "./solve.ts";
+import type { Step } from "./summary.ts";
+import { atomsOf, TMP, type Value } from "./value.ts";
+
+/** The name under which the function knows the file, else what is known of its path. */
+export function subjectOf(report: Report, record: FileRecord): string {
+  return nameOf(report, record.value) ?? expressionOf(report, record.value) ?? templateOf(record.value).text;
+}
+
+/** A name that holds this path wherever it is set: fixes can use it. */
+export function nameOf(report: Report, value: Value): string | undefined {
+  const { frame } = report;
+  let best: string | undefined;
+  for (const exit of report.exits)
+    for (const [name, values] of exit.state.env) {
+      if (name.startsWith("%") || !values.some((one) => one.key === value.key)) continue;
+      const written = frame.module.written[name];
+      if (written === undefined || !/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(written)) continue;
+      if (best === undefined || (values.length === 1 && written.length < 30)) best = written;
+    }
+  return best;
+}
+
+/** `req.file.path`: fields of a name, as code. */
+export function expressionOf(report: Report, value: Value): string | undefined {
+  const names: string[] = [];
+  let at = value;
+  for (let depth = 0; depth < 8; depth += 1) {
+    if (at.kind !== "derived") break;
+    if (at.how === "each") names.unshift("[0]");
+    else if (at.how !== "member" || !/^[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u.test(at.name)) return undefined;
+    else names.unshift(`.${at.name}`);
+    at = at.of;
+  }
+  if (at.kind !== "symbol" || names.length === 0) return undefined;
+  const root = rootName(report, at);
+  return root === undefined ? undefined : `${root}${names.join("")}`;
+}
+
+function rootName(report: Report, symbol: Value & { kind: "symbol" }): string | undefined {
+  const { frame } = report;
+  if (symbol.root === "this") return "this";
+  const known = nameOf(report, symbol);
+  if (known !== undefined) return known;
+  if (symbol.root === "captured" && symbol.name !== undefined) return frame.module.written[symbol.name];
+  const written = frame.fn.parameters[symbol.index ?? -1]?.written;
+  return symbol.root === "parameter" && written !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(written) ? written : undefined;
+}
+
+/** What is known of a path, with `{}` for each part that is not. */
+export function templateOf(value: Value): PathTemplate {
+  const parts = atomsOf(value);
+  const [first] = parts;
+  const base: PathTemplate["base"] =
+    first?.key === TMP.key ? "tmp" : first?.kind === "text" ? (first.text.startsWith("/") ? "absolute" : "workspace") : first?.kind === "symbol" && first.temporary ? "tmp" : "unknown";
+  const rest = base === "tmp" && first?.key === TMP.key ? parts.slice(1) : parts;
+  const text = rest
+    .map((part) => (part.kind === "text" ? part.text : "{}"))
+    .join("")
+    .replaceAll(/(?:\{\}){2,}/g, "{}");
+  return { base, text: base === "tmp" ? text.replace(/^\/+/, "") : text };
+}
+
+/** All places of a step, from the outermost call to the innermost. */
+export function chain(step: Step): Step[] {
+  const steps: Step[] = [];
+  for (let at: Step | undefined = step; at && steps.length < 8; at = at.inner) steps.push(at);
+  return steps;
+}
+
+const MOST_MARKS = 14;
+
+/** The way of a file as marks: made, used up, and where it is left. */
+export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
+  const marks: Mark[] = [];
+  const add = (steps: readonly Step[], outer: string, inner: string): void => {
+    for (const step of steps.slice(0, 3))
+      for (const [depth, at] of chain(step).entries()) {
+        if (primary && at.file === primary.file && at.span.start === primary.span.start) continue;
+        if (marks.length < MOST_MARKS && !marks.some((mark) => mark.file === at.file && mark.span.start === at.span.start))
+          marks.push({ file: at.file, span: at.span, message: depth === 0 && at.inner === undefined ? outer : inner });
+      }
+  };
+  const { trace } = record;
+  add(trace.made, t("made here"), t("made on the way through here"));
+  add(trace.output, t("written by this assembly"), t("written by an assembly on the way through here"));
+  add(trace.read, t("read by this assembly"), t("read by an assembly on the way through here"));
+  add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
+  return marks;
+}
+

@@ -1,0 +1,74 @@
+/** Attempts at a cleanup that do nothing: after a `return`, in a `catch` only, out of scope, of another directory, never called. */
+import { t } from "@vscode/l10n";
+import type { Leak } from "../leaks.ts";
+import { keyOf } from "../program.ts";
+import { DELETED, FAILED, type Step } from "../summary.ts";
+import { atomsOf, dirnameOf, isBelow, type Value } from "../value.ts";
+import type { Mark, RuleContext } from "./draft.ts";
+
+export interface Attempt {
+  message(subject: string): string;
+  readonly marks: readonly Mark[];
+}
+
+export function attemptAt(context: RuleContext, leak: Leak): Attempt | undefined {
+  return inDeadCode(leak) ?? onlyAfterFailure(leak) ?? (leak.cleaned.length === 0 ? (besideIt(leak) ?? neverCalled(context, leak)) : undefined);
+}
+
+function mark(step: Step, message: string): Mark {
+  return { file: step.file, span: step.span, message };
+}
+
+function inDeadCode(leak: Leak): Attempt | undefined {
+  const found = leak.report.frame.dead.find((one) => one.values.some((value) => value.key === leak.record.value.key || isBelow(leak.record.value, value)));
+  if (!found) return undefined;
+  const scope = leak.report.fn.blocks.some((block) => block.exit.exit === "branch" && block.exit.test.test === "defined" && !block.exit.test.declared);
+  return {
+    message: (subject) =>
+      scope
+        ? t('The cleanup of "{0}" never runs: the name that it tests is declared in a block that has ended.', subject)
+        : t('The cleanup of "{0}" never runs: nothing leads to it.', subject),
+    marks: [mark(found.step, t("this cleanup is never reached"))],
+  };
+}
+
+function onlyAfterFailure(leak: Leak): Attempt | undefined {
+  if (!leak.lopsided && !deletesAfterFailure(leak)) return undefined;
+  const [step] = leak.record.trace.deleted;
+  return {
+    message: (subject) => t('"{0}" is deleted only when something fails: after a successful upload it stays on disk.', subject),
+    marks: step ? [mark(step, t("deletes it after a failure only"))] : [],
+  };
+}
+
+function deletesAfterFailure(leak: Leak): boolean {
+  if (leak.cleaned.length > 0 || leak.record.trace.deleted.length === 0) return false;
+  return leak.report.exits.some((exit) => (exit.state.ways.get(leak.record.value.key) ?? []).some((way) => way & DELETED && way & FAILED));
+}
+
+/** A directory beside the file's is removed. */
+function besideIt(leak: Leak): Attempt | undefined {
+  const directory = dirnameOf(leak.record.value);
+  const parent = dirnameOf(directory);
+  for (const seen of leak.report.frame.observed) {
+    if (seen.what !== "delete" || seen.recursive !== true) continue;
+    const other = seen.values.find((value) => isKnown(value) && value.key !== directory.key && !isBelow(leak.record.value, value) && dirnameOf(value).key === parent.key && isKnown(parent));
+    if (other) return { message: (subject) => t('The cleanup removes another directory than the one that "{0}" lies in.', subject), marks: [mark(seen.step, t("removes another directory"))] };
+  }
+  return undefined;
+}
+
+function isKnown(value: Value): boolean {
+  return atomsOf(value).some((part) => part.kind === "text" && /\w/.test(part.text));
+}
+
+/** A helper that would delete this very file, and that nobody calls. */
+function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
+  for (const report of context.program.reports.values()) {
+    if (report.module.file !== leak.report.module.file || report.fn.kind === "module" || report === leak.report) continue;
+    const helper = report.frame.observed.find((one) => one.what === "delete" && one.values.some((value) => value.key === leak.record.value.key || (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value))));
+    if (!helper || context.program.called.has(keyOf(report.ref)) || report.fn.kind === "closure") continue;
+    return { message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name), marks: [mark(helper.step, t("would delete it, but is never called"))] };
+  }
+  return undefined;
+}

@@ -1,0 +1,38 @@
+/** What a rule gives: a finding before it has lines, severity and words of the editor. */
+import type { RuleId } from "../finding.ts";
+import type { FixPlan } from "../fix/plan.ts";
+import type { Callers, Leak } from "../leaks.ts";
+import type { Span } from "../flow.ts";
+import type { Program } from "../program.ts";
+import type { Report } from "../solve.ts";
+import type { Step } from "../summary.ts";
+import type { Value } from "../value.ts";
+
+export interface Mark {
+  readonly file: string;
+  readonly span: Span;
+  readonly message: string;
+}
+
+export interface Draft {
+  readonly rule: RuleId;
+  readonly file: string;
+  readonly span: Span;
+  readonly message: string;
+  readonly subject: string;
+  readonly related: readonly Mark[];
+  readonly value?: Value;
+  readonly fix?: FixPlan;
+  readonly step?: Step;
+}
+
+export interface RuleContext {
+  readonly program: Program;
+  readonly report: Report;
+  readonly callers: Callers;
+  readonly leaks: readonly Leak[];
+  /** Whether the workspace knows the switch at all. */
+  readonly gated: boolean;
+}
+
+export type Rule = (context: RuleContext) => readonly Draft[];

@@ -1,0 +1,31 @@
+/** use-after-delete: the path is read after it was deleted. */
+import { t } from "@vscode/l10n";
+import { subjectOf } from "../describe.ts";
+import { DELETED, FAILED, LATER } from "../summary.ts";
+import type { Draft, RuleContext } from "./draft.ts";
+
+export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
+  const drafts: Draft[] = [];
+  for (const seen of report.frame.observed) {
+    if (seen.what !== "use") continue;
+    for (const [index, value] of seen.values.entries()) {
+      const record = report.frame.files.get(value.key);
+      const ways = seen.ways[index] ?? [];
+      if (!record || ways.length === 0 || !ways.every((way) => way & DELETED && !(way & (LATER | FAILED)))) continue;
+      const [deleted] = record.trace.deleted;
+      const subject = subjectOf(report, record);
+      const move = deleted && deleted.inner === undefined && deleted.file === report.module.file && seen.step.file === report.module.file;
+      drafts.push({
+        rule: "use-after-delete",
+        file: seen.step.file,
+        span: seen.step.span,
+        subject,
+        value: record.value,
+        message: t('"{0}" is read here, but was deleted before.', subject),
+        related: deleted ? [{ file: deleted.file, span: deleted.span, message: t("deleted here") }] : [],
+        ...(move && { fix: { kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement } as const }),
+      });
+    }
+  }
+  return drafts;
+}

@@ -1,0 +1,95 @@
+/** TypeScript and JavaScript, as the analysis asks for them. */
+import type { AnalysisSettings } from "../check.ts";
+import { canonical, type Catalogue } from "../catalogue/catalogue.ts";
+import type { FlowModule } from "../flow.ts";
+import type { FrontEnd } from "../frontEnd.ts";
+import type { Sources } from "../scan.ts";
+import { openImportGraph } from "./importGraph.ts";
+import { lowerFile } from "./lower.ts";
+import { manifestsAbove } from "./packages.ts";
+import { createPrefilter } from "./prefilter.ts";
+import { printFix } from "./print.ts";
+import { openResolver, resolveImport } from "./resolve.ts";
+import { parentOf } from "./packages.ts";
+
+/** Words that a file has which says something about files and paths, or about the types of what handles them. */
+const RELEVANT = [
+  "fs",
+  "unlink",
+  "rm",
+  "rimraf",
+  "tmpdir",
+  "mkdtemp",
+  "path",
+  "Path",
+  "join",
+  "__dirname",
+  "cwd",
+  "createReadStream",
+  "createWriteStream",
+  "writeFile",
+  "readFile",
+  "ffmpeg",
+  "interface",
+  "abstract",
+  "implements",
+  "multer",
+  "upload",
+  "spawn",
+  "exec",
+  "execa",
+  "cleanup",
+];
+
+const BUILT_IN = new Set(["fs", "child_process", "path", "os", "stream", "http", "https", "global", "*", "util", "crypto", "process", "events"]);
+
+export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings: AnalysisSettings): FrontEnd {
+  const prefilter = createPrefilter(sources, catalogue.tokens);
+  const resolver = openResolver(sources);
+  const graph = openImportGraph(sources, prefilter, resolver);
+  const modules = new Map<string, { readonly version: string; readonly module: FlowModule }>();
+  const packages = new Map<string, ReadonlySet<string>>();
+  let revision = sources.revision();
+
+  const dependenciesOf = (file: string): ReadonlySet<string> => {
+    if (revision !== sources.revision()) {
+      revision = sources.revision();
+      packages.clear();
+    }
+    const directory = parentOf(file);
+    const known = packages.get(directory);
+    if (known) return known;
+    const names = new Set<string>();
+    for (const manifest of manifestsAbove(resolver, directory)) for (const name of manifest.dependencies) names.add(canonical(name, "").module);
+    packages.set(directory, names);
+    return names;
+  };
+
+  return {
+    sources,
+    candidates: (options) => prefilter.candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) }),
+    lower(file) {
+      const version = sources.version(file);
+      const known = modules.get(file);
+      if (known && known.version === version) return known.module;
+      const module = lowerFile(file, sources.read(file));
+      modules.set(file, { version, module });
+      return module;
+    },
+    isRelevant(file) {
+      if (RELEVANT.some((word) => prefilter.mayContain(file, word))) return true;
+      const { reexports, exportsAll } = graph.importsOf(file);
+      return reexports.length > 0 || exportsAll.length > 0;
+    },
+    resolve: (from, specifier) => resolveImport(resolver, from, specifier),
+    uses(file, module) {
+      if (BUILT_IN.has(module)) return true;
+      if (dependenciesOf(file).has(module)) return true;
+      return graph.importsOf(file).imports.some((entry) => canonical(entry.specifier, "").module === module);
+    },
+    importersOf: (file, name) => graph.importersOfName(file, name),
+    containing: (words, also) => prefilter.filesContaining(words).filter((file) => also.some((word) => prefilter.mayContain(file, word))),
+    mentions: (word) => sources.files().some((file) => prefilter.mayContain(file, word)),
+    print: (finding, plan, module) => printFix(finding, plan, module, sources.read(plan.file)),
+  };
+}

@@ -1,0 +1,72 @@
+/** Functions through which files go to an upload or an assembly, or come from one: whoever calls them is looked at, too. */
+import type { FlowModule } from "./flow.ts";
+import type { FrontEnd } from "./frontEnd.ts";
+import { keyOf, type Program } from "./program.ts";
+import { MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
+import type { Value } from "./value.ts";
+
+export function wrappersIn(program: Program, frontEnd: FrontEnd, files: readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  for (const file of files) {
+    const module = program.loader.load(file);
+    if (!module) continue;
+    for (const fn of module.functions) {
+      if (fn.kind === "closure" || fn.kind === "module") continue;
+      const summary = program.summaries.get(keyOf({ file, index: fn.index }));
+      if (!summary || !isWrapper(summary)) continue;
+      for (const caller of callersOf(frontEnd, module, fn.index)) found.add(caller);
+    }
+  }
+  return [...found].sort();
+}
+
+/** Whether a caller must know: a file of theirs goes through it, or one comes from it. */
+function isWrapper(summary: Summary): boolean {
+  return summary.effects.some((effect) => effect.normal.some((way) => way & (UPLOADED | READ | OUTPUT)) || (effect.normal.some((way) => way & MADE) && summary.returns.some((value) => holds(value, effect.value))));
+}
+
+function holds(value: Value, file: Value, depth = 0): boolean {
+  if (value.key === file.key) return true;
+  if (value.kind !== "shape" || depth > 3) return false;
+  for (const list of [...value.thing.fields.values(), value.thing.elements]) if (list.some((one) => holds(one, file, depth + 1))) return true;
+  return false;
+}
+
+function callersOf(frontEnd: FrontEnd, module: FlowModule, index: number): readonly string[] {
+  const fn = module.functions[index];
+  if (!fn) return [];
+  if (fn.class !== undefined) {
+    const owner = module.classes[fn.class];
+    const method = owner?.methods.find((one) => one.function === index);
+    if (!owner || (!method && fn.kind !== "constructor")) return [];
+    return frontEnd.containing([method?.name ?? owner.name], evidenceOf(module, owner.name, owner.bases));
+  }
+  const names = exportedAs(module, index);
+  const result = new Set<string>();
+  for (const name of names) for (const file of frontEnd.importersOf(module.file, name)) result.add(file);
+  return [...result];
+}
+
+/** Names, one of which is written where somebody has an object of the class. */
+function evidenceOf(module: FlowModule, name: string, bases: readonly { readonly op: string }[]): string[] {
+  const words = [name, ...module.exports.map((field) => field.name).filter((one) => one !== "default")];
+  for (const base of bases) {
+    if ("name" in base && typeof base.name === "string") words.push(base.name);
+    if (base.op === "class" && "index" in base) words.push(module.classes[base.index as number]?.name ?? "");
+  }
+  const stem = module.file.slice(module.file.lastIndexOf("/") + 1).replace(/\..*$/, "");
+  return [...words, stem].filter((word) => word.length > 2);
+}
+
+/** Names under which a function leaves its module, also as a member of an exported object. */
+function exportedAs(module: FlowModule, index: number): string[] {
+  const isIt = (operand: FlowModule["exports"][number]["value"], depth = 0): boolean => {
+    if (operand.op === "function") return operand.index === index;
+    if (operand.op === "object") return operand.fields.some((field) => isIt(field.value, depth + 1));
+    if (operand.op !== "name" || depth > 4) return false;
+    const constant = module.constants.find((one) => one.name === operand.name);
+    return constant !== undefined && isIt(constant.value, depth + 1);
+  };
+  return module.exports.filter((field) => isIt(field.value)).map((field) => field.name);
+}
+
