@@ -11,6 +11,8 @@ import type { ItemError, Plan } from "../core/model.ts";
 import { purge } from "../core/runs.ts";
 import { cleanupLine, formatBytes } from "../core/words.ts";
 
+export { deleteLocalFileAfterUpload } from "./deleteLocalFileAfterUpload.ts";
+
 export interface CleanupResult {
   /** Files that are no longer at their place. */
   readonly deletedFiles: number;

@@ -31,12 +31,47 @@ const common = {
 
 const commonjs = { ...common, format: "cjs", ...metaUrl, outExtension: { ".js": ".cjs" }, outdir: "dist" };
 
+/** What needs the TypeScript compiler: one bundle of its own, loaded by whoever analyses and by nobody else. */
+const ENGINE = ["core/analysis/analysis.ts", "core/analysis/typescript/commentAbove.ts"];
+const engineApart = {
+  name: "engine-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(?:analysis|commentAbove)\.ts$/ }, ({ path: name, resolveDir }) => {
+      const file = path.relative(root, path.resolve(resolveDir, name)).split(path.sep).join("/");
+      return ENGINE.includes(file) ? { path: "./engine.cjs", external: true } : undefined;
+    });
+  },
+};
+/** The language of the texts is set once for a process, so bundles that share one share this, too. */
+const wordsApart = {
+  name: "words-apart",
+  setup: ({ onResolve }) => onResolve({ filter: /^@vscode\/l10n$/ }, () => ({ path: "./words.cjs", external: true })),
+};
+const bundle = (name, modules) => ({
+  ...commonjs,
+  outdir: undefined,
+  outfile: `dist/${name}.cjs`,
+  stdin: { contents: modules.map((module) => `export * from ${JSON.stringify(module)};`).join("\n"), resolveDir: root, sourcefile: "" },
+});
+
 const builds = [
   { ...commonjs, entryPoints: { client: "client/extension.ts" }, external: ["vscode"] },
   { ...commonjs, entryPoints: { server: "server/main.ts", walkWorker: "core/scan/walkWorker.ts" } },
-  // Its own bundle, because it holds a TypeScript compiler that nothing else should load.
-  { ...commonjs, entryPoints: { analysis: "server/analysis/worker.ts" } },
-  { ...commonjs, entryPoints: { cli: "cli/main.ts" }, banner: { js: `#!/usr/bin/env node\n${metaUrl.banner.js}` } },
+  { ...commonjs, entryPoints: { analysis: "server/analysis/worker.ts" }, plugins: [engineApart, wordsApart] },
+  {
+    ...bundle(
+      "engine",
+      ENGINE.map((file) => `./${file}`),
+    ),
+    plugins: [wordsApart],
+  },
+  bundle("words", ["@vscode/l10n"]),
+  {
+    ...commonjs,
+    entryPoints: { cli: "cli/main.ts" },
+    plugins: [engineApart, wordsApart],
+    banner: { js: `#!/usr/bin/env node\n${metaUrl.banner.js}` },
+  },
   { ...commonjs, entryPoints: { runtime: "runtime/index.ts" } },
   {
     ...common,
@@ -47,7 +82,7 @@ const builds = [
     define: { OFFCUT_VERSION: JSON.stringify(version) },
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   },
-].filter((one) => fs.existsSync(path.join(root, Object.values(one.entryPoints)[0])));
+];
 
 if (watch) {
   const contexts = await Promise.all(builds.map((options) => context({ ...options, logLevel: "info" })));

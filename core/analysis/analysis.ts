@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { extendCatalogue, loadCatalogue } from "./catalogue/catalogue.ts";
 import type { Analysis, AnalysisOptions, CheckResult } from "./check.ts";
 import type { CallSite, Finding, Fix } from "./finding.ts";
-import { fixesFor } from "./fix/fixes.ts";
+import { fixesFor, type Trial } from "./fix/fixes.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import { callersOf, leaksOf } from "./leaks.ts";
 import { createProgram, type Program } from "./program.ts";
@@ -30,7 +30,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
   const catalogue = extendCatalogue(loadCatalogue(), settings);
   const sources = openSources(root, { exclude: settings.exclude });
   const frontEnd: FrontEnd = openTypeScript(sources, catalogue, settings);
-  let drafts = new Map<string, { readonly draft: Draft; readonly program: Program }>();
+  let drafts = new Map<string, Judged>();
 
   return {
     setText: (file, text) => sources.setText(file, text),
@@ -38,18 +38,60 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
     check({ paths, signal, onProgress } = {}) {
       const total = sources.files(signal).length;
       const judged = new Set(
-        frontEnd.candidates({ signal, onFile: (done) => onProgress?.({ done, total }) }).filter((file) => !describePlace(file).test || isNamed(file, paths)),
+        frontEnd
+          .candidates({ signal, onFile: (done) => onProgress?.({ done, total }) })
+          .filter((file) => !describePlace(file).test || isNamed(file, paths)),
       );
       const program = solve(frontEnd, catalogue, judged, signal);
+      if (process.env.OFFCUT_DEBUG) (globalThis as { PROGRAM?: unknown }).PROGRAM = program;
       const result = judge(program, frontEnd, judged, options, paths);
       drafts = result.drafts;
       return { ...result.checked, files: total, problems: sources.problems() };
     },
     fixes(finding): readonly Fix[] {
       const known = drafts.get(finding.fingerprint + finding.file);
-      return known ? fixesFor(frontEnd, finding, known.draft, known.program) : [];
+      return known ? fixesFor(frontEnd, finding, known.draft, (file, text) => tryOut(frontEnd, options, [...drafts.values()], known.program, { file, text })) : [];
     },
   };
+}
+
+/** A finding with what it was made of. */
+interface Judged {
+  readonly draft: Draft;
+  readonly program: Program;
+  readonly finding: Finding;
+}
+
+/**
+ * What would be found if the file said something else, where that can make a difference: in it, and in whoever calls it. The sources
+ * stay as they are, and so does everything that is known of other files.
+ */
+function tryOut(frontEnd: FrontEnd, options: AnalysisOptions, judged: readonly Judged[], known: Program, change: { readonly file: string; readonly text: string }): Trial {
+  const module = frontEnd.parse(change.file, change.text);
+  const { sources } = frontEnd;
+  const changed: FrontEnd = {
+    ...frontEnd,
+    lower: (file) => (file === change.file ? module : frontEnd.lower(file)),
+    sources: { ...sources, read: (file) => (file === change.file ? change.text : sources.read(file)) },
+  };
+  const files = new Set([...known.reports.values()].map((report) => report.module.file));
+  const program = createProgram(known.catalogue, { ...known.loader, load: (file) => (file === change.file ? module : known.loader.load(file)) });
+  for (const file of files) register(program, changed, file);
+  const concerned = callingFiles(known, change.file);
+  solveFiles(program, [...concerned], undefined);
+  const { checked } = judge(program, changed, concerned, options, undefined);
+  return { before: judged.map((one) => one.finding).filter((finding) => concerned.has(finding.file)), after: checked.findings };
+}
+
+/** The file, and those whose files go through its functions. */
+function callingFiles(program: Program, file: string): Set<string> {
+  const found = new Set([file]);
+  for (let size = 0; size !== found.size;) {
+    size = found.size;
+    for (const { module, frame } of program.reports.values())
+      if ([...frame.files.values()].some((record) => record.from.some((origin) => found.has(origin.callee.file)))) found.add(module.file);
+  }
+  return found;
 }
 
 function isNamed(file: string, paths: readonly string[] | undefined): boolean {
@@ -57,7 +99,10 @@ function isNamed(file: string, paths: readonly string[] | undefined): boolean {
 }
 
 export function isWithinPaths(file: string, paths: readonly string[] | undefined): boolean {
-  return paths === undefined || paths.some((path) => path === "" || path === "." || file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`));
+  return (
+    paths === undefined ||
+    paths.some((path) => path === "" || path === "." || file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`))
+  );
 }
 
 /** Solves the functions of the judged files, and of those that call their wrappers, until nobody new turns up. */
@@ -127,23 +172,23 @@ function judge(
   judged: ReadonlySet<string>,
   options: AnalysisOptions,
   paths: readonly string[] | undefined,
-): { checked: Omit<CheckResult, "files" | "problems">; drafts: Map<string, { draft: Draft; program: Program }> } {
+): { checked: Omit<CheckResult, "files" | "problems">; drafts: Map<string, Judged> } {
   const reports = [...program.reports.values()].filter((report) => judged.has(report.module.file));
   const callers = callersOf(program.reports.values());
   const gated = knowsTheSwitch(options.root, frontEnd);
   const reporter = createReporter(frontEnd, options);
-  const drafts = new Map<string, { draft: Draft; program: Program }>();
+  const drafts = new Map<string, Judged>();
   const all: { draft: Draft; report: Report }[] = [];
   for (const report of reports) {
     const leaks = leaksOf(program, report, callers);
     for (const rule of RULE_LIST) for (const draft of rule({ program, report, callers, leaks, gated })) all.push({ draft, report });
   }
   const findings: Finding[] = [];
-  for (const { draft, finding } of reporter.findings(all.map((one) => one.draft))) {
-    drafts.set(finding.fingerprint + finding.file, { draft, program });
+  for (const { draft, finding: found } of reporter.findings(all.map((one) => one.draft))) {
+    const finding = { ...found, fixable: draft.fix !== undefined && frontEnd.print(found, draft.fix, frontEnd.lower(draft.fix.file)) !== undefined };
+    drafts.set(finding.fingerprint + finding.file, { draft, program, finding });
     if (isWithinPaths(finding.file, paths)) findings.push(finding);
   }
   const sites: readonly CallSite[] = sitesOf(reports, callers, findings).filter((site) => isWithinPaths(site.file, paths));
   return { checked: { findings, sites, parsed: judged.size }, drafts };
 }
-

@@ -16,14 +16,12 @@ import {
   dirnameOf,
   HOME,
   joinPath,
-
   NOTHING,
   reference,
   resolvePath,
   stable,
   type Symbol_,
   text,
-
   TMP,
   union,
   unionAll,
@@ -41,8 +39,14 @@ export function entriesOf(frame: Frame, context: CallContext, target: Value): re
   if (method === "" || context.event.callee.op !== "member") return [];
   const weak = catalogue.byMethod(method).filter((entry) => {
     if (entry.role === "field") return false;
-    if (entry.module === "*" && entry.weak === undefined) return from === undefined || !catalogue.knows(from.module) || entry.role === "invoke" || entry.role === "pipe";
-    if (receiver.some((value) => value.kind === "library" && value.module !== "global" && value.module !== entry.module && catalogue.knows(value.module))) return false;
+    if (entry.module === "*" && entry.weak === undefined)
+      return from === undefined || !catalogue.knows(from.module) || entry.role === "invoke" || entry.role === "pipe";
+    if (
+      receiver.some(
+        (value) => value.kind === "library" && value.module !== "global" && value.module !== entry.module && catalogue.knows(value.module),
+      )
+    )
+      return false;
     if (entry.sends && sends(frame, context, entry)) return true;
     return matchesReceiver(entry, written) && (entry.module === "*" || loader.uses(frame.module.file, entry.module));
   });
@@ -63,7 +67,8 @@ function holds(frame: Frame, context: CallContext, entry: Entry): boolean {
   const { when } = entry;
   if (!when) return true;
   const values = valuesAt(frame, context, when.at);
-  if (when.absent) return values.length === 0 || values.every((value) => value.kind === "literal" && (value.value === undefined || value.value === null));
+  if (when.absent)
+    return values.length === 0 || values.every((value) => value.kind === "literal" && (value.value === undefined || value.value === null));
   if (when.truthy) return values.some(isTruthy);
   const pattern = when.matches === undefined ? undefined : new RegExp(when.matches);
   return pattern === undefined || values.some((value) => value.kind === "text" && pattern.test(value.text));
@@ -119,7 +124,17 @@ export function applyEntries(frame: Frame, state: State, context: CallContext, t
 
 /** Calls that result in a library's object, a stream or contents have a thing on the heap. */
 function resultThing(frame: Frame, context: CallContext, entries: readonly Entry[]): Value | undefined {
-  const chained = entries.find((entry) => entry.role === "chain" || entry.role === "carrier" || entry.role === "sink" || entry.role === "command" || entry.role === "write" || entry.role === "temp" || entry.returns !== undefined || context.event.construct);
+  const chained = entries.find(
+    (entry) =>
+      entry.role === "chain" ||
+      entry.role === "carrier" ||
+      entry.role === "sink" ||
+      entry.role === "command" ||
+      entry.role === "write" ||
+      entry.role === "temp" ||
+      entry.returns !== undefined ||
+      context.event.construct,
+  );
   if (!chained) return undefined;
   const returned = returnedBy(chained) ?? (context.event.construct ? { module: chained.module, path: chained.symbol } : undefined);
   const [receiver] = context.receiver;
@@ -140,14 +155,21 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
   switch (entry.role) {
     case "upload": {
       const files = filesOf(frame, path, entry);
-      if (files.length > 0) upload(frame, state, files, moment, { byValue: entry.fails === "value", pending: entry.settles !== "now" && !isInMemory(frame, path, entry) });
+      if (files.length > 0)
+        upload(frame, state, files, moment, {
+          byValue: entry.fails === "value",
+          pending: entry.settles !== "now" && !isInMemory(frame, path, entry),
+        });
       if (thing) addTo(frame, thing, "carries", files);
       return NOTHING;
     }
     case "assembly": {
       const chains = unionAll([from, context.receiver].map((values) => values.filter((value) => thingOf(frame, value) !== undefined)));
       const collected = chains.flatMap((value) => thingOf(frame, value) ?? []);
-      const inputs = union(from.filter((value) => thingOf(frame, value) === undefined), unionAll(collected.map((one) => one.inputs)));
+      const inputs = union(
+        from.filter((value) => thingOf(frame, value) === undefined),
+        unionAll(collected.map((one) => one.inputs)),
+      );
       const outputs = union(entry.holds === "body" ? sinks(frame, path) : path, unionAll(collected.map((one) => one.outputs)));
       assemble(frame, state, filesIn(frame, inputs), outputs, moment);
       for (const value of context.receiver) {
@@ -169,10 +191,14 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return temporary(frame, state, context, entry, result);
     case "delete":
       remove(frame, state, path, moment, {
-        recursive: entry.recursive === true || (typeof entry.recursive === "string" && valuesAt(frame, context, entry.recursive).some(isTruthy)),
+        recursive:
+          entry.recursive === true || (typeof entry.recursive === "string" && valuesAt(frame, context, entry.recursive).some(isTruthy)),
         ...(entry.contents && { contents: true }),
         awaited: entry.settles === "now" || context.event.floating !== true,
-        caught: entry.fails === "never" || context.args.some((values) => values.some((value) => value.kind === "function")) || forced(frame, context),
+        caught:
+          entry.fails === "never" ||
+          context.args.some((values) => values.some((value) => value.kind === "function")) ||
+          forced(frame, context),
       });
       return NOTHING;
     case "consume":
@@ -222,7 +248,11 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
     case "callable":
       return path;
     case "exit":
-      for (const [key, ways] of state.ways) state.ways.set(key, mapWays(ways, (way) => way | LATER));
+      for (const [key, ways] of state.ways)
+        state.ways.set(
+          key,
+          mapWays(ways, (way) => way | LATER),
+        );
       return NOTHING;
     default:
       return NOTHING;
@@ -270,7 +300,9 @@ function sinks(frame: Frame, values: Values): Values {
 }
 
 function carry(frame: Frame, value: Value | undefined, files: Values, entry?: Entry): void {
-  const thing = value && (thingOf(frame, value) ?? (value.kind === "symbol" || value.kind === "derived" ? allocate(frame, `@${value.key}`) : undefined));
+  const thing =
+    value &&
+    (thingOf(frame, value) ?? (value.kind === "symbol" || value.kind === "derived" ? allocate(frame, `@${value.key}`) : undefined));
   if (!thing) return;
   addTo(frame, thing, "carries", files);
   if (entry?.as) thing.as = entry.as;
@@ -280,7 +312,8 @@ function pipe(frame: Frame, state: State, context: CallContext, entry: Entry, fr
   const to = entry.to === undefined ? NOTHING : valuesAt(frame, context, entry.to);
   const sending = to.filter((value) => thingOf(frame, value)?.sink === true);
   const files = unionAll(from.map((value) => thingOf(frame, value)?.carries ?? NOTHING));
-  if (sending.length > 0 && files.length > 0) upload(frame, state, files, context.moment, { byValue: false, pending: entry.settles !== "now" });
+  if (sending.length > 0 && files.length > 0)
+    upload(frame, state, files, context.moment, { byValue: false, pending: entry.settles !== "now" });
   for (const value of to) {
     const thing = thingOf(frame, value);
     if (thing && thing.sink !== true && thing.carries.length > 0) make(frame, state, thing.carries, context.moment);
@@ -295,7 +328,11 @@ function temporary(frame: Frame, state: State, context: CallContext, entry: Entr
   const record = fileAt(frame, state, path);
   if (record && entry.directory) record.directory = true;
   if (record) record.trace = { ...record.trace, made: record.trace.made.length === 0 ? [context.moment.step] : record.trace.made };
-  if (entry.removal !== undefined) state.ways.set(key, mapWays(waysOf(state, path), (way) => way | LATER));
+  if (entry.removal !== undefined)
+    state.ways.set(
+      key,
+      mapWays(waysOf(state, path), (way) => way | LATER),
+    );
   const cleanup = derived("member", path, "#cleanup");
   const arguments_: Values[] = [];
   for (const place of placesOf(entry.gives ?? "result")) {
@@ -307,7 +344,8 @@ function temporary(frame: Frame, state: State, context: CallContext, entry: Entr
     } else {
       const parameter = place.steps.find((step) => step.step === "parameter");
       const field = place.steps.find((step) => step.step === "field");
-      if (parameter?.step === "parameter") arguments_[parameter.index] = field?.step === "field" ? [objectWith(frame, context, field.name, path)] : [path];
+      if (parameter?.step === "parameter")
+        arguments_[parameter.index] = field?.step === "field" ? [objectWith(frame, context, field.name, path)] : [path];
     }
   }
   for (const place of entry.cleanup === undefined ? [] : placesOf(entry.cleanup)) {
@@ -318,7 +356,14 @@ function temporary(frame: Frame, state: State, context: CallContext, entry: Entr
   }
   const callback = context.args.flat().findLast((value) => value.kind === "function");
   if (callback?.kind === "function" && arguments_.length > 0)
-    return runLater(frame, state, context, callback, "now", Array.from({ length: arguments_.length }, (_, index) => arguments_[index] ?? NOTHING));
+    return runLater(
+      frame,
+      state,
+      context,
+      callback,
+      "now",
+      Array.from({ length: arguments_.length }, (_, index) => arguments_[index] ?? NOTHING),
+    );
   return NOTHING;
 }
 
@@ -336,7 +381,12 @@ function isListing(target: Value): boolean {
 function listing(frame: Frame, context: CallContext, directories: Values): Value {
   const id = `${frame.prefix}:listing:${context.event.id}`;
   const thing = allocate(frame, id);
-  addTo(frame, thing, "elements", directories.map((directory) => derived("entry", directory)));
+  addTo(
+    frame,
+    thing,
+    "elements",
+    directories.map((directory) => derived("entry", directory)),
+  );
   return reference(id);
 }
 
@@ -389,7 +439,10 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
     const named = new Set<Value>();
     for (const invocation of entry.calls ?? []) {
       if (entry.role === "temp") break;
-      const events = invocation.events === undefined ? undefined : (context.args[0] ?? NOTHING).flatMap((value) => (value.kind === "text" ? [value.text] : []));
+      const events =
+        invocation.events === undefined
+          ? undefined
+          : (context.args[0] ?? NOTHING).flatMap((value) => (value.kind === "text" ? [value.text] : []));
       if (events !== undefined && !events.some((event) => invocation.events?.includes(event))) continue;
       for (const value of valuesAt(frame, context, invocation.function)) {
         if (value.kind !== "function" || named.has(value)) continue;
@@ -407,7 +460,8 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
     // A function as last argument of something that ends later is called when it has ended.
     const done = entry.done === undefined ? (context.args.at(-1) ?? NOTHING) : valuesAt(frame, context, entry.done);
     for (const value of done) if (value.kind === "function") runLater(frame, state, context, value, "onSuccess");
-    for (const value of entry.failed === undefined ? NOTHING : valuesAt(frame, context, entry.failed)) if (value.kind === "function") runLater(frame, state, context, value, "onError");
+    for (const value of entry.failed === undefined ? NOTHING : valuesAt(frame, context, entry.failed))
+      if (value.kind === "function") runLater(frame, state, context, value, "onError");
   }
   return unionAll(results);
 }
@@ -415,6 +469,10 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
 /** Whoever listens for the end of something has waited for it. */
 function settle(state: State, when: string): void {
   if (when !== "onSuccess" && when !== "always") return;
-  for (const [key, ways] of state.ways) if (ways.some((way) => way & PENDING)) state.ways.set(key, mapWays(ways, (way) => way & ~PENDING));
+  for (const [key, ways] of state.ways)
+    if (ways.some((way) => way & PENDING))
+      state.ways.set(
+        key,
+        mapWays(ways, (way) => way & ~PENDING),
+      );
 }
-

@@ -1,11 +1,26 @@
 /** A function's summary applied where the function is called. */
 import { runLater } from "./call.ts";
+import { applyCommand } from "./command.ts";
 import { put } from "./collections.ts";
 import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
 import { type Exchange, substitute } from "./substitute.ts";
-import { addStep, DELETED, FAILED, type FileEffect, LATER, mapWays, PENDING, RETURNED, type Step, type Summary, type Trace, UPLOADED } from "./summary.ts";
+import {
+  addStep,
+  addWays,
+  DELETED,
+  FAILED,
+  type FileEffect,
+  LATER,
+  mapWays,
+  PENDING,
+  RETURNED,
+  type Step,
+  type Summary,
+  type Trace,
+  UPLOADED,
+} from "./summary.ts";
 import { type FunctionValue, NOTHING, reference, unionAll, union, type Values } from "./value.ts";
 
 export interface Application {
@@ -26,21 +41,43 @@ export interface Application {
 
 export function applySummary(frame: Frame, state: State, application: Application): Values {
   const { summary, target, args, self } = application;
-  const exchange: Exchange = { args, self, lexical: application.lexical, key: `${frame.prefix}:${application.key}`, ...(target.bound && { bound: target.bound }) };
+  const exchange: Exchange = {
+    args,
+    self,
+    lexical: application.lexical,
+    key: `${frame.prefix}:${application.key}`,
+    made: new Map(),
+    ...(target.bound && { bound: target.bound }),
+  };
   for (const store of summary.stores) applyStore(frame, state, store, exchange, application);
-  for (const effect of summary.effects) for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
-  if (summary.escapes.length > 0) escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
+  for (const effect of summary.effects)
+    for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
+  if (summary.escapes.length > 0)
+    escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
+  for (const command of summary.commands) {
+    const program = unionAll(command.program.map((value) => substitute(frame, state, value, exchange)));
+    for (const words of substitute(frame, state, command.words, exchange))
+      applyCommand(frame, state, { ...command, program, words }, { ...application.moment, step: wrap(application, command.step) });
+  }
   let resolved = NOTHING;
   for (const invoke of summary.invokes) {
     if (application.executor && invoke.callee.kind === "symbol" && invoke.callee.index === 0)
       resolved = union(resolved, unionAll((invoke.args[0] ?? NOTHING).map((value) => substitute(frame, state, value, exchange))));
-    for (const callee of substitute(frame, state, invoke.callee, exchange)) applyInvoke(frame, state, callee, invoke.args, exchange, application);
+    for (const callee of substitute(frame, state, invoke.callee, exchange))
+      applyInvoke(frame, state, callee, invoke.args, exchange, application);
   }
   if (application.executor) return resolved;
   return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
 }
 
-function applyInvoke(frame: Frame, state: State, callee: Values[number], args: readonly Values[], exchange: Exchange, application: Application): void {
+function applyInvoke(
+  frame: Frame,
+  state: State,
+  callee: Values[number],
+  args: readonly Values[],
+  exchange: Exchange,
+  application: Application,
+): void {
   if (callee.kind === "derived" && callee.name === "#cleanup") {
     remove(frame, state, [callee.of], application.moment, { recursive: true, later: application.when !== "now" });
     return;
@@ -63,25 +100,43 @@ function applyStore(frame: Frame, state: State, store: Summary["stores"][number]
   }
 }
 
-function applyEffect(frame: Frame, state: State, effect: FileEffect, value: Values[number], exchange: Exchange, application: Application): void {
+function applyEffect(
+  frame: Frame,
+  state: State,
+  effect: FileEffect,
+  value: Values[number],
+  exchange: Exchange,
+  application: Application,
+): void {
   for (const file of filesBehind(frame, [value])) {
     const own = fileAt(frame, state, file);
     if (!own) continue;
     own.directory ||= effect.directory;
     own.recursive ||= effect.recursive;
     own.lopsided ||= effect.lopsided;
-    if (effect.names.length > 0) own.names = union(own.names, unionAll(effect.names.map((name) => substitute(frame, state, name, exchange))));
+    if (effect.names.length > 0)
+      own.names = union(own.names, unionAll(effect.names.map((name) => substitute(frame, state, name, exchange))));
     const step = stepTo(application, effect.trace);
-    if (step && !own.from.some((other) => other.key === effect.value.key && other.callee.file === application.summary.ref.file && other.callee.index === application.summary.ref.index))
+    if (
+      step &&
+      !own.from.some(
+        (other) =>
+          other.key === effect.value.key &&
+          other.callee.file === application.summary.ref.file &&
+          other.callee.index === application.summary.ref.index,
+      )
+    )
       own.from.push({ callee: application.summary.ref, key: effect.value.key, step });
     const ways = effectWays(effect, application);
-    if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0)) observe(frame, state, "use", [file], application.moment);
+    if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0))
+      observe(frame, state, "use", [file], application.moment);
     for (const record of meant(frame, state, file)) {
+      const before = waysOf(state, record.value);
       change(frame, state, record, ways, application.when);
       record.sites.add(application.moment.call.id);
       record.trace = mergeTrace(frame, record.trace, effect.trace, application);
-      const thrown = mapWays(waysOf(state, record.value), (way) => effect.thrown.map((one) => compose(way, one & ~RETURNED) | FAILED));
-      if (effect.thrown.length > 0) frame.throwing.set(record.value.key, thrown);
+      const thrown = mapWays(before, (way) => effect.thrown.map((one) => compose(way, one & ~RETURNED) | FAILED));
+      if (effect.thrown.length > 0) frame.throwing.set(record.value.key, addWays(before, thrown));
     }
     if (effect.recursive) applyBelow(frame, state, file, ways, application.moment.step);
   }
@@ -92,7 +147,9 @@ function change(frame: Frame, state: State, record: FileRecord, ways: readonly n
   const before = waysOf(state, record.value);
   state.ways.set(
     record.value.key,
-    mapWays(before, (way) => (when === "onError" ? [way, ...ways.map((one) => compose(way | FAILED, one))] : ways.map((one) => compose(way, one)))),
+    mapWays(before, (way) =>
+      when === "onError" ? [way, ...ways.map((one) => compose(way | FAILED, one))] : ways.map((one) => compose(way, one)),
+    ),
   );
 }
 
@@ -108,7 +165,15 @@ function effectWays(effect: FileEffect, application: Application): readonly numb
 }
 
 function stepTo(application: Application, trace: Trace): Step | undefined {
-  const inner = trace.uploaded[0] ?? trace.read[0] ?? trace.output[0] ?? trace.made[0] ?? trace.deleted[0] ?? trace.escaped[0] ?? trace.used[0] ?? trace.checked[0];
+  const inner =
+    trace.uploaded[0] ??
+    trace.read[0] ??
+    trace.output[0] ??
+    trace.made[0] ??
+    trace.deleted[0] ??
+    trace.escaped[0] ??
+    trace.used[0] ??
+    trace.checked[0];
   return inner && wrap(application, inner);
 }
 

@@ -3,14 +3,25 @@ import { applyEntries, entriesOf } from "./apply.ts";
 import { applySummary, mergeArguments } from "./applySummary.ts";
 import { verbOf } from "./catalogue/catalogue.ts";
 import { collectionCall } from "./collections.ts";
-import { escape, fileAt, make, type Moment, remove, use } from "./effects.ts";
+import { escape, fileAt, looksLikePath, make, type Moment, remove, use } from "./effects.ts";
 import type { CallEvent, Operand } from "./flow.ts";
 import { allocate, classOfValue, evaluate, type Frame, libraryOf, readMember, type State, thingOf, typeOf } from "./frame.ts";
 import { classOf, functionOf, indexOf, isWithin, keyOf } from "./program.ts";
 import { summaryOf } from "./solve.ts";
 import { mapWays, RETURNED, type Step } from "./summary.ts";
 import { waysOf, reachable } from "./effects.ts";
-import { derived, type FunctionRef, type FunctionValue, NOTHING, reference, stable, union, unionAll, type Value, type Values } from "./value.ts";
+import {
+  derived,
+  type FunctionRef,
+  type FunctionValue,
+  NOTHING,
+  reference,
+  stable,
+  union,
+  unionAll,
+  type Value,
+  type Values,
+} from "./value.ts";
 
 /** Everything about one call that entries ask for. */
 export interface CallContext {
@@ -31,7 +42,8 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
   const receiver = callee.op === "member" ? evaluate(frame, state, callee.of) : NOTHING;
   const method = callee.op === "member" ? callee.name : callee.op === "element" ? "" : nameOf(frame, callee);
   const args = event.args.map((arg) => evaluate(frame, state, arg));
-  for (const [index, spread] of (event.spreads ?? []).entries()) args.push(unionAll(evaluate(frame, state, spread).map((value) => spreadOf(frame, value, index))));
+  for (const [index, spread] of (event.spreads ?? []).entries())
+    args.push(unionAll(evaluate(frame, state, spread).map((value) => spreadOf(frame, value, index))));
   const step = stepOf(frame, event);
   const context: CallContext = {
     event,
@@ -41,7 +53,8 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
     args,
     moment: { step, call: event, block, blockIndex },
   };
-  const targets = callee.op === "member" ? unionAll(receiver.map((value) => readMember(frame, value, method))) : evaluate(frame, state, callee);
+  const targets =
+    callee.op === "member" ? unionAll(receiver.map((value) => readMember(frame, value, method))) : evaluate(frame, state, callee);
   const results: Values[] = [];
   let done = false;
   for (const target of targets) {
@@ -96,7 +109,11 @@ export function callFunction(frame: Frame, state: State, context: CallContext, t
   const type = fn?.returns === undefined ? {} : typeOf(frame.program, target.ref.file, fn.returns);
   if (results.length === 0 && (type.type ?? type.library) !== undefined)
     return [{ kind: "symbol", key: `${frame.prefix}:${context.event.id}`, root: "fresh", ...type }];
-  return results.map((value) => (type.type !== undefined && (value.kind === "symbol" || value.kind === "derived") && value.type === undefined ? { ...value, ...type } : value));
+  return results.map((value) =>
+    type.type !== undefined && (value.kind === "symbol" || value.kind === "derived") && value.type === undefined
+      ? { ...value, ...type }
+      : value,
+  );
 }
 
 function construct(frame: Frame, state: State, context: CallContext, ref: { file: string; index: number }): Values {
@@ -108,7 +125,12 @@ function construct(frame: Frame, state: State, context: CallContext, ref: { file
   let file = ref.file;
   for (let depth = 0; declared && depth < 6; depth += 1) {
     if (declared.constructor_ !== undefined) {
-      const target: FunctionValue = { kind: "function", key: `fn:${file}#${declared.constructor_}`, ref: { file, index: declared.constructor_ }, self: [value] };
+      const target: FunctionValue = {
+        kind: "function",
+        key: `fn:${file}#${declared.constructor_}`,
+        ref: { file, index: declared.constructor_ },
+        self: [value],
+      };
       callFunction(frame, state, context, target);
       break;
     }
@@ -131,7 +153,15 @@ function dispatch(frame: Frame, context: CallContext): FunctionValue[] {
     const below = candidates.filter((ref) => types.some((type) => descends(frame, ref, type)));
     return below.map((ref) => methodValue(ref, receiver));
   }
-  if (receiver.some((value) => libraryOf(frame, value) !== undefined || value.kind === "text" || (thingOf(frame, value) !== undefined && thingOf(frame, value)?.class === undefined))) return [];
+  if (
+    receiver.some(
+      (value) =>
+        libraryOf(frame, value) !== undefined ||
+        value.kind === "text" ||
+        (thingOf(frame, value) !== undefined && thingOf(frame, value)?.class === undefined),
+    )
+  )
+    return [];
   // Nothing is known of the receiver: a name that few classes have, and that says more than `run` or `save`, is taken at its word.
   if (candidates.length > 3 || method.length < 8 || !/[a-z][A-Z_]/.test(method)) return [];
   return candidates
@@ -169,18 +199,27 @@ function callUnknown(frame: Frame, state: State, context: CallContext): Values {
   if (verb === "read") use(frame, state, local.flat(), moment);
   else if (MAKES.test(name)) {
     // `downloadVideo(url, path)`: the path is where something is written to.
-    for (const file of files) if (file.kind === "joined" || (file.kind === "text" && /[/.]/.test(file.text))) make(frame, state, [file], moment);
+    for (const file of files)
+      if (file.kind === "joined" || (file.kind === "text" && /[/.]/.test(file.text))) make(frame, state, [file], moment);
     use(frame, state, local.flat(), moment);
   } else escape(frame, state, local.flat(), moment);
-  for (const values of args)
-    for (const value of values) if (value.kind === "function") runLater(frame, state, context, value);
+  for (const values of args) for (const value of values) if (value.kind === "function") runLater(frame, state, context, value);
   return [resultSymbol(frame, context, receiver)];
 }
 
-const MAKES = /^_*(?:download|write|generate|render|export|convert|extract|capture|make|produce|synthesi[sz]e|screenshot|dump|transcode|encode|compress|resize|trim|merge|concat|combine|mux|fetch|record|text.?to|tts|create(?:.*(?:file|video|audio|image|clip|thumbnail)))/i;
+const MAKES =
+  /^_*(?:download|write|generate|render|export|convert|extract|capture|make|produce|synthesi[sz]e|screenshot|dump|transcode|encode|compress|resize|trim|merge|concat|combine|mux|fetch|record|text.?to|tts|create(?:.*(?:file|video|audio|image|clip|thumbnail)))/i;
 
 /** A function that was handed to something unknown is called some time, we don't know when. */
-export function runLater(frame: Frame, state: State, context: CallContext, target: FunctionValue, when: "later" | "onSuccess" | "onError" | "always" | "now" = "later", args: readonly Values[] = [], executor = false): Values {
+export function runLater(
+  frame: Frame,
+  state: State,
+  context: CallContext,
+  target: FunctionValue,
+  when: "later" | "onSuccess" | "onError" | "always" | "now" = "later",
+  args: readonly Values[] = [],
+  executor = false,
+): Values {
   const summary = summaryOf(frame.program, target.ref);
   const fn = functionOf(frame.program, target.ref);
   if (!frame.scratch) frame.program.called.add(keyOf(target.ref));
@@ -209,12 +248,18 @@ export function resultSymbol(frame: Frame, context: CallContext, receiver: Value
   return derived("call", only, method, { args: flat });
 }
 
-const GETTER = /^(?:get|path|dir|resolve|to|as|replace|slice|substring|substr|trim|pad|split|pop|at|concat|lower|upper|normalize|format|base|ext|name|filename|url|key|find|read|load|match|exec|value|text|string|join|json|formData|param|query|header)/i;
+const GETTER =
+  /^(?:get|path|dir|resolve|to|as|replace|slice|substring|substr|trim|pad|split|pop|at|concat|lower|upper|normalize|format|base|ext|name|filename|url|key|find|read|load|match|exec|value|text|string|join|json|formData|param|query|header)/i;
 
 function recordInvoke(frame: Frame, state: State, context: CallContext, callee: Value): void {
   for (const value of reachable(frame, context.args.flat())) {
+    if (!frame.files.has(value.key) && !(value.kind === "joined" && looksLikePath(value))) continue;
     const record = fileAt(frame, state, value);
-    if (record) state.ways.set(value.key, mapWays(waysOf(state, value), (way) => way | RETURNED));
+    if (record)
+      state.ways.set(
+        value.key,
+        mapWays(waysOf(state, value), (way) => way | RETURNED),
+      );
   }
   const there = frame.invokes.get(callee.key);
   const args = context.args.map((values, index) => union(there?.args[index] ?? NOTHING, values));
@@ -225,7 +270,13 @@ function recordInvoke(frame: Frame, state: State, context: CallContext, callee: 
 function stepOf(frame: Frame, event: CallEvent): Step {
   const known = steps.get(event);
   if (known && known.file === frame.module.file) return known;
-  const step: Step = { file: frame.module.file, span: event.span, statement: event.statement, written: written(frame, event.callee), function: frame.ref };
+  const step: Step = {
+    file: frame.module.file,
+    span: event.span,
+    statement: event.statement,
+    written: written(frame, event.callee),
+    function: frame.ref,
+  };
   steps.set(event, step);
   return step;
 }
@@ -272,4 +323,3 @@ function spreadOf(frame: Frame, value: Value, index: number): Values {
   if (!thing) return NOTHING;
   return union(thing.elements, thing.fields.get(String(index)) ?? NOTHING);
 }
-

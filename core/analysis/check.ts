@@ -52,7 +52,11 @@ export interface Analysis {
   /** Says that files appeared, changed or went on disk; without arguments: look at all of them again. */
   changed(files?: readonly string[]): void;
   /** Findings of the files (of all, when none are named). Files are paths from the root; directories stand for what is below. */
-  check(options?: { readonly paths?: readonly string[]; readonly signal?: AbortSignal; onProgress?(progress: CheckProgress): void }): CheckResult;
+  check(options?: {
+    readonly paths?: readonly string[];
+    readonly signal?: AbortSignal;
+    onProgress?(progress: CheckProgress): void;
+  }): CheckResult;
   /** What would clear this finding, the preferred fix first. */
   fixes(finding: Finding): readonly Fix[];
 }

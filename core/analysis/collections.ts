@@ -5,7 +5,20 @@ import { addField, addTo, allocate, elementsOf, thingOf } from "./frame.ts";
 import { derived, NOTHING, reference, stable, union, unionAll, type Value, type Values } from "./value.ts";
 
 const ADDS = new Set(["push", "unshift", "add", "append", "extend"]);
-const SAME = new Set(["filter", "slice", "concat", "sort", "reverse", "flat", "toSorted", "toReversed", "values", "with", "splice", "fill"]);
+const SAME = new Set([
+  "filter",
+  "slice",
+  "concat",
+  "sort",
+  "reverse",
+  "flat",
+  "toSorted",
+  "toReversed",
+  "values",
+  "with",
+  "splice",
+  "fill",
+]);
 const ONE = new Set(["pop", "shift", "at", "find", "findLast"]);
 const EACH = new Set(["map", "forEach", "flatMap", "filter", "some", "every", "find", "findLast", "findIndex", "sort"]);
 
@@ -30,7 +43,10 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   const callback = context.args.flat().find((value) => value.kind === "function");
   if (EACH.has(method) && callback?.kind === "function") {
     const results = runLater(frame, state, context, callback, "now", [elements, [derived("each", stable("index"))]]);
-    if (method === "map" || method === "flatMap") return [listOf(frame, context, method === "flatMap" ? unionAll(results.map((one) => union([one], elementsOf(frame, one)))) : results)];
+    if (method === "map" || method === "flatMap")
+      return [
+        listOf(frame, context, method === "flatMap" ? unionAll(results.map((one) => union([one], elementsOf(frame, one)))) : results),
+      ];
     if (method === "filter" || method === "sort") return [listOf(frame, context, elements)];
     return ONE.has(method) ? elements : NOTHING;
   }
@@ -42,7 +58,8 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   if (ONE.has(method)) return elements;
   if (method === "join") return [listOf(frame, context, elements)];
   if (method === "entries") return [pairs(frame, context, elements)];
-  if (method === "concat") return [listOf(frame, context, union(elements, unionAll(context.args.flat().map((value) => elementsOf(frame, value)))))];
+  if (method === "concat")
+    return [listOf(frame, context, union(elements, unionAll(context.args.flat().map((value) => elementsOf(frame, value)))))];
   if (SAME.has(method)) return [listOf(frame, context, elements)];
   return undefined;
 }
@@ -52,17 +69,27 @@ function isCollection(frame: Frame, value: Value, method: string): boolean {
   if (thing) return thing.library === undefined && thing.class === undefined;
   if (value.kind !== "symbol" && value.kind !== "derived") return false;
   if (value.library !== undefined || value.type !== undefined) return false;
-  return method === "push" || method === "unshift" || EACH.has(method) || SAME.has(method) || ONE.has(method) || method === "entries" || method === "reduce";
+  return (
+    method === "push" ||
+    method === "unshift" ||
+    EACH.has(method) ||
+    SAME.has(method) ||
+    ONE.has(method) ||
+    method === "entries" ||
+    method === "reduce"
+  );
 }
 
 function ofGlobal(frame: Frame, _state: State, context: CallContext, path: string): Values | undefined {
   const { method, args } = context;
   const first = args[0] ?? NOTHING;
   if (path === "Object" && (method === "values" || method === "entries")) {
-    const held = unionAll(first.map((value) => {
-      const thing = thingOf(frame, value);
-      return thing ? unionAll([thing.elements, ...thing.fields.values()]) : elementsOf(frame, value);
-    }));
+    const held = unionAll(
+      first.map((value) => {
+        const thing = thingOf(frame, value);
+        return thing ? unionAll([thing.elements, ...thing.fields.values()]) : elementsOf(frame, value);
+      }),
+    );
     return [method === "values" ? listOf(frame, context, held) : pairs(frame, context, held)];
   }
   if (path === "Object" && (method === "assign" || method === "freeze" || method === "fromEntries")) {
@@ -105,7 +132,8 @@ const MOST_STORES = 60;
 function isWorthKnowing(value: Value): boolean {
   if (value.kind === "literal" || value.kind === "class" || value.kind === "library") return false;
   if (value.kind === "text") return /[/.]/.test(value.text);
-  if (value.kind === "symbol") return value.root !== "fresh" || value.temporary === true || value.type !== undefined || value.library !== undefined;
+  if (value.kind === "symbol")
+    return value.root !== "fresh" || value.temporary === true || value.type !== undefined || value.library !== undefined;
   return true;
 }
 

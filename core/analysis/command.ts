@@ -6,20 +6,84 @@ import type { FileWord } from "./catalogue/ffmpeg.ts";
 import { placesOf } from "./catalogue/place.ts";
 import { type ProgramUse, readProgram } from "./catalogue/program.ts";
 import { type Piece, readCommand, type Word } from "./catalogue/shell.ts";
-import { assemble, make, remove, upload, use } from "./effects.ts";
+import { assemble, make, type Moment, remove, upload, use } from "./effects.ts";
+import type { Command } from "./summary.ts";
 import { elementsOf, type Frame, type State, thingOf } from "./frame.ts";
-import { atomsOf, combine, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
+import { atomsOf, combine, isHandedIn, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
 
 export function runCommand(frame: Frame, state: State, context: CallContext, entry: Entry): void {
-  for (const argv of entry.shell === undefined ? argvOf(frame, context, entry) : commandsOf(frame, context, entry))
-    for (const use of readProgram(argv)) runProgram(frame, state, context, use);
+  if (!handsOver(frame, context, entry))
+    for (const argv of entry.shell === undefined ? argvOf(frame, context, entry) : commandsOf(frame, context, entry))
+      for (const use of readProgram(argv)) runProgram(frame, state, context.moment, use);
   // `execFile("ffmpeg", args, done)`
   const last = context.args.at(-1) ?? NOTHING;
   for (const value of last) if (value.kind === "function") runLater(frame, state, context, value, "onSuccess");
 }
 
-function runProgram(frame: Frame, state: State, context: CallContext, program: ProgramUse<Values>): void {
-  const { moment } = context;
+/** Notes a command whose words come from the caller. */
+function handsOver(frame: Frame, context: CallContext, entry: Entry): boolean {
+  if (frame.scratch) return false;
+  const place = entry.shell ?? entry.argv?.find((one) => one.includes("[]"))?.split("|")[0];
+  if (place === undefined) return false;
+  const shell = entry.shell !== undefined;
+  const list = shell ? place : place.slice(0, place.lastIndexOf("[]"));
+  const first = entry.argv?.find((one) => !one.includes("[]"));
+  const program: Values =
+    first === undefined ? (entry.program === undefined ? NOTHING : [text(entry.program)]) : valuesAt(frame, context, first);
+  let found = false;
+  for (const words of valuesAt(frame, context, list)) {
+    if (!needsCaller(frame, words)) continue;
+    found = true;
+    note(frame, { program, written: writtenAt(frame, context, first), words, shell, step: context.moment.step });
+  }
+  return found;
+}
+
+const MOST_COMMANDS = 20;
+
+function note(frame: Frame, command: Command): void {
+  const key = `${command.words.key}|${command.step.file}:${command.step.span.start}`;
+  if (frame.commands.size < MOST_COMMANDS || frame.commands.has(key)) frame.commands.set(key, command);
+}
+
+function needsCaller(frame: Frame, words: Value, depth = 0): boolean {
+  if (words.kind === "symbol" || words.kind === "derived") return isHandedIn(words);
+  const thing = thingOf(frame, words);
+  if (!thing || depth > 4) return false;
+  return [...thing.order.values()].some(
+    (item) => item.spread === true && item.values.some((value) => needsCaller(frame, value, depth + 1)),
+  );
+}
+
+/** A command of a called function, with the words that this one hands in. */
+export function applyCommand(frame: Frame, state: State, command: Command, moment: Moment): void {
+  if (frame.scratch) return;
+  if (needsCaller(frame, command.words)) {
+    note(frame, { ...command, step: moment.step });
+    return;
+  }
+  if (command.shell) {
+    for (const line of readCommand(piecesOf(command.words)))
+      for (const use of readProgram(line.argv)) runProgram(frame, state, moment, use);
+    return;
+  }
+  const words = wordsOfList(frame, command.words);
+  if (!words) return;
+  const known = command.program.find((value) => value.kind === "text");
+  const program: Word<Values>[] =
+    command.program.length === 0
+      ? []
+      : [[known?.kind === "text" ? { text: known.text } : { value: command.program, written: command.written }]];
+  for (const use of readProgram([...program, ...words])) runProgram(frame, state, moment, use);
+}
+
+function writtenAt(frame: Frame, context: CallContext, place: string | undefined): string {
+  const [root] = place === undefined ? [] : placesOf(place);
+  const operand = root?.root === "argument" ? context.event.args[root.index] : undefined;
+  return operand === undefined ? "" : written(frame, operand);
+}
+
+function runProgram(frame: Frame, state: State, moment: Moment, program: ProgramUse<Values>): void {
   const inputs = program.inputs.flatMap(fileOf);
   const outputs = program.outputs.flatMap(fileOf);
   switch (program.role) {
@@ -67,13 +131,11 @@ function argvOf(frame: Frame, context: CallContext, entry: Entry): Word<Values>[
 
 function wordsFor(frame: Frame, context: CallContext, place: string): Word<Values>[] {
   const values = valuesAt(frame, context, place);
-  const [root] = placesOf(place);
-  const operand = root?.root === "argument" ? context.event.args[root.index] : undefined;
-  const name = operand === undefined ? undefined : written(frame, operand);
+  const name = writtenAt(frame, context, place);
   const program = values.find((value) => value.kind === "text");
   if (program?.kind === "text" && values.length === 1) return [[{ text: program.text }]];
   // Which of several programs it is (`custom ?? "ffmpeg"`) is told by the one that is known.
-  return [[program?.kind === "text" ? { text: program.text } : { value: values, ...(name !== undefined && { written: name }) }]];
+  return [[program?.kind === "text" ? { text: program.text } : { value: values, ...(name !== "" && { written: name }) }]];
 }
 
 function listsAt(frame: Frame, context: CallContext, places: string): Word<Values>[][] {

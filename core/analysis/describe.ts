@@ -49,7 +49,9 @@ function rootName(report: Report, symbol: Value & { kind: "symbol" }): string | 
   if (known !== undefined) return known;
   if (symbol.root === "captured" && symbol.name !== undefined) return frame.module.written[symbol.name];
   const written = frame.fn.parameters[symbol.index ?? -1]?.written;
-  return symbol.root === "parameter" && written !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(written) ? written : undefined;
+  return symbol.root === "parameter" && written !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(written)
+    ? written
+    : undefined;
 }
 
 /** What is known of a path, with `{}` for each part that is not. */
@@ -57,7 +59,15 @@ export function templateOf(value: Value): PathTemplate {
   const parts = atomsOf(value);
   const [first] = parts;
   const base: PathTemplate["base"] =
-    first?.key === TMP.key ? "tmp" : first?.kind === "text" ? (first.text.startsWith("/") ? "absolute" : "workspace") : first?.kind === "symbol" && first.temporary ? "tmp" : "unknown";
+    first?.key === TMP.key
+      ? "tmp"
+      : first?.kind === "text"
+        ? first.text.startsWith("/")
+          ? "absolute"
+          : "workspace"
+        : first?.kind === "symbol" && first.temporary
+          ? "tmp"
+          : "unknown";
   const rest = base === "tmp" && first?.key === TMP.key ? parts.slice(1) : parts;
   const text = rest
     .map((part) => (part.kind === "text" ? part.text : "{}"))
@@ -93,4 +103,3 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;
 }
-

@@ -8,6 +8,7 @@ import {
   ESCAPED,
   FAILED,
   FOUND,
+  KEPT,
   LATER,
   MADE,
   mapWays,
@@ -21,7 +22,21 @@ import {
   UPLOADED,
   type Ways,
 } from "./summary.ts";
-import { type Atom, atomsOf, isBelow, isHandedIn, joined, listedIn, NOTHING, text, TMP, union, unionAll, type Value, type Values } from "./value.ts";
+import {
+  type Atom,
+  atomsOf,
+  isBelow,
+  isHandedIn,
+  joined,
+  listedIn,
+  NOTHING,
+  text,
+  TMP,
+  union,
+  unionAll,
+  type Value,
+  type Values,
+} from "./value.ts";
 
 /** The event that is being looked at. */
 export interface Moment {
@@ -82,7 +97,8 @@ export function reachable(frame: Frame, values: Values, into: Value[] = [], seen
     seen.add(value.key);
     const thing = thingOf(frame, value);
     if (thing) {
-      for (const list of [...thing.fields.values(), thing.elements, thing.carries, thing.rest]) reachable(frame, list, into, seen, depth + 1);
+      for (const list of [...thing.fields.values(), thing.elements, thing.carries, thing.rest])
+        reachable(frame, list, into, seen, depth + 1);
     } else if (value.kind === "function") {
       for (const bound of value.before ?? []) reachable(frame, bound, into, seen, depth + 1);
     } else if (value.kind !== "literal" && value.kind !== "class" && value.kind !== "library") into.push(value);
@@ -122,7 +138,13 @@ export function make(frame: Frame, state: State, values: Values, moment: Moment,
   }
 }
 
-export function upload(frame: Frame, state: State, values: Values, moment: Moment, options: { readonly byValue: boolean; readonly pending: boolean }): void {
+export function upload(
+  frame: Frame,
+  state: State,
+  values: Values,
+  moment: Moment,
+  options: { readonly byValue: boolean; readonly pending: boolean },
+): void {
   for (const value of filesBehind(frame, values)) {
     observe(frame, state, "use", [value], moment);
     for (const record of meant(frame, state, value)) {
@@ -193,7 +215,7 @@ export function derivesFrom(file: Value, value: Value): boolean {
   return false;
 }
 
-function looksLikePath(value: Value): boolean {
+export function looksLikePath(value: Value): boolean {
   return atomsOf(value).some((part) => part.kind === "text" && /\/|\.\w{2,5}$/.test(part.text));
 }
 
@@ -213,6 +235,10 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
   for (const value of files) {
     for (const record of meant(frame, state, value)) {
       if (removal.recursive) record.recursive = true;
+      frame.throwing.set(
+        record.value.key,
+        mapWays(waysOf(state, record.value), (way) => way | bit | FAILED),
+      );
       change(state, record, (way) => (way & ~(removal.later ? 0 : PENDING)) | bit);
       note(frame, record, "deleted", moment.step);
     }
@@ -223,6 +249,10 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
 function removeBelow(frame: Frame, state: State, directory: Value, moment: Moment, bit: number): void {
   for (const record of frame.files.values()) {
     if (record.value.key === directory.key || !isBelow(record.value, directory)) continue;
+    frame.throwing.set(
+      record.value.key,
+      mapWays(waysOf(state, record.value), (way) => way | bit | FAILED),
+    );
     change(state, record, (way) => way | bit);
     note(frame, record, "deleted", moment.step);
   }
@@ -235,7 +265,7 @@ export function compose(way: number, effect: number): number {
 }
 
 export function applyBelow(frame: Frame, state: State, directory: Value, ways: Ways, step: Step): void {
-  const bits = DELETED | LATER | UPLOADED | READ;
+  const bits = DELETED | LATER | UPLOADED | READ | ABSENT | KEPT;
   for (const record of frame.files.values()) {
     if (record.value.key === directory.key || !isBelow(record.value, directory)) continue;
     state.ways.set(
@@ -249,8 +279,18 @@ export function applyBelow(frame: Frame, state: State, directory: Value, ways: W
 /** All files as they are when an exception is thrown here. */
 export function failed(state: State): State {
   const ways = new Map<string, Ways>();
-  for (const [key, own] of state.ways) ways.set(key, mapWays(own, (way) => (way === 0 ? 0 : way | FAILED)));
-  return { env: new Map(state.env), ways };
+  for (const [key, own] of state.ways) ways.set(key, failedWays(own));
+  return { env: state.env, ways };
+}
+
+const afterFailure = new WeakMap<Ways, Ways>();
+
+function failedWays(ways: Ways): Ways {
+  const known = afterFailure.get(ways);
+  if (known) return known;
+  const after = ways.length === 1 && ways[0] === 0 ? ways : mapWays(ways, (way) => (way === 0 ? 0 : way | FAILED));
+  afterFailure.set(ways, after);
+  return after;
 }
 
 export function observe(frame: Frame, state: State, what: Observation["what"], files: Values, moment: Moment, removal?: Removal): void {
@@ -283,7 +323,11 @@ export function pathsInText(frame: Frame, values: Values, depth = 0): Values {
   const result: Value[] = [];
   for (const value of values) {
     const thing = thingOf(frame, value);
-    if (thing && depth < 4) result.push(...pathsInText(frame, thing.elements, depth + 1), ...[...thing.fields.values()].flatMap((field) => pathsInText(frame, field, depth + 1)));
+    if (thing && depth < 4)
+      result.push(
+        ...pathsInText(frame, thing.elements, depth + 1),
+        ...[...thing.fields.values()].flatMap((field) => pathsInText(frame, field, depth + 1)),
+      );
     else if (value.kind === "joined") result.push(...wordsIn(value.parts));
     else if (value.kind === "derived") result.push(unescaped(value));
   }
@@ -307,6 +351,7 @@ function wordsIn(parts: readonly Atom[]): Value[] {
 /** `p.replace(/'/g, "…")` is still about `p`. */
 function unescaped(value: Value): Value {
   let at = value;
-  while (at.kind === "derived" && at.how === "call" && /^(?:replace|replaceAll|trim|toString|normalize|resolve|join)$/.test(at.name)) at = at.of;
+  while (at.kind === "derived" && at.how === "call" && /^(?:replace|replaceAll|trim|toString|normalize|resolve|join)$/.test(at.name))
+    at = at.of;
   return at;
 }

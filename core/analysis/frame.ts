@@ -4,7 +4,7 @@ import { canonical } from "./catalogue/catalogue.ts";
 import type { FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
 import { lookUpStatic } from "./static.ts";
 import { classOf, exported, type Program, selfClass } from "./program.ts";
-import type { FileEffect, Step, Trace } from "./summary.ts";
+import type { Command, FileEffect, Step, Trace } from "./summary.ts";
 import {
   atomsOf,
   type ClassRef,
@@ -57,6 +57,7 @@ export interface Frame {
   readonly stores: Map<string, { object: Value; name?: string; value: Value }>;
   /** What the caller handed in and somebody else got. */
   readonly escapes: Map<string, Value>;
+  readonly commands: Map<string, Command>;
   readonly invokes: Map<string, { callee: Value; args: readonly Values[] }>;
   /** Set while a value is looked up outside of the flow: nothing is recorded then. */
   readonly scratch: boolean;
@@ -111,6 +112,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     sites: new Map(),
     stores: new Map(),
     escapes: new Map(),
+    commands: new Map(),
     invokes: new Map(),
     scratch,
     prefix: `${module.file}:${fn.index}`,
@@ -234,7 +236,9 @@ export function evaluate(frame: Frame, state: State, operand: Operand): Values {
     case "function":
       return [closure(frame, state, operand.index)];
     case "class":
-      return [{ kind: "class", key: `class:${frame.module.file}#${operand.index}`, ref: { file: frame.module.file, index: operand.index } }];
+      return [
+        { kind: "class", key: `class:${frame.module.file}#${operand.index}`, ref: { file: frame.module.file, index: operand.index } },
+      ];
     case "opaque":
       return [{ kind: "symbol", key: `?${namesIn(operand).join()}`, root: "fresh" }];
   }
@@ -354,7 +358,12 @@ export function shapeOf(frame: Frame, value: Value, _id: string, made: Map<strin
   // Of an object within another one its class is what counts, and the paths that it knows.
   if (depth > 0 && thing.class) {
     const fields = new Map([...thing.fields].filter(([, values]) => values.every((one) => one.kind === "text" || one.kind === "joined")));
-    const inner: Value = { kind: "shape", key: `shape:${value.id}`, id: value.id, thing: { ...newThing(value.id), class: thing.class, fields } };
+    const inner: Value = {
+      kind: "shape",
+      key: `shape:${value.id}`,
+      id: value.id,
+      thing: { ...newThing(value.id), class: thing.class, fields },
+    };
     made.set(value.id, inner);
     return inner;
   }
@@ -386,7 +395,7 @@ function directoryOf(frame: Frame): Value {
   return text(slash < 0 ? "." : frame.module.file.slice(0, slash));
 }
 
-export function readMember(frame: Frame, value: Value, name: string): Values {
+export function readMember(frame: Frame, value: Value, name: string, depth = 0): Values {
   const file = moduleFile(value);
   if (file !== undefined) {
     const found = exported(frame.program, file, name);
@@ -403,13 +412,15 @@ export function readMember(frame: Frame, value: Value, name: string): Values {
   if (thing) {
     const known = thing.fields.get(name);
     if (known) return known;
-    if (thing.rest.length > 0) return unionAll(thing.rest.map((one) => readMember(frame, one, name)));
+    if (thing.rest.length > 0 && depth < 6)
+      return unionAll(thing.rest.map((one) => (one.key === value.key ? NOTHING : readMember(frame, one, name, depth + 1))));
     if (/^\d+$/.test(name) && thing.elements.length > 0) return thing.elements;
     if (thing.class) {
       const member = classMember(frame, thing.class, name, [value]);
       if (member) return member;
     }
-    if (thing.library) return [derived("member", value, name, { library: canonical(thing.library.module, `${thing.library.path}.${name}`) })];
+    if (thing.library)
+      return [derived("member", value, name, { library: canonical(thing.library.module, `${thing.library.path}.${name}`) })];
     return [derived("member", value.kind === "shape" ? stable(value.key) : value, name)];
   }
   if (value.kind === "symbol" || value.kind === "derived") {
@@ -427,7 +438,14 @@ export function readMember(frame: Frame, value: Value, name: string): Values {
 }
 
 /** A method or field of a class or of one it is derived from. Undefined: it has none of that name. */
-export function classMember(frame: Frame, ref: ClassRef, name: string, self: Values | undefined, isStatic = false, seen = 0): Values | undefined {
+export function classMember(
+  frame: Frame,
+  ref: ClassRef,
+  name: string,
+  self: Values | undefined,
+  isStatic = false,
+  seen = 0,
+): Values | undefined {
   const declared = classOf(frame.program, ref);
   if (!declared || seen > 8) return undefined;
   const method = declared.methods.find((one) => one.name === name && (one.static === true) === isStatic);
@@ -445,7 +463,12 @@ export function classMember(frame: Frame, ref: ClassRef, name: string, self: Val
     const library_ = type.library ?? settled.map((one) => libraryOf(frame, one)).find((one) => one !== undefined);
     const known = type.type ?? settled.map((one) => classOfValue(frame, one)).find((one) => one !== undefined);
     if (owner === undefined) return [stable(`class:${ref.file}#${ref.index}.${name}`)];
-    return [derived("member", owner.kind === "shape" ? stable(owner.key) : owner, name, { ...(library_ && { library: library_ }), ...(known && { type: known }) })];
+    return [
+      derived("member", owner.kind === "shape" ? stable(owner.key) : owner, name, {
+        ...(library_ && { library: library_ }),
+        ...(known && { type: known }),
+      }),
+    ];
   }
   for (const base of declared.bases) {
     const { type } = typeOf(frame.program, ref.file, base);
@@ -463,7 +486,14 @@ function isStored(frame: Frame, ref: ClassRef, name: string): boolean {
       (fn) =>
         fn.kind !== "module" &&
         fn.blocks.some((block) =>
-          block.events.some((event) => event.event === "store" && event.object.op === "this" && event.name === name && fn.class === ref.index && fn.kind !== "constructor"),
+          block.events.some(
+            (event) =>
+              event.event === "store" &&
+              event.object.op === "this" &&
+              event.name === name &&
+              fn.class === ref.index &&
+              fn.kind !== "constructor",
+          ),
         ),
     ) ?? false
   );
@@ -528,7 +558,8 @@ function makeThing(frame: Frame, state: State, operand: Operand & { op: "object"
       if (operand.spreads.length === 0 && index < 8) addField(frame, thing, String(index), values);
       else addTo(frame, thing, "elements", values);
     }
-    for (const spread of operand.spreads) addTo(frame, thing, "elements", unionAll(evaluate(frame, state, spread).map((value) => elementsOf(frame, value))));
+    for (const spread of operand.spreads)
+      addTo(frame, thing, "elements", unionAll(evaluate(frame, state, spread).map((value) => elementsOf(frame, value))));
   }
   return reference(id);
 }
@@ -551,4 +582,3 @@ function closure(frame: Frame, state: State, index: number): Value {
   const bound = state.env.size === 0 ? undefined : state.env;
   return { kind: "function", key, ref, ...(bound && { bound }), ...(frame.self && { self: [thisOf(frame)] }) };
 }
-

@@ -6,9 +6,14 @@ import type { Sources } from "./scan.ts";
 
 export interface FrontEnd {
   /** Files that may hold an upload or an assembly. Throws the signal's reason when it is aborted. */
-  candidates(options: { readonly signal?: AbortSignal | undefined; readonly onFile?: ((done: number, total: number) => void) | undefined }): readonly string[];
+  candidates(options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onFile?: ((done: number, total: number) => void) | undefined;
+  }): readonly string[];
   /** The flow graph of a file; the same object as long as its text is the same. */
   lower(file: string): FlowModule;
+  /** The flow graph that the file would have with another text; nothing is remembered. */
+  parse(file: string, text: string): FlowModule;
   /** Whether the file may say anything about files, paths or the types of what handles them. */
   isRelevant(file: string): boolean;
   resolve(from: string, specifier: string): string | undefined;
@@ -21,6 +26,10 @@ export interface FrontEnd {
   /** Whether the text names the word anywhere in the workspace. */
   mentions(word: string): boolean;
   /** The edits that carry out a plan, in the file's own style. Undefined: it cannot be done here. */
-  print(finding: Finding, plan: FixPlan, module: FlowModule): readonly { readonly file: string; readonly edits: readonly TextEdit[]; readonly create?: true }[] | undefined;
+  print(
+    finding: Finding,
+    plan: FixPlan,
+    module: FlowModule,
+  ): readonly { readonly file: string; readonly edits: readonly TextEdit[]; readonly create?: true }[] | undefined;
   readonly sources: Sources;
 }

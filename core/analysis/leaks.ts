@@ -2,7 +2,22 @@
 import type { Frame, FileRecord } from "./frame.ts";
 import { keyOf, type Program } from "./program.ts";
 import type { Report, WayOut } from "./solve.ts";
-import { ABSENT, DELETED, ESCAPED, FAILED, FOUND, KEPT, LATER, MADE, OUTPUT, READ, REFUSED, RETURNED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
+import {
+  ABSENT,
+  DELETED,
+  ESCAPED,
+  FAILED,
+  FOUND,
+  KEPT,
+  LATER,
+  MADE,
+  OUTPUT,
+  READ,
+  REFUSED,
+  RETURNED,
+  UNSUCCESSFUL,
+  UPLOADED,
+} from "./summary.ts";
 import { atomsOf, type Derived, isHandedIn, rootOf, TMP, type Value } from "./value.ts";
 
 export interface Leak {
@@ -66,7 +81,9 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
   if (wanted === OUTPUT && !isTemporary(record.value)) return undefined;
   for (const exit of report.exits) {
     if (exit.how !== "return") continue;
-    const ways = (exit.state.ways.get(record.value.key) ?? []).filter((way) => way & wanted && !(way & (FAILED | REFUSED | ABSENT | UNSUCCESSFUL)));
+    const ways = (exit.state.ways.get(record.value.key) ?? []).filter(
+      (way) => way & wanted && !(way & (FAILED | REFUSED | ABSENT | UNSUCCESSFUL)),
+    );
     // It was there before and is used again: a cache.
     if (ways.some((way) => way & FOUND && !(way & MADE))) return undefined;
     if (ways.some((way) => way & (ESCAPED | RETURNED) && !(way & (DELETED | LATER)))) return undefined;
@@ -95,7 +112,11 @@ function leaksFurther(report: Report, record: FileRecord, callers: Callers, seen
 }
 
 function isMade(record: FileRecord): boolean {
-  return record.trace.made.length > 0 || record.trace.output.length > 0 || rootOf(record.value)?.kind === "symbol" && (rootOf(record.value) as { temporary?: true }).temporary === true;
+  return (
+    record.trace.made.length > 0 ||
+    record.trace.output.length > 0 ||
+    (rootOf(record.value)?.kind === "symbol" && (rootOf(record.value) as { temporary?: true }).temporary === true)
+  );
 }
 
 function isLopsidedHere(report: Report, record: FileRecord): boolean {
@@ -117,7 +138,10 @@ const TEMPORARY = /(?:^|[/_.-])(?:te?mp|temporary|scratch|work(?:ing)?[-_]?dir|i
 
 /** Whether the path says that the file is not meant to stay. */
 export function isTemporary(value: Value): boolean {
-  return atomsOf(value).some((part) => part.key === TMP.key || (part.kind === "symbol" && part.temporary === true) || (part.kind === "text" && TEMPORARY.test(part.text)));
+  return atomsOf(value).some(
+    (part) =>
+      part.key === TMP.key || (part.kind === "symbol" && part.temporary === true) || (part.kind === "text" && TEMPORARY.test(part.text)),
+  );
 }
 
 /** Whether the value is the path of a file that a request brought: the catalogue's fields. */

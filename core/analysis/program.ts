@@ -45,7 +45,21 @@ export interface ModuleIndex {
 }
 
 export function createProgram(catalogue: Catalogue, loader: Loader): Program {
-  return { catalogue, loader, summaries: new Map(), called: new Set(), scheduled: new Set(), reports: new Map(), running: new Map(), indexes: new WeakMap(), methods: new Map(), classes: [], looked: new Map(), looking: new Set(), depth: 0 };
+  return {
+    catalogue,
+    loader,
+    summaries: new Map(),
+    called: new Set(),
+    scheduled: new Set(),
+    reports: new Map(),
+    running: new Map(),
+    indexes: new WeakMap(),
+    methods: new Map(),
+    classes: [],
+    looked: new Map(),
+    looking: new Set(),
+    depth: 0,
+  };
 }
 
 export function keyOf(ref: FunctionRef | ClassRef): string {

@@ -4,7 +4,7 @@ import { waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
 import { ABSENT, FOUND, KEPT, MADE, mapWays, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
-import type { Value, Values } from "./value.ts";
+import { isBelow, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
 export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {
@@ -47,7 +47,8 @@ function equal(frame: Frame, state: State, left: Operand, right: Operand, outcom
     return;
   }
   if (constant.op === "literal" && constant.value === 0 && /code|status/i.test(last)) report(frame, state, operand, outcome);
-  else if (constant.op === "literal" && typeof constant.value === "number" && constant.value >= 200 && constant.value < 300) report(frame, state, operand, outcome);
+  else if (constant.op === "literal" && typeof constant.value === "number" && constant.value >= 200 && constant.value < 300)
+    report(frame, state, operand, outcome);
   else if (constant.op === "text") {
     if (/^(?:error|failed|failure)$/i.test(constant.text)) report(frame, state, operand, !outcome);
     else if (/^(?:ok|success|succeeded|done|complete|completed)$/i.test(constant.text)) report(frame, state, operand, outcome);
@@ -61,7 +62,11 @@ function isConstant(operand: Operand): boolean {
 }
 
 function isNone(operand: Operand): boolean {
-  return operand.op === "nothing" || (operand.op === "literal" && operand.value === null) || (operand.op === "global" && operand.name === "undefined");
+  return (
+    operand.op === "nothing" ||
+    (operand.op === "literal" && operand.value === null) ||
+    (operand.op === "global" && operand.name === "undefined")
+  );
 }
 
 function lastName(frame: Frame, operand: Operand): string {
@@ -73,16 +78,19 @@ function lastName(frame: Frame, operand: Operand): string {
 function exists(frame: Frame, state: State, values: Values, outcome: boolean): void {
   for (const value of values) {
     if (value.kind !== "derived" || value.how !== "call" || value.name !== "exists") continue;
-    const record = frame.files.get(value.of.key);
-    if (!record) continue;
-    set(state, record, (way) => (outcome ? (way & MADE ? way : way | FOUND) : way & (MADE | FOUND) ? way | ABSENT : way));
+    const directory = value.of;
+    for (const record of frame.files.values()) {
+      if (record.value.key === directory.key) set(state, record, (way) => (outcome ? (way & MADE ? way : way | FOUND) : way | ABSENT));
+      else if (!outcome && isBelow(record.value, directory)) set(state, record, (way) => way | ABSENT);
+    }
   }
 }
 
 /** `if (tempPath)`: on the other side the name holds no path, and so there is no file of it. */
 function absent(frame: Frame, state: State, values: Values): void {
   if (values.length === 0) return;
-  for (const record of frame.files.values()) if (values.some((value) => leadsTo(frame, value, record.value))) set(state, record, (way) => way | ABSENT);
+  for (const record of frame.files.values())
+    if (values.some((value) => leadsTo(frame, value, record.value))) set(state, record, (way) => way | ABSENT);
 }
 
 function leadsTo(frame: Frame, value: Value, file: Value): boolean {
@@ -97,7 +105,8 @@ function leadsTo(frame: Frame, value: Value, file: Value): boolean {
   return thing !== undefined && thing.library === undefined && thing.carries.some((one) => one.key === file.key);
 }
 
-const KEEP = /keep|preserve|retain|debug|no_?clean|skip_?(?:clean|delet|remov)|leave_?|persist|save_?(?:te?mp|intermediate|local)|dry_?run/i;
+const KEEP =
+  /keep|preserve|retain|debug|no_?clean|skip_?(?:clean|delet|remov)|leave_?|persist|save_?(?:te?mp|intermediate|local)|dry_?run/i;
 const CLEAN = /clean|delet|remov|unlink|purge|dispos|discard|is_?te?mp|temporary|ephemeral|owns|owned|should_?(?:rm|prune)|auto_?cleanup/i;
 
 /** A flag that says whether temporary files stay. */
@@ -122,7 +131,13 @@ function report(frame: Frame, state: State, operand: Operand, success: boolean):
     const good = ways.filter((way) => !(way & (REFUSED | UNSUCCESSFUL)));
     if (success) {
       if (good.length > 0) state.ways.set(record.value.key, good);
-    } else state.ways.set(record.value.key, bad.length > 0 ? mapWays(bad, (way) => way | REFUSED) : mapWays(good, (way) => (way & UPLOADED ? (way & ~UPLOADED) | REFUSED : way)));
+    } else
+      state.ways.set(
+        record.value.key,
+        bad.length > 0
+          ? mapWays(bad, (way) => way | REFUSED)
+          : mapWays(good, (way) => (way & UPLOADED ? (way & ~UPLOADED) | REFUSED : way)),
+      );
   }
 }
 

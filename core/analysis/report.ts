@@ -17,7 +17,9 @@ export function createReporter(frontEnd: FrontEnd, { settings }: AnalysisOptions
     findings(drafts) {
       const result: { draft: Draft; finding: Finding }[] = [];
       const counts = new Map<string, number>();
-      const sorted = merged(drafts).toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start || (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0)));
+      const sorted = merged(drafts).toSorted((a, b) =>
+        a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start || (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0),
+      );
       for (const draft of sorted) {
         const severity = settings.rules[draft.rule] ?? lenient(draft, DEFAULT_SEVERITY[draft.rule]);
         const module = frontEnd.lower(draft.file);
@@ -63,7 +65,9 @@ function merged(drafts: readonly Draft[]): Draft[] {
     if (!first) return [];
     if (rest.length === 0) return [first];
     const related = [...first.related];
-    for (const mark of rest.flatMap((one) => one.related)) if (related.length < 24 && !related.some((other) => other.file === mark.file && other.span.start === mark.span.start)) related.push(mark);
+    for (const mark of rest.flatMap((one) => one.related))
+      if (related.length < 24 && !related.some((other) => other.file === mark.file && other.span.start === mark.span.start))
+        related.push(mark);
     return [first, ...rest].map((one, index) => (index === 0 ? { ...one, related } : one));
   });
 }
@@ -75,7 +79,9 @@ function lenient(draft: Draft, severity: Severity): Severity {
 }
 
 function isSilenced(module: FlowModule, range: Range, rule: string): boolean {
-  return module.ignores.some((ignore) => (ignore.line === 0 || ignore.line === range.start.line) && (ignore.rules.length === 0 || ignore.rules.includes(rule)));
+  return module.ignores.some(
+    (ignore) => (ignore.line === 0 || ignore.line === range.start.line) && (ignore.rules.length === 0 || ignore.rules.includes(rule)),
+  );
 }
 
 export function rangeOf(module: FlowModule, span: Span): Range {

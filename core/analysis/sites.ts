@@ -19,12 +19,28 @@ export function sitesOf(reports: readonly Report[], _callers: Callers, findings:
           if (step.file !== report.module.file) continue;
           const key = `${step.file}:${step.span.start}:${step.span.end}`;
           const range = rangeOf(report.module, step.span);
-          const known = sites.get(key) ?? { kind, file: step.file, range, callee: step.written.replaceAll("()", ""), paths: [], state: "unknown" };
+          const known = sites.get(key) ?? {
+            kind,
+            file: step.file,
+            range,
+            callee: step.written.replaceAll("()", ""),
+            paths: [],
+            state: "unknown",
+          };
           if (kind === "upload" || (kind === "assembly" && known.kind === "write")) known.kind = kind;
           const template = templateOf(record.value);
-          if (/[^{}/.]/.test(template.text) && !known.paths.some((one) => one.text === template.text && one.base === template.base)) known.paths.push(template);
+          if (/[^{}/.]/.test(template.text) && !known.paths.some((one) => one.text === template.text && one.base === template.base))
+            known.paths.push(template);
           if (state !== "unknown" && known.state !== "found") known.state = state;
-          if (findings.some((finding) => finding.file === step.file && finding.range.start.line === range.start.line && finding.range.start.column === range.start.column)) known.state = "found";
+          if (
+            findings.some(
+              (finding) =>
+                finding.file === step.file &&
+                finding.range.start.line === range.start.line &&
+                finding.range.start.column === range.start.column,
+            )
+          )
+            known.state = "found";
           sites.set(key, known);
         }
       };
@@ -33,7 +49,9 @@ export function sitesOf(reports: readonly Report[], _callers: Callers, findings:
       add(record.trace.output, "assembly");
       if (!isHandedIn(record.value)) add(record.trace.made, "write");
     }
-  return [...sites.values()].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.range.start.line - b.range.start.line || a.range.start.column - b.range.start.column));
+  return [...sites.values()].sort((a, b) =>
+    a.file < b.file ? -1 : a.file > b.file ? 1 : a.range.start.line - b.range.start.line || a.range.start.column - b.range.start.column,
+  );
 }
 
 function stateOf(report: Report, key: string): CallSite["state"] {
@@ -42,4 +60,3 @@ function stateOf(report: Report, key: string): CallSite["state"] {
   if (ways & (DELETED | LATER)) return "clean";
   return ways & (ESCAPED | RETURNED) ? "kept" : "unknown";
 }
-

@@ -1,7 +1,7 @@
 /** Runs one function over its flow graph: every way each of its files can go, to a fixpoint. */
 import { call } from "./call.ts";
 import { put } from "./collections.ts";
-import { escape, failed, fileAt, type Moment, reachable, remove, waysOf } from "./effects.ts";
+import { escape, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
 import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
 import { functionOf, keyOf, type Program } from "./program.ts";
@@ -34,7 +34,7 @@ const DEEPEST = 40;
 const ROUNDS = 3;
 
 export function emptySummary(ref: FunctionRef): Summary {
-  return { ref, effects: [], returns: NOTHING, stores: [], escapes: NOTHING, invokes: [], async: false, complete: false };
+  return { ref, effects: [], returns: NOTHING, stores: [], escapes: NOTHING, commands: [], invokes: [], async: false, complete: false };
 }
 
 /** What a call of the function does. Functions that call each other are run again until nothing new is learnt. */
@@ -108,7 +108,14 @@ function entryState(frame: Frame): State {
     const state: State = { env, ways: new Map() };
     const fallback = parameter.fallback === undefined ? NOTHING : evaluate(frame, state, parameter.fallback);
     const library = type.library ?? fallback.map((value) => libraryOf(frame, value)).find((one) => one !== undefined);
-    const symbol: Symbol_ = { kind: "symbol", key: `parameter:${index}`, root: "parameter", index, ...(type.type && { type: type.type }), ...(library && { library }) };
+    const symbol: Symbol_ = {
+      kind: "symbol",
+      key: `parameter:${index}`,
+      root: "parameter",
+      index,
+      ...(type.type && { type: type.type }),
+      ...(library && { library }),
+    };
     env.set(parameter.name, [symbol]);
   }
   return { env, ways: new Map() };
@@ -152,11 +159,15 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
     case "call": {
       const previous: State = { env: state.env, ways: new Map(state.ways) };
       frame.throwing.clear();
-      waitFor(frame, event.result, new Set([event.id, ...[event.callee, ...event.args, ...(event.spreads ?? [])].flatMap((operand) => [...sitesOf(frame, operand)])]));
+      waitFor(
+        frame,
+        event.result,
+        new Set([event.id, ...[event.callee, ...event.args, ...(event.spreads ?? [])].flatMap((operand) => [...sitesOf(frame, operand)])]),
+      );
       holdSites(frame, state, event.args, event.callee);
       const result = call(frame, state, event, block, at);
       state.env.set(event.result, result);
-      for (const [key, ways] of frame.throwing) previous.ways.set(key, addWays(previous.ways.get(key) ?? [], ways));
+      for (const [key, ways] of frame.throwing) previous.ways.set(key, ways);
       fail(work, block, previous);
       return;
     }
@@ -189,7 +200,11 @@ function settle(frame: Frame, state: State, sites: ReadonlySet<number>): void {
   for (const record of frame.files.values()) {
     if (![...record.sites].some((site) => sites.has(site))) continue;
     const ways = waysOf(state, record.value);
-    if (ways.some((way) => way & PENDING)) state.ways.set(record.value.key, mapWays(ways, (way) => way & ~PENDING));
+    if (ways.some((way) => way & PENDING))
+      state.ways.set(
+        record.value.key,
+        mapWays(ways, (way) => way & ~PENDING),
+      );
   }
 }
 
@@ -214,13 +229,23 @@ function dispose(frame: Frame, state: State, operand: Operand, moment: Moment): 
 
 function momentOf(frame: Frame, span: Span, block: Block, blockIndex: number): Moment {
   const step = { file: frame.module.file, span, statement: span, written: "", function: frame.ref };
-  return { step, block, blockIndex, call: { event: "call", id: -1, result: "", callee: { op: "nothing" }, args: [], span, statement: span } };
+  return {
+    step,
+    block,
+    blockIndex,
+    call: { event: "call", id: -1, result: "", callee: { op: "nothing" }, args: [], span, statement: span },
+  };
 }
+
+const NO_SPAN: Span = { start: -1, end: -1 };
+const NO_ENV: State["env"] = new Map();
 
 /** An exception here: goes to the block's handler, or leaves the function. */
 function fail(work: Run, block: Block, state: State): void {
+  if (block.handler === undefined && state.ways.size === 0) return;
   const after = failed(state);
-  if (block.handler === undefined) addExit(work, { how: "throw", span: { start: -1, end: -1 }, state: after, values: NOTHING, caught: false, block: -1 });
+  if (block.handler === undefined)
+    addExit(work, { how: "throw", span: NO_SPAN, state: { env: NO_ENV, ways: after.ways }, values: NOTHING, caught: false, block: -1 });
   else flowTo(work, block.handler, after);
 }
 
@@ -241,7 +266,8 @@ function leave(work: Run, block: Block, at: number, state: State): void {
       }
       return;
     case "throw":
-      if (block.handler === undefined) addExit(work, { how: "throw", span: exit.span, state: failed(state), values: NOTHING, caught: block.caught === true, block: at });
+      if (block.handler === undefined)
+        addExit(work, { how: "throw", span: exit.span, state: failed(state), values: NOTHING, caught: block.caught === true, block: at });
       else flowTo(work, block.handler, failed(state));
       return;
     case "return":
@@ -256,83 +282,102 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
   const { frame } = work;
   const values = operand === undefined ? NOTHING : evaluate(frame, state, operand);
   for (const value of reachable(frame, values)) {
-    if (value.kind === "text" || !fileAt(frame, state, value)) continue;
-    state.ways.set(value.key, mapWays(waysOf(state, value), (way) => way | RETURNED));
+    if (!frame.files.has(value.key) && !(value.kind === "joined" && looksLikePath(value))) continue;
+    if (!fileAt(frame, state, value)) continue;
+    state.ways.set(
+      value.key,
+      mapWays(waysOf(state, value), (way) => way | RETURNED),
+    );
   }
   if (operand) settle(frame, state, sitesOf(frame, operand));
-  if (operand && isRefusal(frame, operand, values)) for (const [key, ways] of state.ways) state.ways.set(key, mapWays(ways, (way) => way | UNSUCCESSFUL));
+  if (operand && isRefusal(frame, operand, values))
+    for (const [key, ways] of state.ways)
+      state.ways.set(
+        key,
+        mapWays(ways, (way) => way | UNSUCCESSFUL),
+      );
   addExit(work, { how: "return", span, state, values, caught: block.caught === true, block: at });
 }
 
 /** `return null`, `return false`, `return { success: false }`, `return { error }`: the function says that it failed. */
 function isRefusal(frame: Frame, operand: Operand, values: Values): boolean {
-  if (operand.op === "nothing" || operand.op === "literal") return operand.op === "nothing" || operand.value === null || operand.value === false;
+  if (operand.op === "nothing" || operand.op === "literal")
+    return operand.op === "nothing" || operand.value === null || operand.value === false;
   if (operand.op === "global" && operand.name === "undefined") return true;
   if (operand.op !== "object") return false;
   const thing = values.map((value) => thingOf(frame, value)).find((one) => one !== undefined);
   if (!thing) return false;
-  const is = (name: string, wanted: boolean): boolean => thing.fields.get(name)?.some((value: Value) => value.kind === "literal" && value.value === wanted) === true;
+  const is = (name: string, wanted: boolean): boolean =>
+    thing.fields.get(name)?.some((value: Value) => value.kind === "literal" && value.value === wanted) === true;
   if (is("success", false) || is("ok", false) || is("uploaded", false)) return true;
-  return !is("success", true) && !is("ok", true) && operand.fields.some((field) => /^(?:error|err|errorMessage)$/.test(field.name) && field.value.op !== "literal" && field.value.op !== "nothing") && operand.fields.length <= 2;
+  return (
+    !is("success", true) &&
+    !is("ok", true) &&
+    operand.fields.some(
+      (field) => /^(?:error|err|errorMessage)$/.test(field.name) && field.value.op !== "literal" && field.value.op !== "nothing",
+    ) &&
+    operand.fields.length <= 2
+  );
 }
 
 function addExit(work: Run, exit: WayOut): void {
   const key = `${exit.how}:${exit.span.start}:${exit.span.end}:${exit.how === "return" ? exit.caught : ""}`;
   const there = work.exits.get(key);
   if (!there) {
-    work.exits.set(key, exit);
+    work.exits.set(key, { ...exit, state: { env: new Map(exit.state.env), ways: new Map(exit.state.ways) } });
     return;
   }
-  work.exits.set(key, { ...there, state: joinStates(there.state, exit.state)?.state ?? there.state, values: union(there.values, exit.values) });
+  joinInto(there.state, exit.state.env, exit.state.ways);
+  const values = union(there.values, exit.values);
+  if (values !== there.values) work.exits.set(key, { ...there, values });
 }
 
 function flowTo(work: Run, to: number, state: State): void {
   const there = work.before[to];
-  if (!there) {
-    work.before[to] = { env: new Map(state.env), ways: new Map(state.ways) };
-    work.pending.push(to);
-    return;
-  }
-  const joined = joinStates(there, state);
-  if (!joined) return;
-  work.before[to] = joined.state;
+  if (!there) work.before[to] = { env: new Map(state.env), ways: new Map(state.ways) };
+  else if (!joinInto(there, state.env, state.ways)) return;
   if (!work.pending.includes(to)) work.pending.push(to);
 }
 
-/** Undefined: the second adds nothing to the first. */
-function joinStates(a: State, b: State): { state: State } | undefined {
+const UNTOUCHED: readonly number[] = [0];
+
+/** Adds what may be to what may be already. False: nothing new. */
+function joinInto(state: State, env: State["env"], ways: State["ways"]): boolean {
   let changed = false;
-  const env = new Map(a.env);
-  for (const [name, values] of b.env) {
-    const own = env.get(name);
+  for (const [name, values] of env) {
+    const own = state.env.get(name);
+    if (own === values) continue;
     const both = own === undefined ? values : union(own, values);
     if (own !== undefined && (both === own || same(both, own))) continue;
-    env.set(name, both);
+    state.env.set(name, both);
     changed = true;
   }
-  const ways = new Map(a.ways);
-  for (const [key, own] of b.ways) {
-    const there = ways.get(key);
-    const both = addWays(there ?? [0], own);
-    if (there !== undefined && both.length === there.length) continue;
-    ways.set(key, both);
+  for (const [key, values] of ways) {
+    const own = state.ways.get(key);
+    if (own === values) continue;
+    const both = addWays(own ?? UNTOUCHED, values);
+    if (own !== undefined && both.length === own.length) continue;
+    state.ways.set(key, both);
     changed = true;
   }
-  for (const [key, own] of a.ways) {
-    if (b.ways.has(key) || own.includes(0)) continue;
-    ways.set(key, addWays(own, [0]));
+  for (const [key, own] of state.ways) {
+    if (ways.has(key) || own.includes(0)) continue;
+    state.ways.set(key, addWays(own, UNTOUCHED));
     changed = true;
   }
-  return changed ? { state: { env, ways } } : undefined;
+  return changed;
 }
 
 /** Deletions where nobody gets to: what they were meant for is told by the names. */
 function lookAtDeadCode(work: Run): void {
   const { frame } = work;
-  const dead = frame.fn.blocks.flatMap((block, index) => (work.before[index] === undefined && block.events.length > 0 ? [{ block, index }] : []));
+  const dead = frame.fn.blocks.flatMap((block, index) =>
+    work.before[index] === undefined && block.events.length > 0 ? [{ block, index }] : [],
+  );
   if (dead.length === 0 || frame.files.size === 0) return;
   const env = new Map<string, Values>();
-  for (const state of work.before) if (state) for (const [name, values] of state.env) env.set(name, union(env.get(name) ?? NOTHING, values));
+  for (const state of work.before)
+    if (state) for (const [name, values] of state.env) env.set(name, union(env.get(name) ?? NOTHING, values));
   frame.inDeadCode = true;
   const exits = new Map(work.exits);
   for (const { block, index } of dead) {

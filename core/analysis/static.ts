@@ -26,7 +26,8 @@ export function lookUpStatic(frame: Frame, name: Name): Values {
     return NOTHING;
   });
   if (frame.scratch && definition.function === frame.fn.index) return values;
-  if (home === 0) return values.length > 0 ? values.map((one) => (isFixed(one) ? one : owned(one, frame, name))) : [around(frame, name, home)];
+  if (home === 0)
+    return values.length > 0 ? values.map((one) => (isFixed(one) ? one : owned(one, frame, name))) : [around(frame, name, home)];
   if (values.length > 0 && values.every(isFixed)) return values;
   return [around(frame, name, home, values, frame)];
 }
@@ -36,14 +37,27 @@ function isFixed(value: Value): boolean {
   if (value.kind === "symbol") return value.root === "stable";
   if (value.kind === "derived") return isFixed(value.of);
   if (value.kind === "joined") return value.parts.every(isFixed);
-  return value.kind === "text" || value.kind === "literal" || value.kind === "library" || value.kind === "class" || value.kind === "shape" || (value.kind === "function" && value.bound === undefined);
+  return (
+    value.kind === "text" ||
+    value.kind === "literal" ||
+    value.kind === "library" ||
+    value.kind === "class" ||
+    value.kind === "shape" ||
+    (value.kind === "function" && value.bound === undefined)
+  );
 }
 
 /** What a module-level name holds, when it is not known but always the same: named after the name. */
 function owned(value: Value, frame: Frame, name: Name): Value {
   const library = value.kind === "symbol" || value.kind === "derived" ? value.library : undefined;
   const type = value.kind === "symbol" || value.kind === "derived" ? value.type : undefined;
-  const symbol: Symbol_ = { kind: "symbol", key: `$${frame.module.file}:${name}`, root: "stable", ...(library && { library }), ...(type && { type }) };
+  const symbol: Symbol_ = {
+    kind: "symbol",
+    key: `$${frame.module.file}:${name}`,
+    root: "stable",
+    ...(library && { library }),
+    ...(type && { type }),
+  };
   if (value.kind === "symbol" && value.temporary) return { ...symbol, temporary: true };
   if (value.kind === "joined") return value;
   return value.kind === "function" ? value : symbol;

@@ -1,5 +1,5 @@
 /** Values of a called function in the words of its caller. */
-import { elementsOf, type Frame, readMember, readName, type State, thaw } from "./frame.ts";
+import { allocate, elementsOf, type Frame, readMember, readName, type State, thaw } from "./frame.ts";
 import type { FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
 import {
   atomsOf,
@@ -11,6 +11,7 @@ import {
   joined,
   normalized,
   NOTHING,
+  reference,
   type Shape,
   shorten,
   type Thing,
@@ -28,6 +29,8 @@ export interface Exchange {
   readonly lexical: boolean;
   /** Told apart from other calls of the same function. */
   readonly key: string;
+  /** Things that were made again already. */
+  readonly made: Map<string, Value>;
 }
 
 export function substitute(frame: Frame, state: State, value: Value, exchange: Exchange, depth = 0): Values {
@@ -40,7 +43,9 @@ export function substitute(frame: Frame, state: State, value: Value, exchange: E
       if (value.root === "fresh") return [{ ...value, key: shorten(`${exchange.key}/${value.key}`) }];
       return [value];
     case "derived":
-      return unionAll(substitute(frame, state, value.of, exchange, depth + 1).map((of) => deriveAgain(frame, state, value, of, exchange, depth)));
+      return unionAll(
+        substitute(frame, state, value.of, exchange, depth + 1).map((of) => deriveAgain(frame, state, value, of, exchange, depth)),
+      );
     case "joined":
       return combine(
         value.parts.map((part) => substitute(frame, state, part, exchange, depth + 1)),
@@ -83,6 +88,12 @@ function deriveAgain(frame: Frame, state: State, value: Value & { kind: "derived
 
 /** A thing that the called function made: one of its own for each call. */
 function again(frame: Frame, state: State, shape: Shape, exchange: Exchange, depth: number): Value {
+  const known = exchange.made.get(shape.id);
+  if (known) return known;
+  const id = shorten(`${exchange.key}/${shape.id}`);
+  // Whatever holds itself finds itself.
+  exchange.made.set(shape.id, reference(id));
+  allocate(frame, id);
   const { thing } = shape;
   const swap = (values: Values): Values => unionAll(values.map((one) => substitute(frame, state, one, exchange, depth + 1)));
   const changed: Thing = {
@@ -95,13 +106,17 @@ function again(frame: Frame, state: State, shape: Shape, exchange: Exchange, dep
     rest: swap(thing.rest),
     order: new Map([...thing.order].map(([key, item]) => [key, { ...item, values: swap(item.values) }])),
   };
-  return thaw(frame, { ...shape, thing: changed }, shorten(`${exchange.key}/${shape.id}`));
+  return thaw(frame, { ...shape, thing: changed }, id);
 }
 
 function rebind(frame: Frame, state: State, value: FunctionValue, exchange: Exchange, depth: number): Value {
   if (depth > 5) return { ...value, bound: new Map() };
   if (!value.bound && !value.self && !value.before) return value;
-  const bound = value.bound && new Map([...value.bound].map(([name, values]) => [name, unionAll(values.map((one) => substitute(frame, state, one, exchange, depth + 1)))]));
+  const bound =
+    value.bound &&
+    new Map(
+      [...value.bound].map(([name, values]) => [name, unionAll(values.map((one) => substitute(frame, state, one, exchange, depth + 1)))]),
+    );
   const self = value.self && unionAll(value.self.map((one) => substitute(frame, state, one, exchange, depth + 1)));
   return { ...value, key: shorten(`${exchange.key}/${value.key}`), ...(bound && { bound }), ...(self && { self }) };
 }
@@ -181,6 +196,12 @@ export function capturedBy(module: FlowModule, fn: FlowFunction, depth = 0): Rea
 }
 
 function definesElsewhere(fn: FlowFunction, name: Name): boolean {
-  return !fn.blocks.some((block) => block.events.some((event) => (event.event === "call" && event.result === name) || (event.event === "await" && event.name === name) || (event.event === "set" && event.name === name)));
+  return !fn.blocks.some((block) =>
+    block.events.some(
+      (event) =>
+        (event.event === "call" && event.result === name) ||
+        (event.event === "await" && event.name === name) ||
+        (event.event === "set" && event.name === name),
+    ),
+  );
 }
-

@@ -10,9 +10,17 @@ import { rootOf, type Value, type Values, atomsOf } from "./value.ts";
 export function summarize(program: Program, report: Report): Summary {
   const { frame, exits, fn } = report;
   const returns: Value[] = [];
-  for (const exit of exits) if (exit.how === "return") for (const value of exit.values) if (!returns.some((other) => other.key === value.key) && returns.length < 8) returns.push(value);
+  for (const exit of exits)
+    if (exit.how === "return")
+      for (const value of exit.values) if (!returns.some((other) => other.key === value.key) && returns.length < 8) returns.push(value);
   const stored = [...frame.stores.values()];
-  const handed = new Set(reachable(frame, [...returns, ...stored.map((store) => store.value), ...[...frame.invokes.values()].flatMap((invoke) => invoke.args.flat())]).map((value) => value.key));
+  const handed = new Set(
+    reachable(frame, [
+      ...returns,
+      ...stored.map((store) => store.value),
+      ...[...frame.invokes.values()].flatMap((invoke) => invoke.args.flat()),
+    ]).map((value) => value.key),
+  );
   const effects: FileEffect[] = [];
   for (const record of frame.files.values()) {
     if (!isVisible(record.value, handed.has(record.value.key))) continue;
@@ -39,6 +47,11 @@ export function summarize(program: Program, report: Report): Summary {
     returns: freeze(returns),
     stores: stored.map((store) => ({ ...store, object: frozen(program, frame, store.object), value: frozen(program, frame, store.value) })),
     escapes: [...frame.escapes.values()],
+    commands: [...frame.commands.values()].map((command) => ({
+      ...command,
+      program: freeze(command.program),
+      words: frozen(program, frame, command.words),
+    })),
     invokes: [...frame.invokes.values()].map((invoke) => ({ callee: invoke.callee, args: invoke.args.map(freeze) })),
     async: fn.async === true,
     complete: true,
@@ -49,7 +62,14 @@ const MOST_EFFECTS = 60;
 
 function weight(effect: FileEffect): number {
   const { trace } = effect;
-  return trace.uploaded.length * 8 + trace.deleted.length * 8 + trace.read.length * 4 + trace.output.length * 4 + trace.made.length * 2 + trace.escaped.length;
+  return (
+    trace.uploaded.length * 8 +
+    trace.deleted.length * 8 +
+    trace.read.length * 4 +
+    trace.output.length * 4 +
+    trace.made.length * 2 +
+    trace.escaped.length
+  );
 }
 
 /** Deleted where the upload failed, and left where it went well. */
@@ -84,7 +104,11 @@ function frozen(program: Program, frame: Frame, value: Value, depth = 0): Value 
   if (fn && module && depth < DEEPEST_CLOSURE)
     for (const name of capturedBy(module, fn)) {
       const values = value.bound.get(name);
-      if (values) bound.set(name, values.map((one) => frozen(program, frame, one, depth + 1)));
+      if (values)
+        bound.set(
+          name,
+          values.map((one) => frozen(program, frame, one, depth + 1)),
+        );
     }
   const self = value.self?.map((one) => (one.kind === "thing" ? shapeOf(frame, one, "") : one));
   const { bound: _, self: __, ...rest } = value;
@@ -94,12 +118,30 @@ function frozen(program: Program, frame: Frame, value: Value, depth = 0): Value 
 const DEEPEST_CLOSURE = 2;
 
 /** Closures within a shape are bound to a live environment: cut down to what they capture. */
-function withFunctions(program: Program, frame: Frame, value: Value, depth: number): Value {
+function withFunctions(program: Program, frame: Frame, value: Value, depth: number, made: Map<string, Value> = new Map()): Value {
   if (value.kind !== "shape") return value;
+  const known = made.get(value.id);
+  if (known) return known;
+  made.set(value.id, value);
   const change = (values: Values): Values =>
     values.some((one) => one.kind === "function" || one.kind === "shape")
-      ? values.map((one) => (one.kind === "function" ? frozen(program, frame, one, depth + 1) : depth < 4 ? withFunctions(program, frame, one, depth + 1) : one))
+      ? values.map((one) =>
+          one.kind === "function"
+            ? frozen(program, frame, one, depth + 1)
+            : depth < 4
+              ? withFunctions(program, frame, one, depth + 1, made)
+              : one,
+        )
       : values;
   const { thing } = value;
-  return { ...value, thing: { ...thing, fields: new Map([...thing.fields].map(([name, values]) => [name, change(values)])), elements: change(thing.elements) } };
+  const changed: Value = {
+    ...value,
+    thing: {
+      ...thing,
+      fields: new Map([...thing.fields].map(([name, values]) => [name, change(values)])),
+      elements: change(thing.elements),
+    },
+  };
+  made.set(value.id, changed);
+  return changed;
 }

@@ -75,6 +75,17 @@ export interface FileEffect {
   readonly names: Values;
 }
 
+/** A program that is run with words that the caller hands in: what it does is known only there. */
+export interface Command {
+  readonly program: Values;
+  /** How the program is written. */
+  readonly written: string;
+  /** The list of words; the whole line, when a shell reads it. */
+  readonly words: Value;
+  readonly shell: boolean;
+  readonly step: Step;
+}
+
 export interface Summary {
   readonly ref: FunctionRef;
   readonly effects: readonly FileEffect[];
@@ -83,6 +94,7 @@ export interface Summary {
   readonly stores: readonly { readonly object: Value; readonly name?: string; readonly value: Value }[];
   /** What it was given and handed on. */
   readonly escapes: Values;
+  readonly commands: readonly Command[];
   /** Functions among its parameters that it calls. */
   readonly invokes: readonly { readonly callee: Value; readonly args: readonly Values[] }[];
   /** A later call may still be under way when it returns. */

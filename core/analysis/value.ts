@@ -158,7 +158,12 @@ export function library(module: string, path: string): Library {
   return { kind: "library", key: `lib:${module}#${path}`, module, path };
 }
 
-export function derived(how: Derived["how"], of: Value, name = "", extra: Partial<Pick<Derived, "args" | "type" | "library">> = {}): Derived {
+export function derived(
+  how: Derived["how"],
+  of: Value,
+  name = "",
+  extra: Partial<Pick<Derived, "args" | "type" | "library">> = {},
+): Derived {
   const args = extra.args === undefined ? "" : `(${extra.args.map((arg) => arg.key).join()})`;
   return { kind: "derived", key: shorten(`${of.key}.${how === "member" ? "" : `<${how}>`}${name}${args}`), how, of, name, ...extra };
 }
@@ -237,7 +242,7 @@ export function normalized(value: Value): Value {
     let content = part.text.replaceAll("\\", "/").replaceAll(/\/{2,}/g, "/");
     if (index === 0) content = content.replace(/^(?:\.\/)+/, "");
     content = content.replaceAll(/\/(?:\.\/)+/g, "/");
-    for (let before = ""; before !== content; ) {
+    for (let before = ""; before !== content;) {
       before = content;
       content = content.replace(/(^|\/)(?!\.\.?\/)[^/]+\/\.\.(?=\/|$)/, "$1").replaceAll(/\/{2,}/g, "/");
       if (index === 0 && before.startsWith("/") !== content.startsWith("/")) content = content.replace(/^\//, "");

@@ -22,13 +22,21 @@ export function wrappersIn(program: Program, frontEnd: FrontEnd, files: readonly
 
 /** Whether a caller must know: a file of theirs goes through it, or one comes from it. */
 function isWrapper(summary: Summary): boolean {
-  return summary.effects.some((effect) => effect.normal.some((way) => way & (UPLOADED | READ | OUTPUT)) || (effect.normal.some((way) => way & MADE) && summary.returns.some((value) => holds(value, effect.value))));
+  return (
+    summary.commands.length > 0 ||
+    summary.effects.some(
+      (effect) =>
+        effect.normal.some((way) => way & (UPLOADED | READ | OUTPUT)) ||
+        (effect.normal.some((way) => way & MADE) && summary.returns.some((value) => holds(value, effect.value))),
+    )
+  );
 }
 
 function holds(value: Value, file: Value, depth = 0): boolean {
   if (value.key === file.key) return true;
   if (value.kind !== "shape" || depth > 3) return false;
-  for (const list of [...value.thing.fields.values(), value.thing.elements]) if (list.some((one) => holds(one, file, depth + 1))) return true;
+  for (const list of [...value.thing.fields.values(), value.thing.elements])
+    if (list.some((one) => holds(one, file, depth + 1))) return true;
   return false;
 }
 
@@ -69,4 +77,3 @@ function exportedAs(module: FlowModule, index: number): string[] {
   };
   return module.exports.filter((field) => isIt(field.value)).map((field) => field.name);
 }
-

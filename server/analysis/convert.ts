@@ -102,6 +102,6 @@ export function workspaceEditOf(
   };
 }
 
-export function textEditOf({ range, text }: TextEdit): LspTextEdit {
+function textEditOf({ range, text }: TextEdit): LspTextEdit {
   return { range: rangeOf(range), newText: text };
 }

@@ -32,7 +32,8 @@ import {
   waitForChange,
 } from "./checking.ts";
 import { diagnosticOf, groupByFile, nameOf, resultIdOf } from "./convert.ts";
-import { type AskOptions, ThreadDied } from "./thread.ts";
+import { isNoAnswer } from "./failure.ts";
+import type { AskOptions } from "./thread.ts";
 
 interface Background {
   readonly signal: AbortSignal;
@@ -64,9 +65,9 @@ async function itemsOf(checking: Checking, place: Place, signal: AbortSignal): P
     void measureLater(checking, folder, findings);
     return toItems(checking, folder, findings);
   } catch (error) {
-    // The client keeps what it shows; it would ask again and again otherwise.
-    if (error instanceof ThreadDied) throw new ResponseError(LSPErrorCodes.ServerCancelled, error.message, { retriggerRequest: false });
-    throw error;
+    if (!isNoAnswer(checking.session, error)) throw error;
+    // The client keeps what it shows. It would show an error for each letter otherwise, or ask again and again.
+    throw new ResponseError(LSPErrorCodes.ServerCancelled, error.message, { retriggerRequest: false });
   }
 }
 
@@ -139,7 +140,7 @@ async function diagnoseFolder(
     if (check.enable && check.workspace) await diagnoseAll(checking, folder, work, report);
   } catch (error) {
     // Nothing new is known, so what the client shows stays, until something changes.
-    if (error instanceof ThreadDied || isGivenUp(error, work.signal)) return;
+    if (isGivenUp(error, work.signal) || isNoAnswer(checking.session, error)) return;
     throw error;
   }
   const below = `${uriOf(folder.root)}/`;

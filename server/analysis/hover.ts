@@ -31,9 +31,9 @@ export async function explainFinding(checking: Checking, params: HoverParams, si
 }
 
 function writeMarkdown(session: Session, root: string, finding: Finding): string {
-  const { rule, subject, related, onDisk } = finding;
+  const { rule, subject, onDisk } = finding;
   const page = pageOf(session, rule);
-  const steps = related.map((step, i) => {
+  const steps = stepsOf(finding).map((step, i) => {
     const label = `${path.posix.basename(step.file)}:${step.line}`;
     return `${i + 1}. ${escapeMarkdown(step.message)} — [${escapeMarkdown(label)}](${linkTo(root, step.file, step.line)})`;
   });
@@ -45,12 +45,23 @@ function writeMarkdown(session: Session, root: string, finding: Finding): string
   ].join("\n\n");
 }
 
-function writePlain(_session: Session, _root: string, { rule, subject, related, onDisk }: Finding): string {
+function writePlain(_session: Session, _root: string, finding: Finding): string {
+  const { rule, subject, onDisk } = finding;
   return [
     `${rule}: ${subject}`,
-    ...related.map((step, i) => `${i + 1}. ${step.message} (${step.file}:${step.line})`),
+    ...stepsOf(finding).map((step, i) => `${i + 1}. ${step.message} (${step.file}:${step.line})`),
     ...(onDisk && onDisk.files > 0 ? [wordDisk(onDisk)] : []),
   ].join("\n");
+}
+
+type Step = Pick<Finding["related"][number], "file" | "line" | "message">;
+
+/** The way of the file, with the call that the finding is about where the way does not name it. */
+function stepsOf({ file, range: { start, end }, related }: Finding): readonly Step[] {
+  if (related.some((step) => step.file === file && step.line >= start.line && step.line <= end.line)) return related;
+  const after = related.findIndex((step) => step.file === file && step.line > end.line);
+  const place = after === -1 ? related.length : after;
+  return [...related.slice(0, place), { file, line: start.line, message: t("this call") }, ...related.slice(place)];
 }
 
 function wordDisk({ files, bytes }: NonNullable<Finding["onDisk"]>): string {
@@ -61,8 +72,8 @@ function linkTo(root: string, file: string, line: number): string {
   return `${escapeUri(uriOf(path.join(root, file)))}#L${line}`;
 }
 
-/** Names of files and variables come from the code, and none of it may become Markdown. @internal */
-export function escapeMarkdown(text: string): string {
+/** Names of files and variables come from the code, and none of it may become Markdown. */
+function escapeMarkdown(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]()#+\-.!~|<>&$:@]/g, String.raw`\$&`).replaceAll(/\s+/g, " ");
 }
 

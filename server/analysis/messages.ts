@@ -69,4 +69,4 @@ export type FromThread =
   | { readonly say: "progress"; readonly id: number; readonly done: number; readonly total: number }
   | { readonly say: "answer"; readonly id: number; readonly answer: Answer<Question> }
   | { readonly say: "stopped"; readonly id: number }
-  | { readonly say: "failed"; readonly id: number; readonly message: string };
+  | { readonly say: "failed"; readonly id: number; readonly message: string; readonly stack?: string };

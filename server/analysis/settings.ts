@@ -15,7 +15,7 @@ export interface CheckSettings {
   readonly baseline: string;
 }
 
-export const DEFAULT_SETTINGS: CheckSettings = { enable: true, run: "onType", rules: {}, workspace: true, baseline: "" };
+const DEFAULT_SETTINGS: CheckSettings = { enable: true, run: "onType", rules: {}, workspace: true, baseline: "" };
 
 const SECTIONS = ["offcut.check.enable", "offcut.check.run", "offcut.check.rules", "offcut.check.workspace", "offcut.check.baseline"];
 const SEVERITIES: ReadonlySet<unknown> = new Set<Severity | "off">(["off", "error", "warning", "information", "hint"]);

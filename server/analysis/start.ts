@@ -23,6 +23,7 @@ import {
   sourcesChanged,
 } from "./checking.ts";
 import { diagnoseDocument, diagnoseWorkspace } from "./diagnostics.ts";
+import { orNothing } from "./failure.ts";
 import { explainFinding } from "./hover.ts";
 import { listCallSites, listFilesOf, listMakersOf } from "./sites.ts";
 import { createThread, type ThreadOptions } from "./thread.ts";
@@ -94,9 +95,13 @@ function listen(checking: Checking): void {
   connection.languages.diagnostics.onWorkspace((params, token, progress, partial) =>
     guard(session, (signal) => diagnoseWorkspace(checking, params, { signal, progress }, partial), token),
   );
-  connection.onCodeAction((params, token) => guard(session, (signal) => offerActions(checking, params, signal), token));
+  connection.onCodeAction((params, token) =>
+    guard(session, (signal) => orNothing(session, [], () => offerActions(checking, params, signal)), token),
+  );
   connection.onCodeActionResolve((action, token) => guard(session, (signal) => resolveAction(checking, action, signal), token));
-  connection.onHover((params, token) => guard(session, (signal) => explainFinding(checking, params, signal), token));
+  connection.onHover((params, token) =>
+    guard(session, (signal) => orNothing(session, null, () => explainFinding(checking, params, signal)), token),
+  );
   connection.onDidChangeConfiguration(() => void reconfigure(checking));
   connection.onRequest(
     callSitesRequest,

@@ -31,7 +31,7 @@ export interface AskOptions {
 }
 
 export interface Thread {
-  /** Rejects with an AbortError when the signal says so, and with {@link ThreadDied} when there is no answer to be had. */
+  /** Rejects with an AbortError when the signal says so, and with {@link NoAnswer} when there is no answer to be had. */
   ask<Q extends Question>(root: string, question: Q, ask: Ask<Q>, options?: AskOptions): Promise<Answer<Q>>;
   /** The folder has other settings now, or is new. */
   configure(root: string): void;
@@ -44,8 +44,9 @@ export interface Thread {
   dispose(): Promise<void>;
 }
 
-export class ThreadDied extends Error {
-  override readonly name = "ThreadDied";
+/** The thread died or is off, or the question failed; `stack` tells where. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
 }
 
 interface Job {
@@ -118,8 +119,11 @@ export function createThread(options: ThreadOptions): Thread {
     if (message.say === "answer") {
       deaths = 0;
       job.resolve(message.answer as never);
-    } else if (message.say === "failed") job.reject(new Error(message.message));
-    else if (!job.options.signal?.aborted) waiting.unshift(job);
+    } else if (message.say === "failed") {
+      const error = new NoAnswer(t("The analysis of the code failed: {0}", message.message));
+      if (message.stack !== undefined) error.stack = message.stack;
+      job.reject(error);
+    } else if (!job.options.signal?.aborted) waiting.unshift(job);
     pump();
   }
 
@@ -139,7 +143,7 @@ export function createThread(options: ThreadOptions): Thread {
     const message = t("The analysis of the code ended unexpectedly: {0}", why);
     if (deaths === 1) options.onCrash(message);
     if (deaths === MOST_DEATHS) options.onCrash(t("{0}. It stays off until the configuration changes.", message));
-    job?.reject(new ThreadDied(message));
+    job?.reject(new NoAnswer(message));
     pump();
   }
 
@@ -178,7 +182,7 @@ export function createThread(options: ThreadOptions): Thread {
       return;
     }
     if (deaths >= MOST_DEATHS) {
-      job.reject(new ThreadDied(t("The analysis of the code is off, because it ended unexpectedly several times.")));
+      job.reject(new NoAnswer(t("The analysis of the code is off, because it ended unexpectedly several times.")));
       pump();
       return;
     }
@@ -260,7 +264,7 @@ export function createThread(options: ThreadOptions): Thread {
       return worker !== undefined;
     },
     async dispose() {
-      const error = new ThreadDied(t("The analysis of the code has ended."));
+      const error = new NoAnswer(t("The analysis of the code has ended."));
       for (const job of waiting.splice(0)) job.reject(error);
       current?.reject(error);
       current = undefined;

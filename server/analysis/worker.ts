@@ -89,7 +89,9 @@ function reply({ id, root, question, ask }: AskMessage): void {
     say(isStopped() ? { say: "stopped", id } : { say: "answer", id, answer });
   } catch (error) {
     if (isStopped()) say({ say: "stopped", id });
-    else say({ say: "failed", id, message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    else if (error instanceof Error)
+      say({ say: "failed", id, message: error.message, ...(error.stack !== undefined && { stack: error.stack }) });
+    else say({ say: "failed", id, message: String(error) });
   }
 }
 

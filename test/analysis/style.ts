@@ -43,6 +43,14 @@ export function finallyBlocks(file: string, text: string): readonly string[] {
   return blocks;
 }
 
+/** What has to stay before all code: `#!`, `"use strict"`, `"use server"`. */
+export function prologue(file: string, text: string): readonly string[] {
+  const source = parse(file, text);
+  const end = source.statements.findIndex((statement) => !ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression));
+  const directives = source.statements.slice(0, end < 0 ? undefined : end).map((statement) => statement.getText(source));
+  return [ts.getShebang(text) ?? "", ...directives];
+}
+
 function choose<Yes, No, Neither>(all: readonly boolean[], yes: Yes, no: No, neither: Neither): Yes | No | Neither | "mixed" {
   if (all.length === 0) return neither;
   if (all.every(Boolean)) return yes;

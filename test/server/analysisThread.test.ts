@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createThread, type Thread, ThreadDied, type ThreadOptions } from "../../server/analysis/thread.ts";
+import { createThread, type Thread, NoAnswer, type ThreadOptions } from "../../server/analysis/thread.ts";
 import { poll } from "../editor/poll.ts";
 
 /**
@@ -149,13 +149,13 @@ describe("server: the thread that analyses", () => {
 
   it("tells of a crash once, starts again, and does not go on for ever", async () => {
     start();
-    await assert.rejects(ask("die"), ThreadDied);
+    await assert.rejects(ask("die"), NoAnswer);
     assert.equal(crashes.length, 1);
     assert.match(crashes[0] ?? "", /out of its mind/);
     assert.equal((await ask("fine")).what, "fine");
-    for (let i = 0; i < 5; i++) await assert.rejects(ask("die"), ThreadDied);
+    for (let i = 0; i < 5; i++) await assert.rejects(ask("die"), NoAnswer);
     assert.equal(thread.running, false);
-    await assert.rejects(ask("fine"), ThreadDied);
+    await assert.rejects(ask("fine"), NoAnswer);
     assert.match(crashes.at(-1) ?? "", /stays off until the configuration changes/);
     assert.equal(crashes.length, 3);
     thread.configure("/w");
@@ -186,7 +186,7 @@ describe("server: the thread that analyses", () => {
   it("rejects what waits when it is disposed of", async () => {
     start();
     const waiting = [ask("wait"), ask("x")];
-    const ends = waiting.map((one) => assert.rejects(one, ThreadDied));
+    const ends = waiting.map((one) => assert.rejects(one, NoAnswer));
     await thread.dispose();
     await Promise.all(ends);
     assert.equal(thread.running, false);

@@ -1,24 +1,46 @@
 /** What a fix does, in no language: the front end writes it down. */
 import type { Span } from "../flow.ts";
 
+/** A function of the project that deletes a file. */
+export interface Helper {
+  readonly name: string;
+  /** The module specifier that it is imported from; absent: it is declared in the file itself. */
+  readonly from?: string;
+  readonly async: boolean;
+  /** Its errors would reach the caller. */
+  readonly throws: boolean;
+}
+
+/** The deletion of a file, best-effort. */
+export interface Deletion {
+  readonly file: string;
+  /** How the code calls the file there. */
+  readonly subject: string;
+  /** The statement that uploads or assembles: the deletion stays in its block. */
+  readonly upload: Span;
+  /** An expression that is truthy when the upload went well. */
+  readonly onlyIf?: string;
+  readonly helper?: Helper;
+}
+
 export type FixPlan =
-  /** Deletes the file after a statement, best-effort. */
-  | {
+  /** Deletes the file after the last of the statements that use it. */
+  | (Deletion & {
       readonly kind: "delete-after";
-      readonly file: string;
-      /** The last statement on the way that uses the file. */
-      readonly after: Span;
-      /** How the code calls the file there. */
-      readonly subject: string;
-      readonly awaits: boolean;
-      /** A name whose truth says that the upload went well. */
-      readonly onlyIf?: string;
-      /** A helper of the project that deletes a file, and where it is exported. */
-      readonly helper?: { readonly name: string; readonly from: string };
-    }
+      /** Statements after the upload that use the file, in no order. */
+      readonly uses: readonly Span[];
+      /** A cleanup that never runs and goes. */
+      readonly instead?: Span;
+    })
+  /** Deletes the file before a statement that leaves. */
+  | (Deletion & { readonly kind: "delete-before"; readonly before: Span })
   /** Waits for the call. */
   | { readonly kind: "await"; readonly file: string; readonly call: Span }
   /** Moves a statement behind another. */
   | { readonly kind: "move-after"; readonly file: string; readonly statement: Span; readonly after: Span }
+  /** Moves a statement that is never reached before the one that leaves. */
+  | { readonly kind: "move-before"; readonly file: string; readonly statement: Span; readonly before: Span }
+  /** Runs a statement only when the expression holds. */
+  | { readonly kind: "guard"; readonly file: string; readonly statement: Span; readonly onlyIf: string }
   /** Removes a statement. */
   | { readonly kind: "remove"; readonly file: string; readonly statement: Span };

@@ -1,34 +1,80 @@
 /** Where a missing cleanup goes, and how: after the file's last use, on the successful way. */
 import { expressionOf, nameOf } from "../describe.ts";
-import type { Block, CallEvent, Span } from "../flow.ts";
+import type { FlowFunction, Span } from "../flow.ts";
+import type { Observation } from "../frame.ts";
 import type { Leak } from "../leaks.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import type { Step } from "../summary.ts";
-import type { FixPlan } from "./plan.ts";
+import { isBelow } from "../value.ts";
+import { helperFor } from "./helper.ts";
+import { outcomeOf } from "./outcome.ts";
+import type { Deletion, FixPlan } from "./plan.ts";
 
-/** Undefined: there is no name for the file where the cleanup would stand, or no single place for it. */
-export function planFor(_context: RuleContext, leak: Leak, primary: Step): FixPlan | undefined {
+/** Undefined: there is no name for the file where the cleanup would stand, or no telling whether the upload went well. */
+export function planFor(context: RuleContext, leak: Leak, primary: Step): FixPlan | undefined {
   const { report, record } = leak;
-  if (primary.file !== report.module.file) return undefined;
+  if (primary.file !== report.module.file || record.directory) return undefined;
   const subject = nameOf(report, record.value) ?? expressionOf(report, record.value);
-  if (subject === undefined || record.directory) return undefined;
-  const last = lastUse(leak, primary);
-  if (!last) return undefined;
-  return { kind: "delete-after", file: report.module.file, after: last, subject, awaits: true };
+  if (subject === undefined) return undefined;
+  const outcome = leak.kind === "upload" ? outcomeOf(context, primary) : { said: "thrown" as const };
+  if (outcome.said === "unbound") return undefined;
+  const helper = helperFor(context);
+  const deletion: Deletion = {
+    file: primary.file,
+    subject,
+    upload: primary.statement,
+    ...(outcome.said === "value" && { onlyIf: outcome.onlyIf }),
+    ...(helper && { helper }),
+  };
+  const uses = laterUses(leak, primary);
+  const dead = deadCleanup(leak);
+  const [left] = leak.left;
+  if (dead && left && contains(report.fn.span, dead.step.statement) && isReturn(report.fn, left.span)) {
+    if (!overlaps(left.span, [primary.statement, ...uses]))
+      return { kind: "move-before", file: primary.file, statement: dead.step.statement, before: left.span };
+    return { kind: "delete-after", ...deletion, uses, instead: dead.step.statement };
+  }
+  if (
+    leak.cleaned.length > 0 &&
+    leak.left.length === 1 &&
+    left &&
+    isReturn(report.fn, left.span) &&
+    left.span.start > primary.statement.start &&
+    !overlaps(left.span, [primary.statement, ...uses])
+  )
+    return { kind: "delete-before", ...deletion, before: left.span };
+  return { kind: "delete-after", ...deletion, uses };
 }
 
-/** The last statement that uses the file after the call that uses it up. */
-function lastUse(leak: Leak, primary: Step): Span | undefined {
-  const { report, record } = leak;
-  const home = blockOf(report.fn.blocks, primary.span);
-  if (home === undefined) return primary.statement;
-  const steps = [primary, ...record.trace.used, ...record.trace.read, ...record.trace.uploaded].filter((step) => step.file === primary.file && step.statement.start >= primary.statement.start);
-  let last = primary.statement;
-  for (const step of steps) if (step.statement.end > last.end && blockOf(report.fn.blocks, step.span) !== undefined) last = step.statement;
-  return last;
+/** Statements that use the file after the call that uses it up. */
+function laterUses(leak: Leak, primary: Step): Span[] {
+  const { trace } = leak.record;
+  const steps = [...trace.used, ...trace.read, ...trace.uploaded, ...trace.output, ...trace.checked];
+  return steps
+    .filter(
+      (step) =>
+        step.file === primary.file && step.statement.start > primary.statement.start && contains(leak.report.fn.span, step.statement),
+    )
+    .map((step) => step.statement);
 }
 
-function blockOf(blocks: readonly Block[], span: Span): number | undefined {
-  const at = blocks.findIndex((block) => block.events.some((event) => event.event === "call" && (event satisfies CallEvent).span.start === span.start && event.span.end === span.end));
-  return at < 0 ? undefined : at;
+function deadCleanup({ report, record }: Leak): Observation | undefined {
+  return report.frame.dead.find(
+    (one) =>
+      one.step.file === report.module.file &&
+      one.step.inner === undefined &&
+      one.values.some((value) => value.key === record.value.key || isBelow(record.value, value)),
+  );
+}
+
+function isReturn(fn: FlowFunction, span: Span): boolean {
+  return fn.blocks.some(({ exit }) => exit.exit === "return" && exit.span.start === span.start && exit.span.end === span.end);
+}
+
+function contains(outer: Span, inner: Span): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}
+
+function overlaps(span: Span, others: readonly Span[]): boolean {
+  return others.some((other) => other.start < span.end && span.start < other.end);
 }

@@ -12,7 +12,9 @@ export interface Attempt {
 }
 
 export function attemptAt(context: RuleContext, leak: Leak): Attempt | undefined {
-  return inDeadCode(leak) ?? onlyAfterFailure(leak) ?? (leak.cleaned.length === 0 ? (besideIt(leak) ?? neverCalled(context, leak)) : undefined);
+  return (
+    inDeadCode(leak) ?? onlyAfterFailure(leak) ?? (leak.cleaned.length === 0 ? (besideIt(leak) ?? neverCalled(context, leak)) : undefined)
+  );
 }
 
 function mark(step: Step, message: string): Mark {
@@ -20,9 +22,13 @@ function mark(step: Step, message: string): Mark {
 }
 
 function inDeadCode(leak: Leak): Attempt | undefined {
-  const found = leak.report.frame.dead.find((one) => one.values.some((value) => value.key === leak.record.value.key || isBelow(leak.record.value, value)));
+  const found = leak.report.frame.dead.find((one) =>
+    one.values.some((value) => value.key === leak.record.value.key || isBelow(leak.record.value, value)),
+  );
   if (!found) return undefined;
-  const scope = leak.report.fn.blocks.some((block) => block.exit.exit === "branch" && block.exit.test.test === "defined" && !block.exit.test.declared);
+  const scope = leak.report.fn.blocks.some(
+    (block) => block.exit.exit === "branch" && block.exit.test.test === "defined" && !block.exit.test.declared,
+  );
   return {
     message: (subject) =>
       scope
@@ -52,8 +58,19 @@ function besideIt(leak: Leak): Attempt | undefined {
   const parent = dirnameOf(directory);
   for (const seen of leak.report.frame.observed) {
     if (seen.what !== "delete" || seen.recursive !== true) continue;
-    const other = seen.values.find((value) => isKnown(value) && value.key !== directory.key && !isBelow(leak.record.value, value) && dirnameOf(value).key === parent.key && isKnown(parent));
-    if (other) return { message: (subject) => t('The cleanup removes another directory than the one that "{0}" lies in.', subject), marks: [mark(seen.step, t("removes another directory"))] };
+    const other = seen.values.find(
+      (value) =>
+        isKnown(value) &&
+        value.key !== directory.key &&
+        !isBelow(leak.record.value, value) &&
+        dirnameOf(value).key === parent.key &&
+        isKnown(parent),
+    );
+    if (other)
+      return {
+        message: (subject) => t('The cleanup removes another directory than the one that "{0}" lies in.', subject),
+        marks: [mark(seen.step, t("removes another directory"))],
+      };
   }
   return undefined;
 }
@@ -66,9 +83,20 @@ function isKnown(value: Value): boolean {
 function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
   for (const report of context.program.reports.values()) {
     if (report.module.file !== leak.report.module.file || report.fn.kind === "module" || report === leak.report) continue;
-    const helper = report.frame.observed.find((one) => one.what === "delete" && one.values.some((value) => value.key === leak.record.value.key || (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value))));
+    const helper = report.frame.observed.find(
+      (one) =>
+        one.what === "delete" &&
+        one.values.some(
+          (value) =>
+            value.key === leak.record.value.key ||
+            (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
+        ),
+    );
     if (!helper || context.program.called.has(keyOf(report.ref)) || report.fn.kind === "closure") continue;
-    return { message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name), marks: [mark(helper.step, t("would delete it, but is never called"))] };
+    return {
+      message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name),
+      marks: [mark(helper.step, t("would delete it, but is never called"))],
+    };
   }
   return undefined;
 }

@@ -4,21 +4,28 @@ import { subjectOf } from "../describe.ts";
 import type { FileRecord, Observation } from "../frame.ts";
 import { isHandedIn, isBelow } from "../value.ts";
 import { isReceived } from "../leaks.ts";
+import { planDespite } from "../fix/planDespite.ts";
 import type { Report } from "../solve.ts";
 import { DELETED, ESCAPED, FAILED, KEPT, MADE, REFUSED } from "../summary.ts";
 import type { Draft, RuleContext } from "./draft.ts";
 
-export function deleteDespiteFailure({ program, report }: RuleContext): readonly Draft[] {
+export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
+  const { program, report } = context;
   const drafts: Draft[] = [];
   for (const record of report.frame.files.values()) {
     const direct = record.trace.uploaded.filter((step) => step.file === report.module.file);
     const [upload] = direct;
     if (!upload || record.lopsided) continue;
-    const owned = record.trace.made.length > 0 || record.trace.output.length > 0 || isReceived(program, report.frame, record.value) || isHandedIn(record.value);
+    const owned =
+      record.trace.made.length > 0 ||
+      record.trace.output.length > 0 ||
+      isReceived(program, report.frame, record.value) ||
+      isHandedIn(record.value);
     if (!owned) continue;
     for (const seen of report.frame.observed) {
       if (seen.what !== "delete" || seen.direct !== true || !isWrong(report, record, seen)) continue;
       const subject = subjectOf(report, record);
+      const fix = planDespite(context, record.value.key, seen, upload);
       drafts.push({
         rule: "delete-despite-failed-upload",
         file: seen.step.file,
@@ -27,6 +34,7 @@ export function deleteDespiteFailure({ program, report }: RuleContext): readonly
         value: record.value,
         message: t('"{0}" is deleted here even if its upload failed, and then no copy is left.', subject),
         related: [{ file: upload.file, span: upload.span, message: t("this upload may have failed") }],
+        ...(fix && { fix }),
       });
       break;
     }
@@ -49,5 +57,9 @@ function isWrong(report: Report, record: FileRecord, seen: Observation): boolean
 
 /** Whether the function ends like this with the upload failed and the file gone. */
 function isReached(report: Report, record: FileRecord, how: "return" | "throw"): boolean {
-  return report.exits.some((exit) => exit.how === how && (exit.state.ways.get(record.value.key) ?? []).some((way) => way & REFUSED && way & DELETED && (way & MADE || true)));
+  return report.exits.some(
+    (exit) =>
+      exit.how === how &&
+      (exit.state.ways.get(record.value.key) ?? []).some((way) => way & REFUSED && way & DELETED && (way & MADE || true)),
+  );
 }

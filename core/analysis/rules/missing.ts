@@ -26,10 +26,22 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
   const subject = subjectOf(report, record);
   const attempt = attemptAt(context, leak);
   const partial = leak.cleaned.length > 0;
-  const rule: RuleId = attempt ? "ineffective-cleanup" : partial ? "partial-cleanup" : leak.kind === "upload" ? "missing-cleanup-after-upload" : "missing-cleanup-after-assembly";
+  const rule: RuleId = attempt
+    ? "ineffective-cleanup"
+    : partial
+      ? "partial-cleanup"
+      : leak.kind === "upload"
+        ? "missing-cleanup-after-upload"
+        : "missing-cleanup-after-assembly";
   const leave = waysOutMarks(leak);
   const callee = primary.written.replaceAll("()", "");
-  const message = attempt ? attempt.message(subject) : partial ? partialMessage(leak, subject) : leak.kind === "upload" ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee) : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
+  const message = attempt
+    ? attempt.message(subject)
+    : partial
+      ? partialMessage(leak, subject)
+      : leak.kind === "upload"
+        ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee)
+        : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
   const fix = planFor(context, leak, primary);
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
@@ -61,7 +73,9 @@ function lineOf(leak: Leak, offset: number): number {
 }
 
 function waysOutMarks(leak: Leak): Mark[] {
-  return leak.left.slice(0, 3).map((exit) => ({ file: leak.report.module.file, span: exit.span, message: t("leaves here without deleting it") }));
+  return leak.left
+    .slice(0, 3)
+    .map((exit) => ({ file: leak.report.module.file, span: exit.span, message: t("leaves here without deleting it") }));
 }
 
 /** Calls that get the file, or something that holds it, after it was used up. */

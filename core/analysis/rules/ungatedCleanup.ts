@@ -44,7 +44,8 @@ function asksTheSwitch(program: Program, report: Report): boolean {
       for (const event of block.events) if (event.event === "call" && /auto_?clean/i.test(namesIn(event.callee).join("."))) return true;
       const { exit } = block;
       if (exit.exit !== "branch") continue;
-      const operands = exit.test.test === "equal" ? [exit.test.left, exit.test.right] : exit.test.test === "unknown" ? exit.test.of : [exit.test.of];
+      const operands =
+        exit.test.test === "equal" ? [exit.test.left, exit.test.right] : exit.test.test === "unknown" ? exit.test.of : [exit.test.of];
       if (operands.some((operand) => /auto_?clean/i.test(namesIn(operand).join(".")))) return true;
     }
     fn = fn.parent === undefined || fn.parent === 0 ? undefined : functionOf(program, { file: report.module.file, index: fn.parent });

@@ -45,7 +45,12 @@ function isFromRequest(report: Report, atom: Atom): boolean {
     at = at.of;
   }
   if (!brought || at.kind !== "symbol") return false;
-  const written = at.root === "parameter" ? report.fn.parameters[at.index ?? -1]?.written : at.name === undefined ? undefined : report.module.written[at.name];
+  const written =
+    at.root === "parameter"
+      ? report.fn.parameters[at.index ?? -1]?.written
+      : at.name === undefined
+        ? undefined
+        : report.module.written[at.name];
   return written !== undefined && REQUEST.test(written);
 }
 
@@ -58,7 +63,11 @@ function isChecked(program: Program, report: Report, part: Value): boolean {
       if (looked.has(name) || depth > 4) continue;
       looked.add(name);
       const call = index.calls.get(name)?.call;
-      if (call) add([call.callee, ...call.args].flatMap((operand) => namesIn(operand)), depth + 1);
+      if (call)
+        add(
+          [call.callee, ...call.args].flatMap((operand) => namesIn(operand)),
+          depth + 1,
+        );
       const definition = index.definitions.get(name)?.event;
       if (definition?.event === "await" || (definition?.event === "set" && name.startsWith("%"))) add(namesIn(definition.value), depth + 1);
     }
@@ -67,9 +76,14 @@ function isChecked(program: Program, report: Report, part: Value): boolean {
   // A call whose result nobody tests, but whose name says that it throws: `assertId(id)`.
   for (const block of report.fn.blocks)
     for (const event of block.events)
-      if (event.event === "call" && /assert|valid|check|ensure|sanit|require/i.test(namesIn(event.callee).join("."))) add(event.args.flatMap((operand) => namesIn(operand)), 0);
+      if (event.event === "call" && /assert|valid|check|ensure|sanit|require/i.test(namesIn(event.callee).join(".")))
+        add(
+          event.args.flatMap((operand) => namesIn(operand)),
+          0,
+        );
   for (const exit of report.exits)
-    for (const name of looked) if (exit.state.env.get(name)?.some((value) => value.key === part.key || value.key.startsWith(`${part.key}.`))) return true;
+    for (const name of looked)
+      if (exit.state.env.get(name)?.some((value) => value.key === part.key || value.key.startsWith(`${part.key}.`))) return true;
   return false;
 }
 

@@ -11,12 +11,26 @@ export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
   for (const record of files.values()) {
     if (record.trace.deleted.length === 0 || record.trace.read.length === 0 || record.lopsided) continue;
     if (record.trace.made.length === 0 && record.trace.output.length === 0) continue;
-    const outputs = [...files.values()].filter((other) => other !== record && other.trace.output.some((step) => record.trace.read.some((read) => sameStep(step, read))));
-    if (outputs.length === 0 || outputs.some((other) => other.trace.checked.length > 0 || other.trace.uploaded.length > 0 || other.trace.read.length > 0 || other.trace.used.length > 0 || other.trace.deleted.length > 0)) continue;
+    const outputs = [...files.values()].filter(
+      (other) => other !== record && other.trace.output.some((step) => record.trace.read.some((read) => sameStep(step, read))),
+    );
+    if (
+      outputs.length === 0 ||
+      outputs.some(
+        (other) =>
+          other.trace.checked.length > 0 ||
+          other.trace.uploaded.length > 0 ||
+          other.trace.read.length > 0 ||
+          other.trace.used.length > 0 ||
+          other.trace.deleted.length > 0,
+      )
+    )
+      continue;
     if (isInFinally(report, record.value.key)) continue;
     for (const deleted of record.trace.deleted) {
       if (deleted.file !== report.module.file || told.has(deleted.span.start)) continue;
-      if (!report.exits.some((exit) => exit.how === "return" && (exit.state.ways.get(record.value.key) ?? []).some((way) => way & READ))) continue;
+      if (!report.exits.some((exit) => exit.how === "return" && (exit.state.ways.get(record.value.key) ?? []).some((way) => way & READ)))
+        continue;
       told.add(deleted.span.start);
       const [output] = outputs;
       const subject = subjectOf(report, record);
@@ -27,7 +41,9 @@ export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
         subject,
         value: record.value,
         message: t('"{0}" is deleted without a look whether "{1}" exists.', subject, output ? subjectOf(report, output) : ""),
-        related: (output?.trace.output ?? []).slice(0, 1).map((step) => ({ file: step.file, span: step.span, message: t("the output is written here") })),
+        related: (output?.trace.output ?? [])
+          .slice(0, 1)
+          .map((step) => ({ file: step.file, span: step.span, message: t("the output is written here") })),
       });
     }
   }
@@ -37,5 +53,7 @@ export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
 /** The same deletion runs after an exception, too: there it is not the output's existence that decides. */
 function isInFinally(report: RuleContext["report"], key: string): boolean {
   const deletes = report.frame.observed.filter((seen) => seen.what === "delete" && (seen.files.includes(key) || seen.recursive === true));
-  return deletes.some((seen) => seen.caught === true && deletes.some((other) => other !== seen && other.step.span.start === seen.step.span.start));
+  return deletes.some(
+    (seen) => seen.caught === true && deletes.some((other) => other !== seen && other.step.span.start === seen.step.span.start),
+  );
 }

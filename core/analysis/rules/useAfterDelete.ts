@@ -23,7 +23,9 @@ export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
         value: record.value,
         message: t('"{0}" is read here, but was deleted before.', subject),
         related: deleted ? [{ file: deleted.file, span: deleted.span, message: t("deleted here") }] : [],
-        ...(move && { fix: { kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement } as const }),
+        ...(move && {
+          fix: { kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement } as const,
+        }),
       });
     }
   }

@@ -41,7 +41,21 @@ const RELEVANT = [
   "cleanup",
 ];
 
-const BUILT_IN = new Set(["fs", "child_process", "path", "os", "stream", "http", "https", "global", "*", "util", "crypto", "process", "events"]);
+const BUILT_IN = new Set([
+  "fs",
+  "child_process",
+  "path",
+  "os",
+  "stream",
+  "http",
+  "https",
+  "global",
+  "*",
+  "util",
+  "crypto",
+  "process",
+  "events",
+]);
 
 export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings: AnalysisSettings): FrontEnd {
   const prefilter = createPrefilter(sources, catalogue.tokens);
@@ -60,14 +74,16 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     const known = packages.get(directory);
     if (known) return known;
     const names = new Set<string>();
-    for (const manifest of manifestsAbove(resolver, directory)) for (const name of manifest.dependencies) names.add(canonical(name, "").module);
+    for (const manifest of manifestsAbove(resolver, directory))
+      for (const name of manifest.dependencies) names.add(canonical(name, "").module);
     packages.set(directory, names);
     return names;
   };
 
   return {
     sources,
-    candidates: (options) => prefilter.candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) }),
+    candidates: (options) =>
+      prefilter.candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) }),
     lower(file) {
       const version = sources.version(file);
       const known = modules.get(file);
@@ -76,6 +92,7 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
       modules.set(file, { version, module });
       return module;
     },
+    parse: (file, text) => lowerFile(file, text),
     isRelevant(file) {
       if (RELEVANT.some((word) => prefilter.mayContain(file, word))) return true;
       const { reexports, exportsAll } = graph.importsOf(file);

@@ -1,0 +1,18 @@
+/** A delete that runs although the upload failed: asks the upload's result, or goes where the upload is known to be over. */
+import type { Observation } from "../frame.ts";
+import type { RuleContext } from "../rules/draft.ts";
+import { FAILED, REFUSED, type Step } from "../summary.ts";
+import { outcomeOf } from "./outcome.ts";
+import type { FixPlan } from "./plan.ts";
+
+export function planDespite(context: RuleContext, key: string, seen: Observation, upload: Step): FixPlan | undefined {
+  const { step } = seen;
+  if (step.inner !== undefined || upload.inner?.file === step.file) return undefined;
+  const refused = (seen.ways[seen.values.findIndex((value) => value.key === key)] ?? []).filter((way) => way & REFUSED);
+  if (refused.some((way) => !(way & FAILED))) {
+    const outcome = outcomeOf(context, upload);
+    return outcome.said === "value" ? { kind: "guard", file: step.file, statement: step.statement, onlyIf: outcome.onlyIf } : undefined;
+  }
+  if (seen.caught === true) return { kind: "remove", file: step.file, statement: step.statement };
+  return { kind: "move-after", file: step.file, statement: step.statement, after: upload.statement };
+}
