@@ -50,7 +50,11 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
     },
     fixes(finding): readonly Fix[] {
       const known = drafts.get(finding.fingerprint + finding.file);
-      return known ? fixesFor(frontEnd, finding, known.draft, (file, text) => tryOut(frontEnd, options, [...drafts.values()], known.program, { file, text })) : [];
+      return known
+        ? fixesFor(frontEnd, finding, known.draft, (file, text) =>
+            tryOut(frontEnd, options, [...drafts.values()], known.program, { file, text }),
+          )
+        : [];
     },
   };
 }
@@ -66,7 +70,13 @@ interface Judged {
  * What would be found if the file said something else, where that can make a difference: in it, and in whoever calls it. The sources
  * stay as they are, and so does everything that is known of other files.
  */
-function tryOut(frontEnd: FrontEnd, options: AnalysisOptions, judged: readonly Judged[], known: Program, change: { readonly file: string; readonly text: string }): Trial {
+function tryOut(
+  frontEnd: FrontEnd,
+  options: AnalysisOptions,
+  judged: readonly Judged[],
+  known: Program,
+  change: { readonly file: string; readonly text: string },
+): Trial {
   const module = frontEnd.parse(change.file, change.text);
   const { sources } = frontEnd;
   const changed: FrontEnd = {
@@ -75,7 +85,10 @@ function tryOut(frontEnd: FrontEnd, options: AnalysisOptions, judged: readonly J
     sources: { ...sources, read: (file) => (file === change.file ? change.text : sources.read(file)) },
   };
   const files = new Set([...known.reports.values()].map((report) => report.module.file));
-  const program = createProgram(known.catalogue, { ...known.loader, load: (file) => (file === change.file ? module : known.loader.load(file)) });
+  const program = createProgram(known.catalogue, {
+    ...known.loader,
+    load: (file) => (file === change.file ? module : known.loader.load(file)),
+  });
   for (const file of files) register(program, changed, file);
   const concerned = callingFiles(known, change.file);
   solveFiles(program, [...concerned], undefined);
@@ -185,7 +198,10 @@ function judge(
   }
   const findings: Finding[] = [];
   for (const { draft, finding: found } of reporter.findings(all.map((one) => one.draft))) {
-    const finding = { ...found, fixable: draft.fix !== undefined && frontEnd.print(found, draft.fix, frontEnd.lower(draft.fix.file)) !== undefined };
+    const finding = {
+      ...found,
+      fixable: draft.fix !== undefined && frontEnd.print(found, draft.fix, frontEnd.lower(draft.fix.file)) !== undefined,
+    };
     drafts.set(finding.fingerprint + finding.file, { draft, program, finding });
     if (isWithinPaths(finding.file, paths)) findings.push(finding);
   }

@@ -24,16 +24,17 @@ export function fixAll(
   restore: (file: string) => void,
 ): readonly FileChange[] {
   const changed = new Map<string, Changed>();
-  const tried = new Map<string, number>();
+  /** Findings that their fix did not clear. */
+  const stubborn = new Set<string>();
+  let last: { readonly key: string; readonly count: number } | undefined;
   try {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const findings = findingsOf(file).filter((one) => one.fixable);
-      const counts = new Map<string, number>();
-      for (const one of findings) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1);
-      // A fix that did not clear its finding is not tried again. Copies of the same code have the same fingerprint.
-      const finding = findings.find((one) => (counts.get(keyOf(one)) ?? 0) < (tried.get(keyOf(one)) ?? Infinity));
+      // A finding's name may pass to a copy of its code when it is cleared, so it is the number that tells.
+      if (last && findings.length >= last.count) stubborn.add(last.key);
+      const finding = findings.find((one) => !stubborn.has(keyOf(one)));
       if (!finding) break;
-      tried.set(keyOf(finding), counts.get(keyOf(finding)) ?? 0);
+      last = { key: keyOf(finding), count: findings.length };
       const fix = analysis.fixes(finding).find((one) => one.preferred);
       for (const change of fix?.edits ?? []) apply(analysis, changed, change, read);
     }
