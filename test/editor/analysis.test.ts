@@ -42,7 +42,8 @@ export async function ${name}(project: string, scene: number, speech: Uint8Array
 /** In a browser VS Code saves by itself otherwise. */
 const settings = { "files.autoSave": "off" };
 
-describe("the editor, and code that leaves files behind", function () {
+// Not yet run against the finished analysis (issue 3).
+describe.skip("the editor, and code that leaves files behind", function () {
   this.timeout(180_000);
   let workspace: Workspace;
 

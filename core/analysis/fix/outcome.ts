@@ -1,22 +1,26 @@
 /** How the code can tell whether an upload went well, where that is said by value. */
-import type { Catalogue } from "../catalogue/catalogue.ts";
+import { matchesReceiver } from "../catalogue/catalogue.ts";
 import type { Entry } from "../catalogue/entry.ts";
 import type { CallEvent, FlowFunction, FlowModule, Operand } from "../flow.ts";
 import { functionOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
-import { innermost, type Step } from "../summary.ts";
+import type { Report } from "../solve.ts";
+import { FAILED, REFUSED, type Step } from "../summary.ts";
 
-/** `thrown`: nothing needs to be asked. A text: truthy after success. `unbound`: by value, and no name holds it. */
-export type Outcome = { readonly said: "thrown" } | { readonly said: "unbound" } | { readonly said: "value"; readonly onlyIf: string };
+/** A place of a result that says how it went: truthy when `good`, else falsy. */
+export interface Place {
+  readonly path: string;
+  readonly good: boolean;
+}
 
-const THROWN: Outcome = { said: "thrown" };
-const UNBOUND: Outcome = { said: "unbound" };
+/** `thrown`: nothing needs to be asked. `value`: the expression is truthy after success. `unbound`: no name holds the result. */
+export type Outcome = { readonly said: "thrown" } | { readonly said: "unbound"; readonly place: Place } | { readonly said: "value"; readonly onlyIf: string };
 
 export function outcomeOf(context: RuleContext, upload: Step): Outcome {
-  const { report, program } = context;
-  const places =
-    upload.inner === undefined ? placesOfLibrary(program.catalogue, report.module, upload) : placesOfWrapper(context, upload.inner);
-  if (places.length === 0) return THROWN;
+  const { report } = context;
+  const places = upload.inner === undefined ? placesOfLibrary(context, upload) : placesOfWrapper(context, upload.inner);
+  const [first] = places;
+  if (!first) return { said: "thrown" };
   const call = callAt(report.fn, upload);
   const bound = call === undefined ? [] : namesOf(report.fn, report.module, call);
   for (const place of places) {
@@ -25,27 +29,30 @@ export function outcomeOf(context: RuleContext, upload: Step): Outcome {
     const subject = part?.written ?? (whole && (place.path === "" ? whole.written : `${whole.written}.${place.path}`));
     if (subject !== undefined) return { said: "value", onlyIf: place.good ? subject : `!${subject}` };
   }
-  return UNBOUND;
+  return { said: "unbound", place: first };
 }
 
-/** A place of the result that says how it went: truthy when `good`, else falsy. */
-interface Place {
-  readonly path: string;
-  readonly good: boolean;
-}
-
-function placesOfLibrary(catalogue: Catalogue, module: FlowModule, upload: Step): Place[] {
+function placesOfLibrary({ program, report }: RuleContext, upload: Step): Place[] {
   const method = upload.written.replaceAll("()", "").split(".").at(-1) ?? "";
-  const used = new Set(
-    module.functions.flatMap((fn) =>
-      fn.blocks.flatMap((block) => block.events.flatMap((event) => (event.event === "call" ? modulesIn(event) : []))),
-    ),
+  const receiver = upload.written.slice(0, Math.max(0, upload.written.lastIndexOf(".")));
+  const entries = program.catalogue.entries.filter(
+    (entry) =>
+      entry.role === "upload" &&
+      entry.path !== undefined &&
+      entry.symbol.slice(entry.symbol.lastIndexOf(".") + 1).replace(/^default$/, method) === method &&
+      (entry.module === "global" || program.loader.uses(report.module.file, entry.module)),
   );
-  const entries = catalogue.byMethod(method).filter((entry) => entry.role === "upload");
-  const known = entries.filter((entry) => used.has(entry.module));
-  const chosen = known.length > 0 ? known : entries;
-  // Where the library is not certain, the one that says it by value counts: a test too many does no harm.
-  return chosen.filter((entry) => entry.fails === "value").flatMap((entry) => placeOf(entry));
+  const likely = entries.filter((entry) => matchesReceiver(entry, receiver));
+  const chosen = likely.length > 0 ? likely : entries;
+  const silent = chosen.filter((entry) => entry.fails === "value");
+  // Several libraries may be meant: what the solver saw decides.
+  if (silent.length < chosen.length && !isSilentHere(report)) return [];
+  return silent.flatMap((entry) => placeOf(entry));
+}
+
+/** Whether some way out is reached with an upload that failed without an exception. */
+function isSilentHere(report: Report): boolean {
+  return report.exits.some((exit) => [...exit.state.ways.values()].some((ways) => ways.some((way) => way & REFUSED && !(way & FAILED))));
 }
 
 function placeOf({ failure, success }: Entry): Place[] {
@@ -53,20 +60,9 @@ function placeOf({ failure, success }: Entry): Place[] {
   return [{ path: (success ?? "result.ok").replace(/^result\.?/, ""), good: true }];
 }
 
-function modulesIn(event: CallEvent): string[] {
-  const found: string[] = [];
-  const look = (operand: Operand): void => {
-    if (operand.op === "import") found.push(operand.from.replace(/^node:/, ""));
-    else if (operand.op === "global") found.push("global");
-    else if (operand.op === "member") look(operand.of);
-  };
-  for (const operand of [event.callee, ...event.args]) look(operand);
-  return found;
-}
-
 /** `return null`, `return false`, `return { success: false }`, `return { error }` in the functions on the way to the upload. */
-function placesOfWrapper({ program }: RuleContext, inner: Step): Place[] {
-  const fn = functionOf(program, inner.function);
+function placesOfWrapper(context: RuleContext, inner: Step): Place[] {
+  const fn = functionOf(context.program, inner.function);
   if (!fn) return [];
   const places: Place[] = [];
   for (const { exit } of fn.blocks) {
@@ -88,10 +84,8 @@ function placesOfWrapper({ program }: RuleContext, inner: Step): Place[] {
     if (flag) places.push({ path: flag.name, good: true });
     else if (error && value.fields.length <= 2) places.push({ path: error.name, good: false });
   }
-  if (places.length > 0) return places;
   // Handed through as it is: `return client.upload(path)`.
-  const last = innermost(inner);
-  return last !== inner && inner.inner ? placesOfWrapper({ program } as RuleContext, inner.inner) : [];
+  return places.length === 0 && inner.inner ? placesOfWrapper(context, inner.inner) : places;
 }
 
 function callAt(fn: FlowFunction, step: Step): CallEvent | undefined {

@@ -11,6 +11,9 @@ export interface Helper {
   readonly throws: boolean;
 }
 
+/** How the code can tell that the upload went well: by an expression, or by a part of a result that has no name yet. */
+export type Success = { readonly onlyIf: string } | { readonly path: string; readonly good: boolean };
+
 /** The deletion of a file, best-effort. */
 export interface Deletion {
   readonly file: string;
@@ -18,8 +21,11 @@ export interface Deletion {
   readonly subject: string;
   /** The statement that uploads or assembles: the deletion stays in its block. */
   readonly upload: Span;
-  /** An expression that is truthy when the upload went well. */
-  readonly onlyIf?: string;
+  /** The function that the file is made in or handed to. */
+  readonly owner: Span;
+  /** It goes on when the call returns: only a function that can wait can delete the file after it. */
+  readonly settlesLater: boolean;
+  readonly success?: Success;
   readonly helper?: Helper;
 }
 
@@ -41,6 +47,6 @@ export type FixPlan =
   /** Moves a statement that is never reached before the one that leaves. */
   | { readonly kind: "move-before"; readonly file: string; readonly statement: Span; readonly before: Span }
   /** Runs a statement only when the expression holds. */
-  | { readonly kind: "guard"; readonly file: string; readonly statement: Span; readonly onlyIf: string }
+  | { readonly kind: "guard"; readonly file: string; readonly statement: Span; readonly upload: Span; readonly success: Success }
   /** Removes a statement. */
   | { readonly kind: "remove"; readonly file: string; readonly statement: Span };

@@ -1,11 +1,12 @@
 /** Where a missing cleanup goes, and how: after the file's last use, on the successful way. */
-import { expressionOf, nameOf } from "../describe.ts";
+import { nameOf } from "../describe.ts";
 import type { FlowFunction, Span } from "../flow.ts";
 import type { Observation } from "../frame.ts";
 import type { Leak } from "../leaks.ts";
 import type { RuleContext } from "../rules/draft.ts";
-import type { Step } from "../summary.ts";
-import { isBelow } from "../value.ts";
+import type { Report } from "../solve.ts";
+import { innermost, type Step } from "../summary.ts";
+import { isBelow, type Value } from "../value.ts";
 import { helperFor } from "./helper.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { Deletion, FixPlan } from "./plan.ts";
@@ -14,16 +15,17 @@ import type { Deletion, FixPlan } from "./plan.ts";
 export function planFor(context: RuleContext, leak: Leak, primary: Step): FixPlan | undefined {
   const { report, record } = leak;
   if (primary.file !== report.module.file || record.directory) return undefined;
-  const subject = nameOf(report, record.value) ?? expressionOf(report, record.value);
+  const subject = spell(report, record.value);
   if (subject === undefined) return undefined;
   const outcome = leak.kind === "upload" ? outcomeOf(context, primary) : { said: "thrown" as const };
-  if (outcome.said === "unbound") return undefined;
   const helper = helperFor(context);
   const deletion: Deletion = {
     file: primary.file,
     subject,
     upload: primary.statement,
-    ...(outcome.said === "value" && { onlyIf: outcome.onlyIf }),
+    owner: report.fn.span,
+    settlesLater: leak.kind === "upload" && !/Sync(?:\(\))?$/.test(innermost(primary).written),
+    ...(outcome.said !== "thrown" && { success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place }),
     ...(helper && { helper }),
   };
   const uses = laterUses(leak, primary);
@@ -44,6 +46,22 @@ export function planFor(context: RuleContext, leak: Leak, primary: Step): FixPla
   )
     return { kind: "delete-before", ...deletion, before: left.span };
   return { kind: "delete-after", ...deletion, uses };
+}
+
+/** The file as an expression: a name that holds its path, or fields of one. An element of a list has no spelling without a name. */
+function spell(report: Report, value: Value): string | undefined {
+  const fields: string[] = [];
+  let at = value;
+  for (let depth = 0; depth < 8; depth += 1) {
+    const name = nameOf(report, at);
+    if (name !== undefined) return [name, ...fields].join(".");
+    if (at.kind !== "derived" || at.how !== "member" || !/^#?[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(at.name)) break;
+    fields.unshift(at.name);
+    at = at.of;
+  }
+  if (at.kind !== "symbol" || fields.length === 0) return undefined;
+  const root = at.root === "this" ? "this" : at.root === "captured" && at.name !== undefined ? report.module.written[at.name] : at.root === "parameter" ? report.fn.parameters[at.index ?? -1]?.written : undefined;
+  return root !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(root) ? [root, ...fields].join(".") : undefined;
 }
 
 /** Statements that use the file after the call that uses it up. */

@@ -1,7 +1,7 @@
 /** Writes a fix down in TypeScript or JavaScript, in the style of the file. */
 import { ts } from "ts-morph";
 import type { Finding, TextEdit } from "../finding.ts";
-import type { Deletion, FixPlan } from "../fix/plan.ts";
+import type { Deletion, FixPlan, Success } from "../fix/plan.ts";
 import type { FlowModule, Span } from "../flow.ts";
 import { rangeOf } from "../report.ts";
 import { printDeletion } from "./printDelete.ts";
@@ -20,8 +20,8 @@ import {
   siblingAround,
   takeOut,
 } from "./printPlace.ts";
-import { declarationOf, isReassigned, mayAwait } from "./printScope.ts";
-import { type PrintStyle, styleOf } from "./printStyle.ts";
+import { declarationOf, freeName, functionAround, isReassigned, mayAwait } from "./printScope.ts";
+import { endsLine, endWithComments, type PrintStyle, startsLine, styleOf } from "./printStyle.ts";
 
 interface Parsed {
   readonly text: string;
@@ -67,7 +67,7 @@ function changesOf(source: ts.SourceFile, style: PrintStyle, plan: FixPlan): rea
     case "move-before":
       return moveBefore(source, style, plan.statement, plan.before);
     case "guard":
-      return guard(source, plan.statement, plan.onlyIf);
+      return guard(source, plan);
     case "remove": {
       const place = placeAt(source, plan.statement);
       const taken = place && !isInFinally(place) ? takeOut(source, place) : undefined;
@@ -77,8 +77,8 @@ function changesOf(source: ts.SourceFile, style: PrintStyle, plan: FixPlan): rea
 }
 
 function deleteAfter(source: ts.SourceFile, style: PrintStyle, plan: FixPlan & { kind: "delete-after" }): readonly Change[] | undefined {
-  const upload = placeAt(source, plan.upload);
-  if (!upload || isAfterFailure(upload)) return undefined;
+  const upload = placeIn(source, plan.upload, plan.owner);
+  if (!upload || isAfterFailure(upload) || (plan.settlesLater && !mayAwait(upload, source))) return undefined;
   let anchor: Place = upload;
   for (const span of plan.uses) {
     const use = placeAt(source, span);
@@ -89,9 +89,11 @@ function deleteAfter(source: ts.SourceFile, style: PrintStyle, plan: FixPlan & {
     else if (!areExclusive(use, upload)) return undefined;
   }
   const dead = plan.instead === undefined ? undefined : takeOutDead(source, plan.instead);
-  const tested = plan.onlyIf === undefined ? undefined : testAfter(source, upload, plan.onlyIf);
+  const success = plan.success && successOf(source, upload, plan.success);
+  if (plan.success && !success) return undefined;
+  const tested = success && testAfter(upload, success.onlyIf);
   if (tested && tested.end > anchor.end) anchor = tested;
-  const put = deletionAt(source, style, plan, anchor, anchor.end, tested === undefined ? plan.onlyIf : undefined);
+  const put = deletionAt(source, style, plan, anchor, anchor.end, tested ? undefined : success);
   if (!put) return undefined;
   const places = putAfter(source, style, anchor, [put.statement], plan.upload);
   return places && [...put.changes, ...places, ...(dead ? [dead] : [])];
@@ -104,13 +106,15 @@ function takeOutDead(source: ts.SourceFile, span: Span): Change | undefined {
 
 function deleteBefore(source: ts.SourceFile, style: PrintStyle, plan: FixPlan & { kind: "delete-before" }): readonly Change[] | undefined {
   const place = placeAt(source, plan.before);
-  const upload = placeAt(source, plan.upload);
-  if (!place || !upload || isAfterFailure(place)) return undefined;
+  const upload = placeIn(source, plan.upload, plan.owner);
+  if (!place || !upload || isAfterFailure(place) || (plan.settlesLater && !mayAwait(place, source))) return undefined;
   // Whatever leads to the return has been past the upload only if that stands in a block around it.
   if (![...ancestors(place)].some((node) => isPlace(node) && siblingAround(node, upload) === node)) return undefined;
-  const tested = plan.onlyIf === undefined ? undefined : testAfter(source, upload, plan.onlyIf);
+  const success = plan.success && successOf(source, upload, plan.success);
+  if (plan.success && !success) return undefined;
+  const tested = success && testAfter(upload, success.onlyIf);
   const start = place.getStart(source);
-  const put = deletionAt(source, style, plan, place, start, tested && tested.end <= start ? undefined : plan.onlyIf);
+  const put = deletionAt(source, style, plan, place, start, tested && tested.end <= start ? undefined : success);
   const places = put && putBefore(source, style, place, [put.statement]);
   return places && [...put.changes, ...places];
 }
@@ -125,14 +129,43 @@ function deletionAt(
   style: PrintStyle,
   plan: Deletion,
   place: Place,
-  offset: number,
-  onlyIf: string | undefined,
-): { readonly statement: string; readonly changes: readonly Change[] } | undefined {
-  if (!isKnown(plan.subject, place, offset) || (onlyIf !== undefined && !isKnown(onlyIf, place, offset))) return undefined;
+  offset: number, success: Told | undefined): { readonly statement: string; readonly changes: readonly Change[] } | undefined {
+  if (!isKnown(plan.subject, place, offset) || (success && success.changes.length === 0 && !isKnown(success.onlyIf, place, offset))) return undefined;
   if (isReassigned(source, plan.subject, plan.upload.start, offset)) return undefined;
   const printed = printDeletion(source, style, plan, place, offset);
   if (!printed) return undefined;
-  return onlyIf === undefined ? printed : { ...printed, statement: `if (${onlyIf}) ${printed.statement}` };
+  return success ? { statement: `if (${success.onlyIf}) ${printed.statement}`, changes: [...printed.changes, ...success.changes] } : printed;
+}
+
+/** The place in the owner's own code: a callback in it counts as the statement that waits for it. */
+function placeIn(source: ts.SourceFile, span: Span, owner: Span): Place | undefined {
+  let place = placeAt(source, span);
+  for (let around = place && functionAround(place); around && (around.getStart(source) > owner.start || around.end < owner.end); around = place && functionAround(place)) {
+    let at: ts.Node = around;
+    let waits = false;
+    while (at.parent && !isPlace(at)) {
+      at = at.parent;
+      waits ||= ts.isAwaitExpression(at);
+    }
+    if (!isPlace(at) || (!waits && !ts.isReturnStatement(at) && ts.isStatement(at))) return undefined;
+    place = at;
+  }
+  return place;
+}
+
+/** What says that the upload went well, and the change that gives its result a name. */
+interface Told {
+  readonly onlyIf: string;
+  readonly changes: readonly Change[];
+}
+
+function successOf(source: ts.SourceFile, upload: Place, success: Success): Told | undefined {
+  if ("onlyIf" in success) return { onlyIf: success.onlyIf, changes: [] };
+  if (!ts.isStatement(upload) || !ts.isExpressionStatement(upload) || !isListed(upload) || !ts.isAwaitExpression(upload.expression)) return undefined;
+  const name = freeName(source, "uploaded");
+  const start = upload.getStart(source);
+  const whole = success.path === "" ? name : `${name}.${success.path}`;
+  return { onlyIf: success.good ? whole : `!${whole}`, changes: [{ start, end: start, text: `const ${name} = ` }] };
 }
 
 function isKnown(expression: string, place: ts.Node, offset: number): boolean {
@@ -141,7 +174,7 @@ function isKnown(expression: string, place: ts.Node, offset: number): boolean {
 }
 
 /** The statement behind the upload that looks at its result and leaves when it failed. */
-function testAfter(source: ts.SourceFile, upload: Place, onlyIf: string): Place | undefined {
+function testAfter(upload: Place, onlyIf: string): Place | undefined {
   const root = /[\p{ID_Start}$_][\p{ID_Continue}$]*/u.exec(onlyIf)?.[0];
   if (root === undefined || !isListed(upload)) return undefined;
   const { statements } = upload.parent as ts.Block;
@@ -202,14 +235,12 @@ function waitFor(source: ts.SourceFile, span: Span): readonly Change[] | undefin
 function moveAfter(source: ts.SourceFile, style: PrintStyle, statement: Span, after: Span): readonly Change[] | undefined {
   const moved = placeAt(source, statement);
   const target = placeAt(source, after);
-  if (!moved || !target || !ts.isStatement(moved) || !isListed(moved) || isInFinally(moved) || isAfterFailure(target)) return undefined;
+  if (!moved || !target || !isMovable(moved) || isAfterFailure(target)) return undefined;
   // From before: behind the statement beside it that reads the file. From behind a `try`: into it, right after the upload.
   const anchor = target.pos > moved.pos ? siblingAround(target, moved) : target;
   const taken = takeOut(source, moved);
-  if (!anchor || anchor === moved || !taken || (ts.isStatement(anchor) && !isListed(anchor))) return undefined;
-  const written = taken.written.replace(/;$/, "");
-  if (ts.isVariableStatement(moved) || /\/\/[^\n]*$/.test(written)) return undefined;
-  const places = putAfter(source, style, anchor, [written], after);
+  if (!anchor || anchor === moved || !taken || !isListed(anchor) || ts.isReturnStatement(anchor) || !endsLine(source.text, endWithComments(source.text, anchor.end))) return undefined;
+  const places = putAfter(source, { ...style, semicolon: "" }, anchor, [taken.written], after);
   return places && [taken.change, ...places];
 }
 
@@ -217,22 +248,25 @@ function moveBefore(source: ts.SourceFile, style: PrintStyle, statement: Span, b
   const target = placeAt(source, before);
   const dead = placeAt(source, statement);
   const moved = target && dead && siblingAround(dead, target);
-  if (!moved || !ts.isStatement(moved) || !isListed(moved) || isInFinally(moved) || isAfterFailure(moved) || ts.isVariableStatement(moved))
-    return undefined;
+  if (!moved || !isMovable(moved) || isAfterFailure(moved) || !startsLine(source.text, target.getStart(source))) return undefined;
   const taken = takeOut(source, moved);
-  if (!taken || /\/\/[^\n]*$/.test(taken.written)) return undefined;
-  const ends = taken.written.endsWith("}") && !style.semicolon ? taken.written : taken.written.replace(/;$/, "");
-  const block = moved.getText(source).endsWith("}");
-  const places = putBefore(source, block ? { ...style, semicolon: "" } : style, target, [ends]);
+  const places = taken && putBefore(source, { ...style, semicolon: "" }, target, [taken.written]);
   return places && [...places, taken.change];
 }
 
-/** `if (…)` around a statement. */
-function guard(source: ts.SourceFile, statement: Span, onlyIf: string): readonly Change[] | undefined {
-  const place = placeAt(source, statement);
-  if (!place || !ts.isStatement(place) || isAfterFailure(place) || ts.isVariableStatement(place) || ts.isReturnStatement(place))
-    return undefined;
+/** A statement of a list that declares nothing, and not of a `finally`. */
+function isMovable(place: Place): boolean {
+  return ts.isStatement(place) && isListed(place) && !isInFinally(place) && !ts.isVariableStatement(place);
+}
+
+/** `if (…)` before a statement. */
+function guard(source: ts.SourceFile, plan: FixPlan & { kind: "guard" }): readonly Change[] | undefined {
+  const place = placeAt(source, plan.statement);
+  const upload = placeAt(source, plan.upload);
+  if (!place || !upload || !ts.isStatement(place) || !ts.isExpressionStatement(place) || isAfterFailure(place)) return undefined;
+  const success = successOf(source, upload, plan.success);
   const start = place.getStart(source);
-  if (!isKnown(onlyIf, place, start)) return undefined;
-  return ts.isExpressionStatement(place) ? [{ start, end: start, text: `if (${onlyIf}) ` }] : undefined;
+  // A name that is given to the result is known in the block of the upload.
+  const known = success && (success.changes.length > 0 ? siblingAround(place, upload) !== undefined : isKnown(success.onlyIf, place, start));
+  return known ? [...success.changes, { start, end: start, text: `if (${success.onlyIf}) ` }] : undefined;
 }
