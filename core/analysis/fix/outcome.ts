@@ -14,7 +14,10 @@ export interface Place {
 }
 
 /** `thrown`: nothing needs to be asked. `value`: the expression is truthy after success. `unbound`: no name holds the result. */
-export type Outcome = { readonly said: "thrown" } | { readonly said: "unbound"; readonly place: Place } | { readonly said: "value"; readonly onlyIf: string };
+export type Outcome =
+  | { readonly said: "thrown" }
+  | { readonly said: "unbound"; readonly place: Place }
+  | { readonly said: "value"; readonly onlyIf: string };
 
 export function outcomeOf(context: RuleContext, upload: Step): Outcome {
   const { report } = context;

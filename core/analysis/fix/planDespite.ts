@@ -11,7 +11,15 @@ export function planDespite(context: RuleContext, key: string, seen: Observation
   const refused = (seen.ways[seen.values.findIndex((value) => value.key === key)] ?? []).filter((way) => way & REFUSED);
   if (refused.some((way) => !(way & FAILED))) {
     const outcome = outcomeOf(context, upload);
-    return outcome.said === "thrown" ? undefined : { kind: "guard", file: step.file, statement: step.statement, upload: upload.statement, success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place };
+    return outcome.said === "thrown"
+      ? undefined
+      : {
+          kind: "guard",
+          file: step.file,
+          statement: step.statement,
+          upload: upload.statement,
+          success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place,
+        };
   }
   if (seen.caught === true) return { kind: "remove", file: step.file, statement: step.statement };
   return { kind: "move-after", file: step.file, statement: step.statement, after: upload.statement };

@@ -60,7 +60,14 @@ function spell(report: Report, value: Value): string | undefined {
     at = at.of;
   }
   if (at.kind !== "symbol" || fields.length === 0) return undefined;
-  const root = at.root === "this" ? "this" : at.root === "captured" && at.name !== undefined ? report.module.written[at.name] : at.root === "parameter" ? report.fn.parameters[at.index ?? -1]?.written : undefined;
+  const root =
+    at.root === "this"
+      ? "this"
+      : at.root === "captured" && at.name !== undefined
+        ? report.module.written[at.name]
+        : at.root === "parameter"
+          ? report.fn.parameters[at.index ?? -1]?.written
+          : undefined;
   return root !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(root) ? [root, ...fields].join(".") : undefined;
 }
 

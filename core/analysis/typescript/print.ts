@@ -129,18 +129,27 @@ function deletionAt(
   style: PrintStyle,
   plan: Deletion,
   place: Place,
-  offset: number, success: Told | undefined): { readonly statement: string; readonly changes: readonly Change[] } | undefined {
-  if (!isKnown(plan.subject, place, offset) || (success && success.changes.length === 0 && !isKnown(success.onlyIf, place, offset))) return undefined;
+  offset: number,
+  success: Told | undefined,
+): { readonly statement: string; readonly changes: readonly Change[] } | undefined {
+  if (!isKnown(plan.subject, place, offset) || (success && success.changes.length === 0 && !isKnown(success.onlyIf, place, offset)))
+    return undefined;
   if (isReassigned(source, plan.subject, plan.upload.start, offset)) return undefined;
   const printed = printDeletion(source, style, plan, place, offset);
   if (!printed) return undefined;
-  return success ? { statement: `if (${success.onlyIf}) ${printed.statement}`, changes: [...printed.changes, ...success.changes] } : printed;
+  return success
+    ? { statement: `if (${success.onlyIf}) ${printed.statement}`, changes: [...printed.changes, ...success.changes] }
+    : printed;
 }
 
 /** The place in the owner's own code: a callback in it counts as the statement that waits for it. */
 function placeIn(source: ts.SourceFile, span: Span, owner: Span): Place | undefined {
   let place = placeAt(source, span);
-  for (let around = place && functionAround(place); around && (around.getStart(source) > owner.start || around.end < owner.end); around = place && functionAround(place)) {
+  for (
+    let around = place && functionAround(place);
+    around && (around.getStart(source) > owner.start || around.end < owner.end);
+    around = place && functionAround(place)
+  ) {
     let at: ts.Node = around;
     let waits = false;
     while (at.parent && !isPlace(at)) {
@@ -161,7 +170,8 @@ interface Told {
 
 function successOf(source: ts.SourceFile, upload: Place, success: Success): Told | undefined {
   if ("onlyIf" in success) return { onlyIf: success.onlyIf, changes: [] };
-  if (!ts.isStatement(upload) || !ts.isExpressionStatement(upload) || !isListed(upload) || !ts.isAwaitExpression(upload.expression)) return undefined;
+  if (!ts.isStatement(upload) || !ts.isExpressionStatement(upload) || !isListed(upload) || !ts.isAwaitExpression(upload.expression))
+    return undefined;
   const name = freeName(source, "uploaded");
   const start = upload.getStart(source);
   const whole = success.path === "" ? name : `${name}.${success.path}`;
@@ -239,7 +249,15 @@ function moveAfter(source: ts.SourceFile, style: PrintStyle, statement: Span, af
   // From before: behind the statement beside it that reads the file. From behind a `try`: into it, right after the upload.
   const anchor = target.pos > moved.pos ? siblingAround(target, moved) : target;
   const taken = takeOut(source, moved);
-  if (!anchor || anchor === moved || !taken || !isListed(anchor) || ts.isReturnStatement(anchor) || !endsLine(source.text, endWithComments(source.text, anchor.end))) return undefined;
+  if (
+    !anchor ||
+    anchor === moved ||
+    !taken ||
+    !isListed(anchor) ||
+    ts.isReturnStatement(anchor) ||
+    !endsLine(source.text, endWithComments(source.text, anchor.end))
+  )
+    return undefined;
   const places = putAfter(source, { ...style, semicolon: "" }, anchor, [taken.written], after);
   return places && [taken.change, ...places];
 }
@@ -267,6 +285,7 @@ function guard(source: ts.SourceFile, plan: FixPlan & { kind: "guard" }): readon
   const success = successOf(source, upload, plan.success);
   const start = place.getStart(source);
   // A name that is given to the result is known in the block of the upload.
-  const known = success && (success.changes.length > 0 ? siblingAround(place, upload) !== undefined : isKnown(success.onlyIf, place, start));
+  const known =
+    success && (success.changes.length > 0 ? siblingAround(place, upload) !== undefined : isKnown(success.onlyIf, place, start));
   return known ? [...success.changes, { start, end: start, text: `if (${success.onlyIf}) ` }] : undefined;
 }
