@@ -34,8 +34,9 @@ export function lookUpStatic(frame: Frame, name: Name): Values {
 
 /** The same wherever it is read. */
 function isFixed(value: Value): boolean {
-  if (value.kind === "symbol") return value.root === "stable";
-  if (value.kind === "derived") return isFixed(value.of);
+  // `$?…` stands for what could not be worked out.
+  if (value.kind === "symbol") return value.root === "stable" && !value.key.startsWith("$?");
+  if (value.kind === "derived") return isFixed(value.of) && (value.args ?? []).every(isFixed);
   if (value.kind === "joined") return value.parts.every(isFixed);
   return (
     value.kind === "text" ||

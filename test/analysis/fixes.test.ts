@@ -20,8 +20,7 @@ const cases = readCases().filter(({ expectations }) =>
   expectations.some(({ optional, alternatives }) => !optional && alternatives.some(({ rule }) => FIXABLE.has(rule))),
 );
 
-// Fixes are being built (issue 3): they have plans, but are not written down yet.
-describe.skip("fixes of the cases", () => {
+describe("fixes of the cases", () => {
   const changes: Change[] = [];
   let scratch = "";
   before(() => {
