@@ -2,7 +2,7 @@
 import { type CallContext, resultSymbol, runLater } from "./call.ts";
 import { matchesReceiver, returnedBy } from "./catalogue/catalogue.ts";
 import type { Entry } from "./catalogue/entry.ts";
-import { listOf } from "./collections.ts";
+import { listOf, put } from "./collections.ts";
 import { type Place, placesOf } from "./catalogue/place.ts";
 import { runCommand } from "./command.ts";
 import { assemble, escape, fileAt, filesBehind, make, pathsInText, remove, upload, use, waysOf } from "./effects.ts";
@@ -166,11 +166,16 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
     case "assembly": {
       const chains = unionAll([from, context.receiver].map((values) => values.filter((value) => thingOf(frame, value) !== undefined)));
       const collected = chains.flatMap((value) => thingOf(frame, value) ?? []);
+      // A chain that was begun elsewhere: whoever began it knows what it has collected.
+      const foreign = context.receiver.filter((value) => value.kind === "symbol" && value.library !== undefined);
       const inputs = union(
         from.filter((value) => thingOf(frame, value) === undefined),
-        unionAll(collected.map((one) => one.inputs)),
+        unionAll([...collected.map((one) => one.inputs), ...foreign.map((value) => readMember(frame, value, "#inputs"))]),
       );
-      const outputs = union(entry.holds === "body" ? sinks(frame, path) : path, unionAll(collected.map((one) => one.outputs)));
+      const outputs = union(
+        entry.holds === "body" ? sinks(frame, path) : path,
+        unionAll([...collected.map((one) => one.outputs), ...foreign.map((value) => readMember(frame, value, "#outputs"))]),
+      );
       assemble(frame, state, filesIn(frame, inputs), outputs, moment);
       for (const value of context.receiver) {
         const chain = thingOf(frame, value);
@@ -217,7 +222,11 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       if (chain) {
         addTo(frame, chain, "inputs", from);
         addTo(frame, chain, "outputs", entry.holds === "body" ? sinks(frame, path) : path);
-      }
+      } else
+        for (const value of context.receiver) {
+          put(frame, value, "#inputs", from);
+          put(frame, value, "#outputs", entry.holds === "body" ? sinks(frame, path) : path);
+        }
       return thing && result ? [result] : context.receiver;
     }
     case "sink":
@@ -247,6 +256,11 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return gather(frame, context, path, entry);
     case "callable":
       return path;
+    case "invoke":
+      // A promise's `then` results in what its function returns; where there is none, in what was promised.
+      return entry.results === "one" && entry.symbol === "then" && context.args[0]?.some((value) => value.kind === "function")
+        ? NOTHING
+        : path;
     case "exit":
       for (const [key, ways] of state.ways)
         state.ways.set(

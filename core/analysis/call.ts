@@ -2,7 +2,7 @@
 import { applyEntries, entriesOf } from "./apply.ts";
 import { applySummary, mergeArguments } from "./applySummary.ts";
 import { verbOf } from "./catalogue/catalogue.ts";
-import { collectionCall } from "./collections.ts";
+import { collectionCall, collectionOf, COLLECTIONS } from "./collections.ts";
 import { escape, fileAt, looksLikePath, make, type Moment, remove, use } from "./effects.ts";
 import type { CallEvent, Operand } from "./flow.ts";
 import { allocate, classOfValue, evaluate, type Frame, libraryOf, readMember, type State, thingOf, typeOf } from "./frame.ts";
@@ -14,6 +14,7 @@ import {
   derived,
   type FunctionRef,
   type FunctionValue,
+  type Library,
   NOTHING,
   reference,
   stable,
@@ -63,7 +64,7 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
     done = true;
     results.push(result);
   }
-  if (!done) results.push(callUnknown(frame, state, context));
+  if (!done) results.push(callUnknown(frame, state, context, event.construct ? targets.find((one) => one.kind === "library") : undefined));
   return unionAll(results);
 }
 
@@ -71,6 +72,8 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
 function callTarget(frame: Frame, state: State, context: CallContext, target: Value): Values | undefined {
   if (target.kind === "function") return callFunction(frame, state, context, target);
   if (target.kind === "class") return construct(frame, state, context, target.ref);
+  if (context.event.construct && target.kind === "library" && target.module === "global" && COLLECTIONS.has(target.path))
+    return [collectionOf(frame, context, target)];
   if (target.kind === "derived" && target.how === "member" && target.name === "#cleanup") {
     remove(frame, state, [target.of], context.moment, { recursive: true });
     return NOTHING;
@@ -87,6 +90,7 @@ function callTarget(frame: Frame, state: State, context: CallContext, target: Va
   if (entries.length > 0) return applyEntries(frame, state, context, target, entries);
   return undefined;
 }
+
 
 /** Calls a function of the workspace through its summary. */
 export function callFunction(frame: Frame, state: State, context: CallContext, target: FunctionValue): Values {
@@ -189,7 +193,7 @@ function descends(frame: Frame, ref: FunctionRef, type: { file: string; index: n
 }
 
 /** Something that nothing is known of is called: its name says whether it takes charge of the files it is given. */
-function callUnknown(frame: Frame, state: State, context: CallContext): Values {
+function callUnknown(frame: Frame, state: State, context: CallContext, made?: Library): Values {
   const { event, moment, args, receiver, method } = context;
   const name = method === "" ? nameOf(frame, event.callee) : method;
   const verb = verbOf(name);
@@ -204,6 +208,8 @@ function callUnknown(frame: Frame, state: State, context: CallContext): Values {
     use(frame, state, local.flat(), moment);
   } else escape(frame, state, local.flat(), moment);
   for (const values of args) for (const value of values) if (value.kind === "function") runLater(frame, state, context, value);
+  if (made && made.module !== "global")
+    return [{ kind: "symbol", key: `${frame.prefix}:${event.id}`, root: "fresh", library: { module: made.module, path: made.path } }];
   return [resultSymbol(frame, context, receiver)];
 }
 

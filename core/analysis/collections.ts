@@ -1,8 +1,10 @@
 /** Lists, maps and promises of them: what goes in comes out again. */
 import { type CallContext, runLater } from "./call.ts";
+import type { LibraryValue } from "./catalogue/entry.ts";
+import { escape } from "./effects.ts";
 import type { Frame, State } from "./frame.ts";
-import { addField, addTo, allocate, elementsOf, thingOf } from "./frame.ts";
-import { derived, NOTHING, reference, stable, union, unionAll, type Value, type Values } from "./value.ts";
+import { addField, addOrdered, addTo, allocate, elementsOf, evaluate, libraryOf, thingOf } from "./frame.ts";
+import { derived, NOTHING, reference, rootOf, stable, union, unionAll, type Value, type Values } from "./value.ts";
 
 const ADDS = new Set(["push", "unshift", "add", "append", "extend"]);
 const SAME = new Set([
@@ -31,13 +33,17 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   const holders = receiver.filter((value) => isCollection(frame, value, method));
   if (holders.length === 0) return undefined;
   if (ADDS.has(method)) {
-    for (const holder of holders) put(frame, holder, undefined, context.args.flat());
-    return NOTHING;
+    for (const holder of holders) {
+      keep(frame, state, context, holder, context.args.flat());
+      inOrder(frame, state, context, holder);
+    }
+    return method === "add" ? holders : NOTHING;
   }
   if (method === "set" && context.args.length === 2) {
-    for (const holder of holders) put(frame, holder, undefined, context.args[1] ?? NOTHING);
+    for (const holder of holders) keep(frame, state, context, holder, context.args.flat());
     return holders;
   }
+  if (method === "delete" || method === "clear" || method === "has") return NOTHING;
   if (method === "get") return unionAll(holders.map((holder) => elementsOf(frame, holder)));
   const elements = unionAll(holders.map((holder) => elementsOf(frame, holder)));
   const callback = context.args.flat().find((value) => value.kind === "function");
@@ -64,7 +70,40 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   return undefined;
 }
 
+/** What is added to something that outlives the function is handed on; a parameter is the caller's to follow. */
+function keep(frame: Frame, state: State, context: CallContext, holder: Value, values: Values): void {
+  put(frame, holder, undefined, values);
+  if (thingOf(frame, holder)) return;
+  const root = rootOf(holder);
+  if (root?.kind === "symbol" && root.root !== "parameter") escape(frame, state, values, context.moment);
+}
+
+/** The order counts for command lines. */
+function inOrder(frame: Frame, state: State, context: CallContext, holder: Value): void {
+  const thing = holder.kind === "thing" ? thingOf(frame, holder) : undefined;
+  if (!thing || thing.library) return;
+  const { event } = context;
+  for (const [index, values] of context.args.slice(0, event.args.length).entries())
+    addOrdered(frame, thing, `${frame.prefix}:${event.id}.${index}`, values);
+  for (const [index, spread] of (event.spreads ?? []).entries())
+    addOrdered(frame, thing, `${frame.prefix}:${event.id}.${event.args.length + index}`, evaluate(frame, state, spread), true);
+}
+
+/** The language's own. */
+export const COLLECTIONS: ReadonlySet<string> = new Set(["Set", "Map", "WeakSet", "WeakMap", "Array"]);
+
+/** `new Set(list)`. */
+export function collectionOf(frame: Frame, context: CallContext, library: LibraryValue): Value {
+  const elements = unionAll((context.args[0] ?? NOTHING).map((value) => elementsOf(frame, value)));
+  const list = listOf(frame, context, elements);
+  const thing = thingOf(frame, list);
+  if (thing) thing.library = { module: library.module, path: library.path };
+  return list;
+}
+
 function isCollection(frame: Frame, value: Value, method: string): boolean {
+  const library = libraryOf(frame, value);
+  if (library?.module === "global" && COLLECTIONS.has(library.path)) return true;
   const thing = thingOf(frame, value);
   if (thing) return thing.library === undefined && thing.class === undefined;
   if (value.kind !== "symbol" && value.kind !== "derived") return false;
@@ -117,6 +156,8 @@ export function put(frame: Frame, object: Value, name: string | undefined, value
   const thing = own ?? (object.kind === "symbol" || object.kind === "derived" ? allocate(frame, `@${object.key}`) : undefined);
   if (!thing) return;
   if (name === undefined) addTo(frame, thing, "elements", values);
+  else if (name === "#inputs" && own) addTo(frame, thing, "inputs", values);
+  else if (name === "#outputs" && own) addTo(frame, thing, "outputs", values);
   else addField(frame, thing, name, values);
   if (own || frame.scratch) return;
   for (const value of values) {

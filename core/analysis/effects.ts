@@ -13,6 +13,7 @@ import {
   MADE,
   mapWays,
   NO_TRACE,
+  OTHERS,
   OUTPUT,
   PENDING,
   READ,
@@ -57,15 +58,18 @@ export function fileAt(frame: Frame, state: State, value: Value): FileRecord | u
     frame.files.set(value.key, record);
     frame.changes += 1;
   }
-  if (!state.ways.has(value.key)) state.ways.set(value.key, initial(value));
+  if (!state.ways.has(value.key)) state.ways.set(value.key, waysOf(state, value));
   return record;
 }
 
 export function waysOf(state: State, value: Value): Ways {
-  return state.ways.get(value.key) ?? initial(value);
+  const known = state.ways.get(value.key);
+  if (known) return known;
+  const others = state.ways.get(OTHERS);
+  return others ? mapWays(initial(value), (way) => others.map((other) => way | other)) : initial(value);
 }
 
-export function initial(value: Value): Ways {
+function initial(value: Value): Ways {
   return value.kind === "symbol" && value.temporary && value.root === "fresh" ? [MADE] : [0];
 }
 

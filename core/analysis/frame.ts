@@ -53,6 +53,10 @@ export interface Frame {
   readonly files: Map<string, FileRecord>;
   /** Calls whose end a name waits for. */
   readonly sites: Map<Name, Set<number>>;
+  /** Calls of which a name is the outcome: to look at it is to look whether they went well. */
+  readonly outcomes: Map<Name, Set<number>>;
+  /** Names of promises that nobody has waited for yet. */
+  readonly promised: Set<Name>;
   /** Stores into what the caller knows. */
   readonly stores: Map<string, { object: Value; name?: string; value: Value }>;
   /** What the caller handed in and somebody else got. */
@@ -110,6 +114,8 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     heap: new Map(),
     files: new Map(),
     sites: new Map(),
+    outcomes: new Map(),
+    promised: new Set(),
     stores: new Map(),
     escapes: new Map(),
     commands: new Map(),
@@ -183,9 +189,10 @@ function merge(frame: Frame, thing: Thing, other: Thing): void {
 
 export function addOrdered(frame: Frame, thing: Thing, key: string, values: Values, spread?: true): void {
   const before = thing.order.get(key);
-  if (before && same(before.values, values)) return;
+  const after = before ? union(before.values, values) : values;
+  if (before && same(before.values, after)) return;
   if (thing.order.size > 300) return;
-  thing.order.set(key, { values, ...(spread && { spread }) });
+  thing.order.set(key, { values: after, ...(spread && { spread }) });
   frame.changes += 1;
 }
 
@@ -410,6 +417,9 @@ export function readMember(frame: Frame, value: Value, name: string, depth = 0):
   if (value.kind === "class") return classMember(frame, value.ref, name, undefined, true) ?? [stable(`${value.key}.${name}`)];
   const thing = thingOf(frame, value);
   if (thing) {
+    // What a chain has collected, asked for by a function that it was handed to.
+    if (name === "#inputs") return thing.inputs;
+    if (name === "#outputs") return thing.outputs;
     const known = thing.fields.get(name);
     if (known) return known;
     if (thing.rest.length > 0 && depth < 6)
@@ -458,10 +468,12 @@ export function classMember(
   if (field) {
     const type = field.type === undefined ? {} : typeOf(frame.program, ref.file, field.type);
     const value = field.value === undefined ? NOTHING : evaluateExported(frame.program, ref.file, field.value);
-    const settled = value.filter((one) => one.kind !== "literal" && !(one.kind === "symbol" && one.root === "fresh"));
+    const settled = value.filter(
+      (one) => one.kind !== "literal" && !(one.kind === "symbol" && one.root === "fresh") && !(owner && isEmptyCollection(one)),
+    );
     if (settled.length > 0 && !isStored(frame, ref, name)) return settled;
-    const library_ = type.library ?? settled.map((one) => libraryOf(frame, one)).find((one) => one !== undefined);
-    const known = type.type ?? settled.map((one) => classOfValue(frame, one)).find((one) => one !== undefined);
+    const library_ = type.library ?? value.map((one) => libraryOf(frame, one)).find((one) => one !== undefined);
+    const known = type.type ?? value.map((one) => classOfValue(frame, one)).find((one) => one !== undefined);
     if (owner === undefined) return [stable(`class:${ref.file}#${ref.index}.${name}`)];
     return [
       derived("member", owner.kind === "shape" ? stable(owner.key) : owner, name, {
@@ -476,6 +488,19 @@ export function classMember(
     if (member) return member;
   }
   return undefined;
+}
+
+/** `[]`, `{}`, `new Set()`: what it holds is told by who fills it, so each object has one of its own. */
+export function isEmptyCollection(value: Value): boolean {
+  if (value.kind !== "shape") return false;
+  const { thing } = value;
+  return (
+    thing.class === undefined &&
+    (thing.library === undefined || thing.library.module === "global") &&
+    thing.fields.size === 0 &&
+    thing.elements.length === 0 &&
+    thing.carries.length === 0
+  );
 }
 
 /** Whether a method other than the constructor may change the field. */

@@ -3,7 +3,7 @@ import { written } from "./call.ts";
 import { waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
-import { ABSENT, FOUND, KEPT, MADE, mapWays, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
+import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
 import { isBelow, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
@@ -22,7 +22,21 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
   return state;
 }
 
+/** `(error, data) => { if (error) … }`: on one side whatever was under way has failed. */
+function failing(frame: Frame, state: State, operand: Operand, outcome: boolean): void {
+  if (!outcome || operand.op !== "name" || frame.fn.kind !== "closure") return;
+  const [first] = frame.fn.parameters;
+  if (first?.name !== operand.name || !/^_?(?:\w*err(?:or)?|e|ex|\w*Exception|reason)$/i.test(first.written)) return;
+  for (const [key, ways] of state.ways)
+    state.ways.set(
+      key,
+      mapWays(ways, (way) => way | FAILED),
+    );
+  state.ways.set(OTHERS, [FAILED]);
+}
+
 function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean): void {
+  failing(frame, state, operand, outcome);
   const values = evaluate(frame, state, operand);
   exists(frame, state, values, outcome);
   if (!outcome) absent(frame, state, values);
@@ -38,6 +52,7 @@ function equal(frame: Frame, state: State, left: Operand, right: Operand, outcom
   const failure = /^(?:error|err|errors|failed|failure|cause)$/i.test(last);
   if (isNone(constant)) {
     const there = !outcome;
+    failing(frame, state, operand, there);
     if (!there) absent(frame, state, evaluate(frame, state, operand));
     report(frame, state, operand, failure ? !there : there);
     return;
@@ -122,7 +137,7 @@ function wish(frame: Frame, state: State, operand: Operand, outcome: boolean): v
 
 /** The result of an upload is looked at: on one side it went well, on the other it did not. */
 function report(frame: Frame, state: State, operand: Operand, success: boolean): void {
-  const sites = sitesOf(frame, operand);
+  const sites = outcomesOf(frame, operand);
   if (sites.size === 0) return;
   for (const record of frame.files.values()) {
     if (![...record.sites].some((site) => sites.has(site))) continue;
@@ -145,6 +160,13 @@ function report(frame: Frame, state: State, operand: Operand, success: boolean):
 export function sitesOf(frame: Frame, operand: Operand): ReadonlySet<number> {
   const result = new Set<number>();
   for (const name of operandNames(operand)) for (const site of frame.sites.get(name) ?? []) result.add(site);
+  return result;
+}
+
+/** Calls whose outcome an operand is. */
+export function outcomesOf(frame: Frame, operand: Operand): ReadonlySet<number> {
+  const result = new Set<number>();
+  for (const name of operandNames(operand)) for (const site of frame.outcomes.get(name) ?? []) result.add(site);
   return result;
 }
 

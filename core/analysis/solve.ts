@@ -3,11 +3,12 @@ import { call } from "./call.ts";
 import { put } from "./collections.ts";
 import { escape, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
+import { type Agenda, openAgenda } from "./agenda.ts";
 import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
 import { functionOf, keyOf, type Program } from "./program.ts";
-import { operandNames, refine, sitesOf } from "./refine.ts";
+import { operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
-import { addWays, mapWays, PENDING, RETURNED, type Summary, UNSUCCESSFUL } from "./summary.ts";
+import { addWays, mapWays, OTHERS, PENDING, RETURNED, type Summary, UNSUCCESSFUL } from "./summary.ts";
 import { type FunctionRef, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 /** One way out of a function. */
@@ -73,7 +74,7 @@ export function summaryOf(program: Program, ref: FunctionRef): Summary {
 interface Run {
   readonly frame: Frame;
   readonly before: (State | undefined)[];
-  readonly pending: number[];
+  readonly pending: Agenda;
   readonly exits: Map<string, WayOut>;
 }
 
@@ -85,11 +86,11 @@ function run(program: Program, module: FlowModule, fn: FlowFunction): Report | u
   for (let pass = 0; pass < PASSES; pass += 1) {
     const changes = frame.changes;
     frame.observed.length = 0;
-    work = { frame, before: [], pending: [0], exits: new Map() };
+    work = { frame, before: [], pending: openAgenda(fn), exits: new Map() };
     work.before[0] = entryState(frame);
     let steps = 0;
     const most = 40 * fn.blocks.length + 100;
-    for (let at = work.pending.pop(); at !== undefined; at = work.pending.pop()) {
+    for (let at = work.pending.next(); at !== undefined; at = work.pending.next()) {
       runBlock(work, at);
       steps += 1;
       if (steps > most) return undefined;
@@ -137,11 +138,14 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
     case "set":
       state.env.set(event.name, evaluate(frame, state, event.value));
       waitFor(frame, event.name, sitesOf(frame, event.value));
+      comeFrom(frame, event.name, outcomesOf(frame, event.value));
+      if (event.value.op === "name" && frame.promised.has(event.value.name)) frame.promised.add(event.name);
       return;
     case "each": {
       const of = evaluate(frame, state, event.of);
       state.env.set(event.name, event.keys ? [] : unionAll(of.map((value) => elementsOf(frame, value))));
       waitFor(frame, event.name, sitesOf(frame, event.of));
+      comeFrom(frame, event.name, outcomesOf(frame, event.of));
       return;
     }
     case "store":
@@ -153,6 +157,7 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
       state.env.set(event.name, values);
       const sites = sitesOf(frame, event.value);
       waitFor(frame, event.name, sites);
+      comeFrom(frame, event.name, outcomesOf(frame, event.value));
       settle(frame, state, sites);
       return;
     }
@@ -164,6 +169,8 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
         event.result,
         new Set([event.id, ...[event.callee, ...event.args, ...(event.spreads ?? [])].flatMap((operand) => [...sitesOf(frame, operand)])]),
       );
+      frame.promised.add(event.result);
+      comeFrom(frame, event.result, outcomesOfCall(frame, event));
       holdSites(frame, state, event.args, event.callee);
       const result = call(frame, state, event, block, at);
       state.env.set(event.result, result);
@@ -183,7 +190,10 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
 function holdSites(frame: Frame, _state: State, args: readonly Operand[], callee: Operand): void {
   if (callee.op !== "member" || !/^(?:push|unshift|add|set)$/.test(callee.name)) return;
   const sites = args.flatMap((arg) => [...sitesOf(frame, arg)]);
-  for (const name of operandNames(callee.of)) waitFor(frame, name, new Set(sites));
+  for (const name of operandNames(callee.of)) {
+    waitFor(frame, name, new Set(sites));
+    comeFrom(frame, name, new Set(args.flatMap((arg) => [...outcomesOf(frame, arg)])));
+  }
 }
 
 function waitFor(frame: Frame, name: string, sites: ReadonlySet<number>): void {
@@ -193,6 +203,25 @@ function waitFor(frame: Frame, name: string, sites: ReadonlySet<number>): void {
   for (const site of sites) own.add(site);
   frame.sites.set(name, own);
   if (own.size !== size) frame.changes += 1;
+}
+
+function comeFrom(frame: Frame, name: string, sites: ReadonlySet<number>): void {
+  if (sites.size === 0) return;
+  const own = frame.outcomes.get(name) ?? new Set();
+  const size = own.size;
+  for (const site of sites) own.add(site);
+  frame.outcomes.set(name, own);
+  if (own.size !== size) frame.changes += 1;
+}
+
+/** A call's own outcome, that of what it is a method of, and of promises that it was given: `withTimeout(upload(p))`. */
+function outcomesOfCall(frame: Frame, event: Event & { event: "call" }): ReadonlySet<number> {
+  const sites = new Set([event.id]);
+  const passes = event.callee.op === "global" || (event.callee.op === "member" && event.callee.of.op === "global");
+  for (const site of outcomesOf(frame, event.callee)) sites.add(site);
+  for (const arg of event.args)
+    if (passes || (arg.op === "name" && frame.promised.has(arg.name))) for (const site of outcomesOf(frame, arg)) sites.add(site);
+  return sites;
 }
 
 function settle(frame: Frame, state: State, sites: ReadonlySet<number>): void {
@@ -210,7 +239,12 @@ function settle(frame: Frame, state: State, sites: ReadonlySet<number>): void {
 
 function store(frame: Frame, state: State, event: Event & { event: "store" }, block: Block, at: number): void {
   const values = evaluate(frame, state, event.value);
-  for (const name of operandNames(event.object)) waitFor(frame, name, sitesOf(frame, event.value));
+  // `user.avatar = url` does not make the user wait for the upload; a list of promises does.
+  if (event.name === undefined)
+    for (const name of operandNames(event.object)) {
+      waitFor(frame, name, sitesOf(frame, event.value));
+      comeFrom(frame, name, outcomesOf(frame, event.value));
+    }
   for (const object of evaluate(frame, state, event.object)) {
     put(frame, object, event.name, values);
     // What is put into something that outlives the function is handed on; a parameter's field is the caller's to follow.
@@ -336,7 +370,7 @@ function flowTo(work: Run, to: number, state: State): void {
   const there = work.before[to];
   if (!there) work.before[to] = { env: new Map(state.env), ways: new Map(state.ways) };
   else if (!joinInto(there, state.env, state.ways)) return;
-  if (!work.pending.includes(to)) work.pending.push(to);
+  work.pending.add(to);
 }
 
 const UNTOUCHED: readonly number[] = [0];
@@ -352,17 +386,21 @@ function joinInto(state: State, env: State["env"], ways: State["ways"]): boolean
     state.env.set(name, both);
     changed = true;
   }
+  const others = state.ways.get(OTHERS) ?? UNTOUCHED;
+  const theirs = ways.get(OTHERS) ?? UNTOUCHED;
   for (const [key, values] of ways) {
     const own = state.ways.get(key);
     if (own === values) continue;
-    const both = addWays(own ?? UNTOUCHED, values);
+    const both = addWays(own ?? others, values);
     if (own !== undefined && both.length === own.length) continue;
     state.ways.set(key, both);
     changed = true;
   }
   for (const [key, own] of state.ways) {
-    if (ways.has(key) || own.includes(0)) continue;
-    state.ways.set(key, addWays(own, UNTOUCHED));
+    if (ways.has(key)) continue;
+    const both = addWays(own, theirs);
+    if (both.length === own.length) continue;
+    state.ways.set(key, both);
     changed = true;
   }
   return changed;

@@ -1,7 +1,7 @@
 /** What a name is outside of the flow: constants of the module, and names of functions around this one. */
 import type { CallEvent, Name } from "./flow.ts";
 import { call } from "./call.ts";
-import { classOfValue, createFrame, evaluate, type Frame, libraryOf, shapeOf, type State } from "./frame.ts";
+import { classOfValue, createFrame, evaluate, type Frame, isEmptyCollection, libraryOf, shapeOf, type State } from "./frame.ts";
 import { indexOf } from "./program.ts";
 import { NOTHING, type Symbol_, type Value, type Values } from "./value.ts";
 
@@ -28,7 +28,8 @@ export function lookUpStatic(frame: Frame, name: Name): Values {
   if (frame.scratch && definition.function === frame.fn.index) return values;
   if (home === 0)
     return values.length > 0 ? values.map((one) => (isFixed(one) ? one : owned(one, frame, name))) : [around(frame, name, home)];
-  if (values.length > 0 && values.every(isFixed)) return values;
+  // An object of a function around this one is the one that lives there, not a copy.
+  if (values.length > 0 && values.every((value) => value.kind !== "shape" && isFixed(value))) return values;
   return [around(frame, name, home, values, frame)];
 }
 
@@ -43,14 +44,14 @@ function isFixed(value: Value): boolean {
     value.kind === "literal" ||
     value.kind === "library" ||
     value.kind === "class" ||
-    value.kind === "shape" ||
+    (value.kind === "shape" && !isEmptyCollection(value)) ||
     (value.kind === "function" && value.bound === undefined)
   );
 }
 
 /** What a module-level name holds, when it is not known but always the same: named after the name. */
 function owned(value: Value, frame: Frame, name: Name): Value {
-  const library = value.kind === "symbol" || value.kind === "derived" ? value.library : undefined;
+  const library = libraryOf(frame, value);
   const type = value.kind === "symbol" || value.kind === "derived" ? value.type : undefined;
   const symbol: Symbol_ = {
     kind: "symbol",

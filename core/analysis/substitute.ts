@@ -75,6 +75,8 @@ function captured(frame: Frame, state: State, value: Value & { kind: "symbol" },
 function deriveAgain(frame: Frame, state: State, value: Value & { kind: "derived" }, of: Value, exchange: Exchange, depth: number): Values {
   if (value.how === "member") {
     if (value.name === "#cleanup") return [derived("member", of, "#cleanup")];
+    // A path has no fields: `0|0.source` of something that turned out to be text.
+    if (of.kind === "joined" || of.kind === "text") return NOTHING;
     const read = readMember(frame, of, value.name);
     return read.map((one) => (one.kind === "derived" && value.type && !one.type ? { ...one, type: value.type } : one));
   }

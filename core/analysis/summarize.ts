@@ -4,7 +4,7 @@ import { type Frame, shapeOf } from "./frame.ts";
 import { functionOf, type Program } from "./program.ts";
 import type { Report } from "./solve.ts";
 import { capturedBy } from "./substitute.ts";
-import { addWays, DELETED, FAILED, type FileEffect, LATER, READ, REFUSED, type Summary, UPLOADED, type Ways } from "./summary.ts";
+import { addWays, DELETED, FAILED, type FileEffect, LATER, OTHERS, READ, REFUSED, type Summary, UPLOADED, type Ways } from "./summary.ts";
 import { rootOf, type Value, type Values, atomsOf } from "./value.ts";
 
 export function summarize(program: Program, report: Report): Summary {
@@ -81,7 +81,7 @@ export function isLopsided(normal: Ways, thrown: Ways): boolean {
 
 export function waysAt(report: Report, key: string, how: "return" | "throw"): Ways {
   let ways: Ways = [];
-  for (const exit of report.exits) if (exit.how === how) ways = addWays(ways, exit.state.ways.get(key) ?? [0]);
+  for (const exit of report.exits) if (exit.how === how) ways = addWays(ways, exit.state.ways.get(key) ?? exit.state.ways.get(OTHERS) ?? [0]);
   return ways;
 }
 

@@ -48,6 +48,9 @@ export const RETURNED = 16384;
 
 export type Ways = readonly number[];
 
+/** The key under which a state has the ways of all files that it does not name. */
+export const OTHERS = "!";
+
 /** What happens to one file, and where. */
 export interface Trace {
   readonly made: readonly Step[];

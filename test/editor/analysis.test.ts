@@ -42,8 +42,7 @@ export async function ${name}(project: string, scene: number, speech: Uint8Array
 /** In a browser VS Code saves by itself otherwise. */
 const settings = { "files.autoSave": "off" };
 
-// Not yet run against the finished analysis (issue 3).
-describe.skip("the editor, and code that leaves files behind", function () {
+describe("the editor, and code that leaves files behind", function () {
   this.timeout(180_000);
   let workspace: Workspace;
 

@@ -266,8 +266,7 @@ export async function send(clip: Uint8Array): Promise<void> {
       assert.deepEqual(await editor.actions("src/publish.ts", "export async"), []);
     });
 
-    // The fixes of one file do not yet follow each other to the end (issue 3).
-    it.skip("fix everything in a file, one on top of the other", async () => {
+    it("fix everything in a file, one on top of the other", async () => {
       const both = `${uploader("publish")}\n${uploader("again").slice(uploader("again").indexOf("export"))}`;
       write("src/publish.ts", both);
       await start();

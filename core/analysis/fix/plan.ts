@@ -11,6 +11,14 @@ export interface Helper {
   readonly throws: boolean;
 }
 
+/** Where the project gets a function of its own that deletes a file, for want of one. */
+export interface HelperHome {
+  /** From the workspace root; empty: the root itself. */
+  readonly directory: string;
+  /** Names of the files that are there, for the manner of naming them. */
+  readonly names: readonly string[];
+}
+
 /** How the code can tell that the upload went well: by an expression, or by a part of a result that has no name yet. */
 export type Success = { readonly onlyIf: string } | { readonly path: string; readonly good: boolean };
 
@@ -19,14 +27,26 @@ export interface Deletion {
   readonly file: string;
   /** How the code calls the file there. */
   readonly subject: string;
+  /** It is a directory that was made for temporary files, and goes with all that is in it. */
+  readonly directory?: true;
   /** The statement that uploads or assembles: the deletion stays in its block. */
   readonly upload: Span;
-  /** The function that the file is made in or handed to. */
-  readonly owner: Span;
-  /** It goes on when the call returns: only a function that can wait can delete the file after it. */
+  /** The call itself. */
+  readonly call: Span;
+  /** It goes on when the call returns: only who waits for it, or is called back, can delete the file. */
   readonly settlesLater: boolean;
   readonly success?: Success;
+  /** What the assembly writes and nobody has looked at: without it, what it was made of has to stay. */
+  readonly output?: { readonly written: string } | { readonly text: string };
+  /** The workspace has a switch for automatic cleanup that has to be asked here. */
+  readonly gated?: true;
   readonly helper?: Helper;
+  /** Whether the package of the runtime can be imported; `maybe`: no manifest says what can be. */
+  readonly runtime: "yes" | "maybe" | "no";
+  /** Set: the helper is made there, or used where it was made before. */
+  readonly home?: HelperHome;
+  /** A statement that deletes the same file elsewhere: what it calls is the project's manner. */
+  readonly like?: Span;
 }
 
 export type FixPlan =
@@ -35,7 +55,7 @@ export type FixPlan =
       readonly kind: "delete-after";
       /** Statements after the upload that use the file, in no order. */
       readonly uses: readonly Span[];
-      /** A cleanup that never runs and goes. */
+      /** A cleanup that is not needed beside this one and goes. */
       readonly instead?: Span;
     })
   /** Deletes the file before a statement that leaves. */

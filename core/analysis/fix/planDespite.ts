@@ -3,6 +3,7 @@ import type { Observation } from "../frame.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import { FAILED, REFUSED, type Step } from "../summary.ts";
 import { outcomeOf } from "./outcome.ts";
+import { planFor } from "./planFor.ts";
 import type { FixPlan } from "./plan.ts";
 
 export function planDespite(context: RuleContext, key: string, seen: Observation, upload: Step): FixPlan | undefined {
@@ -21,6 +22,10 @@ export function planDespite(context: RuleContext, key: string, seen: Observation
           success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place,
         };
   }
-  if (seen.caught === true) return { kind: "remove", file: step.file, statement: step.statement };
-  return { kind: "move-after", file: step.file, statement: step.statement, after: upload.statement };
+  if (seen.caught !== true) return { kind: "move-after", file: step.file, statement: step.statement, after: upload.statement };
+  // After success nothing deletes the file yet: the deletion goes over there.
+  const leak = context.leaks.find((one) => one.record.value.key === key);
+  const plan = leak && planFor(context, leak, upload);
+  if (plan?.kind === "delete-after") return { ...plan, instead: step.statement };
+  return { kind: "remove", file: step.file, statement: step.statement };
 }

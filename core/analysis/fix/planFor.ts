@@ -1,86 +1,86 @@
 /** Where a missing cleanup goes, and how: after the file's last use, on the successful way. */
-import { nameOf } from "../describe.ts";
 import type { FlowFunction, Span } from "../flow.ts";
 import type { Observation } from "../frame.ts";
 import type { Leak } from "../leaks.ts";
 import type { RuleContext } from "../rules/draft.ts";
-import type { Report } from "../solve.ts";
 import { innermost, type Step } from "../summary.ts";
-import { isBelow, type Value } from "../value.ts";
+import { isBelow } from "../value.ts";
+import { directoryFor } from "./directory.ts";
+import { asksTheSwitch, isGated } from "./gate.ts";
 import { helperFor } from "./helper.ts";
 import { outcomeOf } from "./outcome.ts";
+import { outputOf } from "./output.ts";
 import type { Deletion, FixPlan } from "./plan.ts";
+import { spell } from "./spell.ts";
 
 /** Undefined: there is no name for the file where the cleanup would stand, or no telling whether the upload went well. */
 export function planFor(context: RuleContext, leak: Leak, primary: Step): FixPlan | undefined {
   const { report, record } = leak;
-  if (primary.file !== report.module.file || record.directory) return undefined;
-  const subject = spell(report, record.value);
-  if (subject === undefined) return undefined;
-  const outcome = leak.kind === "upload" ? outcomeOf(context, primary) : { said: "thrown" as const };
-  const helper = helperFor(context);
-  const deletion: Deletion = {
-    file: primary.file,
-    subject,
-    upload: primary.statement,
-    owner: report.fn.span,
-    settlesLater: leak.kind === "upload" && !/Sync(?:\(\))?$/.test(innermost(primary).written),
-    ...(outcome.said !== "thrown" && { success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place }),
-    ...(helper && { helper }),
-  };
-  const uses = laterUses(leak, primary);
+  if (primary.file !== report.module.file) return undefined;
+  const deletion = deletionOf(context, leak, primary);
+  if (!deletion) return undefined;
+  const uses = laterUses(leak, primary, deletion.directory === true);
   const dead = deadCleanup(leak);
   const [left] = leak.left;
+  const leaves =
+    leak.left.length === 1 &&
+    left !== undefined &&
+    isReturn(report.fn, left.span) &&
+    !overlaps(left.span, [primary.statement, ...uses]) &&
+    left.span.start > primary.statement.start;
   if (dead && left && contains(report.fn.span, dead.step.statement) && isReturn(report.fn, left.span)) {
-    if (!overlaps(left.span, [primary.statement, ...uses]))
-      return { kind: "move-before", file: primary.file, statement: dead.step.statement, before: left.span };
+    if (leaves) return { kind: "move-before", file: primary.file, statement: dead.step.statement, before: left.span };
     return { kind: "delete-after", ...deletion, uses, instead: dead.step.statement };
   }
-  if (
-    leak.cleaned.length > 0 &&
-    leak.left.length === 1 &&
-    left &&
-    isReturn(report.fn, left.span) &&
-    left.span.start > primary.statement.start &&
-    !overlaps(left.span, [primary.statement, ...uses])
-  )
-    return { kind: "delete-before", ...deletion, before: left.span };
-  return { kind: "delete-after", ...deletion, uses };
+  const existing = record.trace.deleted.filter(
+    (step) => step.inner === undefined && step.file === primary.file && contains(report.fn.span, step.statement),
+  );
+  const [like] = existing;
+  const alike = like ? { like: like.statement } : {};
+  if (leak.cleaned.length > 0 && leaves) return { kind: "delete-before", ...deletion, ...alike, before: left.span };
+  const late = existing.length === 1 && record.trace.deleted.length === 1 && like && like.statement.start > primary.statement.start;
+  return { kind: "delete-after", ...deletion, ...alike, uses, ...(late && { instead: like.statement }) };
 }
 
-/** The file as an expression: a name that holds its path, or fields of one. An element of a list has no spelling without a name. */
-function spell(report: Report, value: Value): string | undefined {
-  const fields: string[] = [];
-  let at = value;
-  for (let depth = 0; depth < 8; depth += 1) {
-    const name = nameOf(report, at);
-    if (name !== undefined) return [name, ...fields].join(".");
-    if (at.kind !== "derived" || at.how !== "member" || !/^#?[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(at.name)) break;
-    fields.unshift(at.name);
-    at = at.of;
-  }
-  if (at.kind !== "symbol" || fields.length === 0) return undefined;
-  const root =
-    at.root === "this"
-      ? "this"
-      : at.root === "captured" && at.name !== undefined
-        ? report.module.written[at.name]
-        : at.root === "parameter"
-          ? report.fn.parameters[at.index ?? -1]?.written
-          : undefined;
-  return root !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(root) ? [root, ...fields].join(".") : undefined;
+/** What is deleted and under which conditions, wherever it goes. */
+export function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion | undefined {
+  const { report, record } = leak;
+  const { program } = context;
+  const named = record.directory ? undefined : spell(program, report, record.value, primary.span);
+  const directory = named === undefined ? directoryFor(report, record) : undefined;
+  const subject = named ?? directory;
+  if (subject === undefined) return undefined;
+  const outcome = leak.kind === "upload" ? outcomeOf(context, primary) : { said: "thrown" as const };
+  const helper = directory === undefined ? helperFor(context) : undefined;
+  const output = leak.kind === "assembly" ? outputOf(context, leak) : undefined;
+  const gated = context.gated && isGated(context) && !asksTheSwitch(context);
+  return {
+    file: primary.file,
+    subject,
+    ...(directory !== undefined && { directory: true as const }),
+    upload: primary.statement,
+    call: primary.span,
+    settlesLater: !/Sync(?:\(\))?$/.test(innermost(primary).written),
+    ...(outcome.said !== "thrown" && { success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place }),
+    ...(output && { output }),
+    ...(gated && { gated }),
+    ...(helper && { helper }),
+    runtime: program.loader.uses(primary.file, "offcut") ? "yes" : "maybe",
+  };
 }
 
-/** Statements that use the file after the call that uses it up. */
-function laterUses(leak: Leak, primary: Step): Span[] {
-  const { trace } = leak.record;
-  const steps = [...trace.used, ...trace.read, ...trace.uploaded, ...trace.output, ...trace.checked];
-  return steps
-    .filter(
-      (step) =>
-        step.file === primary.file && step.statement.start > primary.statement.start && contains(leak.report.fn.span, step.statement),
-    )
-    .map((step) => step.statement);
+/** Statements that use the file, or something in the directory, after the call that uses it up. */
+function laterUses(leak: Leak, primary: Step, directory: boolean): Span[] {
+  const { report, record } = leak;
+  const records = directory ? [...report.frame.files.values()] : [record];
+  return records.flatMap(({ trace }) =>
+    [...trace.used, ...trace.read, ...trace.uploaded, ...trace.output, ...trace.checked]
+      .filter(
+        (step) =>
+          step.file === primary.file && step.statement.start > primary.statement.start && contains(report.fn.span, step.statement),
+      )
+      .map((step) => step.statement),
+  );
 }
 
 function deadCleanup({ report, record }: Leak): Observation | undefined {

@@ -18,7 +18,18 @@ export function missingCleanup(context: RuleContext): readonly Draft[] {
 /** The call that the file was used up by, in the function that owns it. */
 export function primaryOf(leak: Leak): Step | undefined {
   const { trace } = leak.record;
-  return leak.kind === "upload" ? trace.uploaded[0] : (trace.read.at(-1) ?? trace.output.at(-1));
+  if (leak.kind === "assembly") return trace.read.at(-1) ?? trace.output.at(-1);
+  return (leak.cleaned.length > 0 ? trace.uploaded.find((step) => !isCleanedAfter(leak, step)) : undefined) ?? trace.uploaded[0];
+}
+
+/** Of several uploads: whether a deletion is written between this one and the next. */
+function isCleanedAfter({ record }: Leak, upload: Step): boolean {
+  const next = record.trace.uploaded
+    .filter((step) => step.file === upload.file && step.span.start > upload.span.start)
+    .reduce((first, step) => Math.min(first, step.span.start), Number.POSITIVE_INFINITY);
+  return record.trace.deleted.some(
+    (step) => step.file === upload.file && step.span.start > upload.span.start && step.span.start < next,
+  );
 }
 
 function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
