@@ -10,7 +10,7 @@ import type { Analysis, AnalysisOptions, CheckResult } from "./check.ts";
 import type { CallSite, Finding, Fix } from "./finding.ts";
 import { fixesFor, type Trial } from "./fix/fixes.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import { callersOf, leaksOf } from "./leaks.ts";
+import { callersOf, leaksOf, sweptBy } from "./leaks.ts";
 import { createProgram, type Program } from "./program.ts";
 import { createReporter } from "./report.ts";
 import { RULE_LIST } from "./rules/rules.ts";
@@ -40,6 +40,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       const judged = new Set(
         frontEnd
           .candidates({ signal, onFile: (done) => onProgress?.({ done, total }) })
+          .concat(frontEnd.deleting())
           .filter((file) => !describePlace(file).test || isNamed(file, paths)),
       );
       const program = solve(frontEnd, catalogue, judged, signal);
@@ -189,12 +190,13 @@ function judge(
   const reports = [...program.reports.values()].filter((report) => judged.has(report.module.file));
   const callers = callersOf(program.reports.values());
   const gated = knowsTheSwitch(options.root, frontEnd);
+  const swept = sweptBy(program);
   const reporter = createReporter(frontEnd, options);
   const drafts = new Map<string, Judged>();
   const all: { draft: Draft; report: Report }[] = [];
   for (const report of reports) {
     const leaks = leaksOf(program, report, callers);
-    for (const rule of RULE_LIST) for (const draft of rule({ program, report, callers, leaks, gated })) all.push({ draft, report });
+    for (const rule of RULE_LIST) for (const draft of rule({ program, report, callers, leaks, gated, swept })) all.push({ draft, report });
   }
   const findings: Finding[] = [];
   for (const { draft, finding: found } of reporter.findings(all.map((one) => one.draft))) {

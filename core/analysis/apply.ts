@@ -5,15 +5,19 @@ import type { Entry } from "./catalogue/entry.ts";
 import { listOf, put } from "./collections.ts";
 import { type Place, placesOf } from "./catalogue/place.ts";
 import { runCommand } from "./command.ts";
-import { assemble, escape, fileAt, filesBehind, make, pathsInText, remove, upload, use, waysOf } from "./effects.ts";
+import { assemble, escape, fileAt, filesBehind, make, observe, pathsInText, remove, upload, use, waysOf } from "./effects.ts";
 import { addField, addTo, allocate, elementsOf, type Frame, libraryOf, readMember, type State, thingOf } from "./frame.ts";
-import { keyOf } from "./program.ts";
-import { LATER, mapWays, PENDING } from "./summary.ts";
+import { isTemporary } from "./leaks.ts";
+import { isGuarded, keyOf } from "./program.ts";
+import { outcomesOf } from "./refine.ts";
+import { summaryOf } from "./solve.ts";
+import { LATER, mapWays, PENDING, REFUSED, UPLOADED } from "./summary.ts";
 import {
   basenameOf,
   combine,
   derived,
   dirnameOf,
+  type FunctionValue,
   HOME,
   joinPath,
   NOTHING,
@@ -117,9 +121,37 @@ export function applyEntries(frame: Frame, state: State, context: CallContext, t
   const results: Values[] = [];
   for (const entry of entries) results.push(applyEntry(frame, state, context, target, entry, result));
   results.push(runCallbacks(frame, state, context, entries));
+  swallow(frame, state, context, entries);
   const values = unionAll(results);
   if (values.length > 0) return values;
   return result ? [result] : [resultSymbol(frame, context, context.receiver)];
+}
+
+/** `upload(p).catch(…)`, `Promise.allSettled([upload(p)])`: the failure of an upload is no exception any more. */
+function swallow(frame: Frame, state: State, context: CallContext, entries: readonly Entry[]): void {
+  const [entry] = entries;
+  if (frame.scratch || entry === undefined) return;
+  const { callee, args } = context.event;
+  const caught = entry.symbol === "catch" ? context.args[0] : entry.symbol === "then" ? context.args[1] : undefined;
+  const settles = entry.role === "gather" && entry.fails === "never";
+  const swallowed = settles || (caught ?? NOTHING).some((value) => value.kind === "function" && returns(frame, value));
+  if (!swallowed || callee.op !== "member") return;
+  const sites = settles ? args.flatMap((arg) => [...outcomesOf(frame, arg)]) : [...outcomesOf(frame, callee.of)];
+  if (sites.length === 0) return;
+  for (const record of frame.files.values()) {
+    if (record.trace.uploaded.length === 0 || !sites.some((site) => record.sites.has(site))) continue;
+    const ways = waysOf(state, record.value);
+    state.ways.set(
+      record.value.key,
+      mapWays(ways, (way) => (way & UPLOADED ? [way, (way & ~(UPLOADED | PENDING)) | REFUSED] : way)),
+    );
+  }
+}
+
+/** Whether a function may end without throwing. */
+function returns(frame: Frame, target: FunctionValue): boolean {
+  summaryOf(frame.program, target.ref);
+  return frame.program.reports.get(keyOf(target.ref))?.exits.some((exit) => exit.how === "return") ?? true;
 }
 
 /** Calls that result in a library's object, a stream or contents have a thing on the heap. */
@@ -159,6 +191,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
         upload(frame, state, files, moment, {
           byValue: entry.fails === "value",
           pending: entry.settles !== "now" && !isInMemory(frame, path, entry),
+          inMemory: isInMemory(frame, path, entry),
         });
       if (thing) addTo(frame, thing, "carries", files);
       return NOTHING;
@@ -190,6 +223,9 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       use(frame, state, from, moment);
       make(frame, state, path, moment);
       nameFiles(frame, state, context, path);
+      // A manifest: whoever reads it finds the files.
+      if (!path.some(isTemporary))
+        escape(frame, state, unionAll(context.args.slice(1).map((values) => unionAll(values.map((value) => thingOf(frame, value)?.rest ?? NOTHING)))), moment);
       if (thing) addTo(frame, thing, "carries", path);
       return NOTHING;
     case "temp":
@@ -203,6 +239,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
         caught:
           entry.fails === "never" ||
           context.args.some((values) => values.some((value) => value.kind === "function")) ||
+          isGuarded(frame, context.event) ||
           forced(frame, context),
       });
       return NOTHING;
@@ -212,6 +249,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return NOTHING;
     case "carrier": {
       const carried = filesOf(frame, path, entry);
+      if (entry.symbol === "JSON.stringify" && thing) addTo(frame, thing, "rest", path);
       if (entry.into === "receiver") for (const value of context.receiver) carry(frame, value, carried);
       else if (thing) carry(frame, result, carried, entry);
       if (entry.holds === undefined || entry.holds === "path") use(frame, state, carried, moment);
@@ -243,8 +281,14 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return isListing(target) ? [listing(frame, context, path)] : NOTHING;
     case "check":
       use(frame, state, path, moment, true);
+      // `stat` of what is gone fails; only to ask whether it is there does not.
+      if (/stat/i.test(entry.symbol)) for (const value of filesBehind(frame, path)) observe(frame, state, "use", [value], moment);
       return path.flatMap((value) => (thingOf(frame, value) ? [] : [derived("call", value, "exists", { args: [] })]));
     case "serve":
+      if (!frame.scratch)
+        for (const value of path) if (value.kind === "text" || value.kind === "joined") frame.program.served.set(value.key, value);
+      escape(frame, state, path, moment);
+      return NOTHING;
     case "own":
       escape(frame, state, path, moment);
       return NOTHING;
@@ -462,7 +506,8 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
         if (value.kind !== "function" || named.has(value)) continue;
         named.add(value);
         const args = (invocation.with ?? []).map((place) => valuesAt(frame, context, place));
-        settle(state, invocation.when);
+        // Whoever listens for the end of something has waited for it; who goes on with a promise has not.
+        if (invocation.events !== undefined) settle(state, invocation.when);
         if (!frame.scratch && /setInterval|schedule|Cron/i.test(entry.symbol)) frame.program.scheduled.add(keyOf(value.ref));
         const executor = entry.module === "global" && entry.symbol === "Promise";
         const result = runLater(frame, state, context, value, invocation.when, args, executor);
@@ -480,7 +525,6 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
   return unionAll(results);
 }
 
-/** Whoever listens for the end of something has waited for it. */
 function settle(state: State, when: string): void {
   if (when !== "onSuccess" && when !== "always") return;
   for (const [key, ways] of state.ways)

@@ -5,6 +5,7 @@ import { put } from "./collections.ts";
 import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
+import { isGuarded, keyOf } from "./program.ts";
 import { type Exchange, substitute } from "./substitute.ts";
 import {
   addStep,
@@ -108,7 +109,11 @@ function applyEffect(
   exchange: Exchange,
   application: Application,
 ): void {
+  const ways = effectWays(effect, application);
+  // What was only looked at there is a file of this function if it is one without it.
+  const looked = effect.names.length === 0 && !ways.some((way) => way & ~FAILED) && effect.thrown.length === 0;
   for (const file of filesBehind(frame, [value])) {
+    if (looked && !frame.files.has(file.key) && file.kind !== "joined") continue;
     const own = fileAt(frame, state, file);
     if (!own) continue;
     own.directory ||= effect.directory;
@@ -127,7 +132,7 @@ function applyEffect(
       )
     )
       own.from.push({ callee: application.summary.ref, key: effect.value.key, step });
-    const ways = effectWays(effect, application);
+    if (application.lexical) observeDeletions(frame, state, effect, file, application);
     if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0))
       observe(frame, state, "use", [file], application.moment);
     for (const record of meant(frame, state, file)) {
@@ -139,6 +144,31 @@ function applyEffect(
       if (effect.thrown.length > 0) frame.throwing.set(record.value.key, addWays(before, thrown));
     }
     if (effect.recursive) applyBelow(frame, state, file, ways, application.moment.step);
+  }
+}
+
+/** What a closure deletes is deleted by the function around it: the rules want to know of it there. */
+function observeDeletions(frame: Frame, state: State, effect: FileEffect, file: Values[number], application: Application): void {
+  const { when, moment } = application;
+  if (when === "later" || when === "onError") return;
+  const settled: State =
+    when === "now"
+      ? state
+      : {
+          env: state.env,
+          ways: new Map([
+            [
+              file.key,
+              mapWays(waysOf(state, file), (way) => way & ~PENDING),
+            ],
+          ]),
+        };
+  const own = frame.program.reports.get(keyOf(application.summary.ref))?.frame.observed ?? [];
+  for (const step of effect.trace.deleted) {
+    if (step.inner !== undefined) continue;
+    const escapes = own.some((seen) => seen.what === "delete" && seen.step === step && seen.escapes === true);
+    const caught = !escapes || isGuarded(frame, moment.call);
+    observe(frame, settled, "delete", [file], { ...moment, step }, { recursive: effect.recursive, caught, awaited: true });
   }
 }
 

@@ -108,7 +108,7 @@ export function callFunction(frame: Frame, state: State, context: CallContext, t
     lexical,
     when: "now",
     key: String(context.event.id),
-    awaits: fn?.async === true,
+    awaits: summary.async,
   });
   const type = fn?.returns === undefined ? {} : typeOf(frame.program, target.ref.file, fn.returns);
   if (results.length === 0 && (type.type ?? type.library) !== undefined)
@@ -238,7 +238,7 @@ export function runLater(
     lexical: fn !== undefined && isWithin(frame.program, target.ref, frame.ref),
     when,
     key: `${context.event.id}~${target.ref.index}`,
-    awaits: false,
+    awaits: when === "now" && summary.async && !executor,
     executor,
   });
 }

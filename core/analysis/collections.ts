@@ -49,10 +49,8 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   const callback = context.args.flat().find((value) => value.kind === "function");
   if (EACH.has(method) && callback?.kind === "function") {
     const results = runLater(frame, state, context, callback, "now", [elements, [derived("each", stable("index"))]]);
-    if (method === "map" || method === "flatMap")
-      return [
-        listOf(frame, context, method === "flatMap" ? unionAll(results.map((one) => union([one], elementsOf(frame, one)))) : results),
-      ];
+    if (method === "map") return [listOf(frame, context, results)];
+    if (method === "flatMap") return [flattened(frame, context, results)];
     if (method === "filter" || method === "sort") return [listOf(frame, context, elements)];
     return ONE.has(method) ? elements : NOTHING;
   }
@@ -182,6 +180,16 @@ export function listOf(frame: Frame, context: CallContext, elements: Values): Va
   const id = `${frame.prefix}:list:${context.event.id}`;
   addTo(frame, allocate(frame, id), "elements", elements);
   return reference(id);
+}
+
+/** What each of several lists holds, in one list and in order. */
+function flattened(frame: Frame, context: CallContext, results: Values): Value {
+  const list = listOf(frame, context, unionAll(results.map((one) => (thingOf(frame, one) ? elementsOf(frame, one) : [one]))));
+  const thing = thingOf(frame, list);
+  if (thing)
+    for (const result of results)
+      for (const [key, item] of thingOf(frame, result)?.order ?? []) addOrdered(frame, thing, key, item.values, item.spread);
+  return list;
 }
 
 function pairs(frame: Frame, context: CallContext, elements: Values): Value {

@@ -12,9 +12,11 @@ import { elementsOf, type Frame, type State, thingOf } from "./frame.ts";
 import { atomsOf, combine, isHandedIn, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
 
 export function runCommand(frame: Frame, state: State, context: CallContext, entry: Entry): void {
-  if (!handsOver(frame, context, entry))
-    for (const argv of entry.shell === undefined ? argvOf(frame, context, entry) : commandsOf(frame, context, entry))
-      for (const use of readProgram(argv)) runProgram(frame, state, context.moment, use);
+  if (!handsOver(frame, context, entry)) {
+    if (entry.shell === undefined) {
+      for (const argv of argvOf(frame, context, entry)) for (const one of readProgram(argv)) runProgram(frame, state, context.moment, one);
+    } else for (const line of valuesAt(frame, context, entry.shell)) runLine(frame, state, context.moment, line);
+  }
   // `execFile("ffmpeg", args, done)`
   const last = context.args.at(-1) ?? NOTHING;
   for (const value of last) if (value.kind === "function") runLater(frame, state, context, value, "onSuccess");
@@ -63,8 +65,7 @@ export function applyCommand(frame: Frame, state: State, command: Command, momen
     return;
   }
   if (command.shell) {
-    for (const line of readCommand(piecesOf(command.words)))
-      for (const use of readProgram(line.argv)) runProgram(frame, state, moment, use);
+    runLine(frame, state, moment, command.words);
     return;
   }
   const words = wordsOfList(frame, command.words);
@@ -75,6 +76,18 @@ export function applyCommand(frame: Frame, state: State, command: Command, momen
       ? []
       : [[known?.kind === "text" ? { text: known.text } : { value: command.program, written: command.written }]];
   for (const use of readProgram([...program, ...words])) runProgram(frame, state, moment, use);
+}
+
+/** A line as a shell reads it: its commands, and where their output goes. */
+function runLine(frame: Frame, state: State, moment: Moment, line: Value): void {
+  for (const { argv, redirections } of readCommand(piecesOf(line))) {
+    for (const one of readProgram(argv)) runProgram(frame, state, moment, one);
+    for (const { mode, to } of redirections) {
+      const files = fileOf({ word: to });
+      if (mode === "read") use(frame, state, files, moment);
+      else make(frame, state, files, moment);
+    }
+  }
 }
 
 function writtenAt(frame: Frame, context: CallContext, place: string | undefined): string {
@@ -110,7 +123,7 @@ function runProgram(frame: Frame, state: State, moment: Moment, program: Program
   }
 }
 
-function fileOf(file: FileWord<Values>): Values {
+function fileOf(file: Pick<FileWord<Values>, "word">): Values {
   const whole = combine(
     file.word.map((piece) => (piece.text === undefined ? (piece.value ?? NOTHING) : [text(piece.text)])),
     (parts) => normalized(joined(parts.flatMap(atomsOf))),
@@ -182,8 +195,4 @@ function piecesOf(value: Value): Piece<Values>[] {
   if (value.kind === "literal") return [{ text: String(value.value) }];
   if (value.kind !== "text" && value.kind !== "joined") return [{ value: [value] }];
   return atomsOf(value).map((part) => (part.kind === "text" ? { text: part.text } : { value: [part] }));
-}
-
-function commandsOf(frame: Frame, context: CallContext, entry: Entry): Word<Values>[][] {
-  return valuesAt(frame, context, entry.shell ?? "0").flatMap((value) => readCommand(piecesOf(value)).map((command) => [...command.argv]));
 }

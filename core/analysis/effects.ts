@@ -26,8 +26,10 @@ import {
 import {
   type Atom,
   atomsOf,
+  fits,
   isBelow,
   isHandedIn,
+  isPattern,
   joined,
   listedIn,
   NOTHING,
@@ -116,6 +118,7 @@ export function meant(frame: Frame, state: State, value: Value): FileRecord[] {
   const directory = listedIn(value);
   const result = own ? [own] : [];
   if (directory) for (const other of frame.files.values()) if (other !== own && isBelow(other.value, directory)) result.push(other);
+  if (isPattern(value)) for (const other of frame.files.values()) if (other !== own && fits(other.value, value)) result.push(other);
   return result;
 }
 
@@ -137,7 +140,7 @@ export function make(frame: Frame, state: State, values: Values, moment: Moment,
   for (const value of filesBehind(frame, values)) {
     const record = fileAt(frame, state, value);
     if (!record) continue;
-    change(state, record, (way) => (way & ~(DELETED | ABSENT | FOUND)) | MADE | (output ? OUTPUT : 0));
+    change(state, record, (way) => begun(way) | MADE | (output ? OUTPUT : 0));
     note(frame, record, output ? "output" : "made", moment.step);
   }
 }
@@ -147,10 +150,10 @@ export function upload(
   state: State,
   values: Values,
   moment: Moment,
-  options: { readonly byValue: boolean; readonly pending: boolean },
+  options: { readonly byValue: boolean; readonly pending: boolean; readonly inMemory?: boolean },
 ): void {
   for (const value of filesBehind(frame, values)) {
-    observe(frame, state, "use", [value], moment);
+    if (options.inMemory !== true) observe(frame, state, "use", [value], moment);
     for (const record of meant(frame, state, value)) {
       frame.throwing.set(
         record.value.key,
@@ -178,9 +181,14 @@ export function assemble(frame: Frame, state: State, inputs: Values, outputs: Va
   make(frame, state, outputs, moment, true);
 }
 
+/** What the caller hands in as it is: that it is looked at here is worth to be known there. */
+function isParameter(value: Value): boolean {
+  return value.kind === "symbol" && value.root === "parameter" && value.library === undefined && value.type === undefined;
+}
+
 export function use(frame: Frame, state: State, values: Values, moment: Moment, checked = false): void {
   for (const value of filesBehind(frame, values)) {
-    if (!frame.files.has(value.key) && value.kind !== "joined" && value.kind !== "text") continue;
+    if (!frame.files.has(value.key) && value.kind !== "joined" && value.kind !== "text" && !isParameter(value)) continue;
     observe(frame, state, checked ? "mention" : "use", [value], moment);
     const record = fileAt(frame, state, value);
     if (!record) continue;
@@ -264,8 +272,12 @@ function removeBelow(frame: Frame, state: State, directory: Value, moment: Momen
 
 /** A deletion that ends elsewhere, seen as a whole: what a called function did to one of our files. */
 export function compose(way: number, effect: number): number {
-  const before = effect & MADE && !(effect & (DELETED | LATER)) ? way & ~(DELETED | ABSENT | FOUND) : way;
-  return before | effect;
+  return (effect & MADE && !(effect & (DELETED | LATER)) ? begun(way) : way) | effect;
+}
+
+/** A file that is made begins anew: what went wrong before there was one is not about it. */
+function begun(way: number): number {
+  return way & ~(DELETED | ABSENT | FOUND | (way & MADE ? 0 : FAILED));
 }
 
 export function applyBelow(frame: Frame, state: State, directory: Value, ways: Ways, step: Step): void {
@@ -284,17 +296,49 @@ export function applyBelow(frame: Frame, state: State, directory: Value, ways: W
 export function failed(state: State): State {
   const ways = new Map<string, Ways>();
   for (const [key, own] of state.ways) ways.set(key, failedWays(own));
+  if (!ways.has(OTHERS)) ways.set(OTHERS, JUST_FAILED);
   return { env: state.env, ways };
 }
 
+const JUST_FAILED: Ways = [FAILED];
 const afterFailure = new WeakMap<Ways, Ways>();
 
 function failedWays(ways: Ways): Ways {
   const known = afterFailure.get(ways);
   if (known) return known;
-  const after = ways.length === 1 && ways[0] === 0 ? ways : mapWays(ways, (way) => (way === 0 ? 0 : way | FAILED));
+  const after = mapWays(ways, (way) => way | FAILED);
   afterFailure.set(ways, after);
   return after;
+}
+
+/** Whether whoever catches an exception throws it on, or hands it to a callback: `catch (error) { done(error); }`. */
+function isHandedOn(frame: Frame, handler: number): boolean {
+  const { blocks } = frame.fn;
+  const seen = new Set<number>();
+  for (let at: number | undefined = handler; at !== undefined && !seen.has(at);) {
+    seen.add(at);
+    const block: Block | undefined = blocks[at];
+    if (!block?.caught) return false;
+    for (const event of block.events)
+      if (
+        event.event === "call" &&
+        event.args.length > 0 &&
+        event.callee.op === "name" &&
+        /^(?:done|next|cb|callback|reject|fail)$/i.test(frame.module.written[event.callee.name] ?? "")
+      )
+        return true;
+    const { exit } = block;
+    if (exit.exit === "throw") return block.handler === undefined;
+    at = exit.exit === "goto" ? exit.to : undefined;
+  }
+  return false;
+}
+
+function waysBelow(frame: Frame, state: State, directories: Values): ReadonlyMap<string, Ways> {
+  const below = new Map<string, Ways>();
+  for (const { value } of frame.files.values())
+    if (directories.some((directory) => isBelow(value, directory))) below.set(value.key, waysOf(state, value));
+  return below;
 }
 
 export function observe(frame: Frame, state: State, what: Observation["what"], files: Values, moment: Moment, removal?: Removal): void {
@@ -309,9 +353,10 @@ export function observe(frame: Frame, state: State, what: Observation["what"], f
     block: moment.blockIndex,
     values: files,
     direct: moment.step.inner === undefined,
+    ...(removal?.recursive && { below: waysBelow(frame, state, files) }),
     ...(removal && {
       recursive: removal.recursive,
-      escapes: moment.block.handler === undefined && removal.caught !== true,
+      escapes: removal.caught !== true && (moment.block.handler === undefined || isHandedOn(frame, moment.block.handler)),
       awaited: removal.awaited ?? true,
       caught: moment.block.caught === true,
     }),

@@ -65,6 +65,8 @@ export interface Frame {
   readonly invokes: Map<string, { callee: Value; args: readonly Values[] }>;
   /** Set while a value is looked up outside of the flow: nothing is recorded then. */
   readonly scratch: boolean;
+  /** Returns the promise of an upload, for the caller to wait for. */
+  promises: boolean;
   /** How a place in the flow is told apart in keys. */
   readonly prefix: string;
   /** Counts changes of the heap, so that the solver knows when to go round again. */
@@ -87,6 +89,8 @@ export interface Observation {
   /** Ways of each file when it happened. */
   readonly ways: readonly (readonly number[])[];
   readonly recursive?: boolean;
+  /** Files in a directory that goes as a whole, and their ways. */
+  readonly below?: ReadonlyMap<string, readonly number[]>;
   /** An error here leaves the function. */
   readonly escapes?: boolean;
   readonly awaited?: boolean;
@@ -121,6 +125,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     commands: new Map(),
     invokes: new Map(),
     scratch,
+    promises: false,
     prefix: `${module.file}:${fn.index}`,
     changes: 0,
     observed: [],

@@ -10,6 +10,8 @@ export interface FrontEnd {
     readonly signal?: AbortSignal | undefined;
     readonly onFile?: ((done: number, total: number) => void) | undefined;
   }): readonly string[];
+  /** Files without uploads that may empty directories: their deletions may be unsafe, or be what sweeps the files of others. */
+  deleting(): readonly string[];
   /** The flow graph of a file; the same object as long as its text is the same. */
   lower(file: string): FlowModule;
   /** The flow graph that the file would have with another text; nothing is remembered. */

@@ -12,13 +12,14 @@ import {
   LATER,
   MADE,
   OUTPUT,
+  PENDING,
   READ,
   REFUSED,
   RETURNED,
   UNSUCCESSFUL,
   UPLOADED,
 } from "./summary.ts";
-import { atomsOf, type Derived, isHandedIn, rootOf, TMP, type Value } from "./value.ts";
+import { atomsOf, type Derived, isBelow, isHandedIn, listedIn, rootOf, TMP, type Value } from "./value.ts";
 
 export interface Leak {
   readonly report: Report;
@@ -66,11 +67,26 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
     if (record.lopsided) return undefined;
     if (isHandedIn(record.value) && !field) return undefined;
     if (!field && !isMade(record)) return undefined;
+    // A server hands it out.
+    if (!isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory))) return undefined;
   }
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
   if (!lopsided && !leaksFurther(report, record, callers, new Set())) return undefined;
   return { report, record, kind: trace.uploaded.length > 0 ? "upload" : "assembly", left: ways.left, cleaned: ways.cleaned, lopsided };
+}
+
+/** Directories whose files go by the clock, or when the program starts. */
+export function sweptBy(program: Program): readonly Value[] {
+  const swept = new Map<string, Value>();
+  for (const [key, report] of program.reports) {
+    if (report.fn.index !== 0 && !program.scheduled.has(key)) continue;
+    for (const record of report.frame.files.values()) {
+      const directory = record.trace.deleted.length > 0 ? listedIn(record.value) : undefined;
+      if (directory) swept.set(directory.key, directory);
+    }
+  }
+  return [...swept.values()];
 }
 
 /** Undefined: the file is none that ought to go. */
@@ -90,12 +106,26 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
     if (ways.some((way) => !(way & (DELETED | LATER | KEPT)))) left.push(exit);
     else if (ways.some((way) => way & (DELETED | LATER))) cleaned.push(exit);
   }
+  if (left.length === 0) left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted)));
   // One way out that is reached cleaned and uncleaned: some branch before it cleans.
   for (const exit of left) {
     const ways = exit.state.ways.get(record.value.key) ?? [];
     if (ways.some((way) => way & wanted && way & (DELETED | LATER) && !(way & (FAILED | REFUSED | ABSENT)))) cleaned.push(exit);
   }
   return { left, cleaned };
+}
+
+/** What comes between the upload and the deletion failed, somebody caught that, and the function went on to the same end. */
+function isSwallowed(exit: WayOut, record: FileRecord, wanted: number): boolean {
+  return (
+    !exit.caught &&
+    (exit.state.ways.get(record.value.key) ?? []).some(
+      (way) =>
+        way & wanted &&
+        way & FAILED &&
+        !(way & (REFUSED | PENDING | ABSENT | UNSUCCESSFUL | DELETED | LATER | KEPT | ESCAPED | RETURNED)),
+    )
+  );
 }
 
 /** Whether nobody who calls the function deletes the file either. */

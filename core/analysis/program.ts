@@ -3,7 +3,7 @@ import type { Catalogue } from "./catalogue/catalogue.ts";
 import type { CallEvent, Event, FlowClass, FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
 import type { Report } from "./solve.ts";
 import type { Summary } from "./summary.ts";
-import type { ClassRef, FunctionRef, Values } from "./value.ts";
+import type { ClassRef, FunctionRef, Value, Values } from "./value.ts";
 
 /** Where modules come from. Loading one may parse it; a module that has nothing to say is not loaded. */
 export interface Loader {
@@ -21,6 +21,8 @@ export interface Program {
   readonly called: Set<string>;
   /** Functions that run by the clock. */
   readonly scheduled: Set<string>;
+  /** Directories whose files a server hands out. */
+  readonly served: Map<string, Value>;
   readonly reports: Map<string, Report>;
   /** Functions whose summary is being made; the second time round what is known so far counts. */
   readonly running: Map<string, { again: boolean }>;
@@ -42,6 +44,8 @@ export interface ModuleIndex {
   readonly constants: ReadonlyMap<Name, Operand>;
   readonly calls: Map<Name, { readonly call: CallEvent; readonly function: number }>;
   readonly declared: ReadonlyMap<Name, number>;
+  /** Results of calls whose rejection is caught where they are made: `unlink(p).catch(…)`. */
+  readonly guarded: ReadonlySet<Name>;
 }
 
 export function createProgram(catalogue: Catalogue, loader: Loader): Program {
@@ -51,6 +55,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     summaries: new Map(),
     called: new Set(),
     scheduled: new Set(),
+    served: new Map(),
     reports: new Map(),
     running: new Map(),
     indexes: new WeakMap(),
@@ -102,9 +107,36 @@ export function indexOf(program: Program, module: FlowModule): ModuleIndex {
   }
   for (const name of several) definitions.delete(name);
   const constants = new Map(module.constants.map((constant) => [constant.name, constant.value]));
-  const index = { definitions, constants, calls, declared };
+  const index = { definitions, constants, calls, declared, guarded: guardedResults([...calls.values()].map(({ call }) => call)) };
   program.indexes.set(module, index);
   return index;
+}
+
+function guardedResults(calls: readonly CallEvent[]): ReadonlySet<Name> {
+  const guarded = new Set<Name>();
+  for (const { callee, args, result } of calls.toReversed()) {
+    if (callee.op !== "member") continue;
+    const from = callee.of.op === "name" ? callee.of.name : undefined;
+    const catches =
+      (callee.name === "catch" && args.length > 0) ||
+      (callee.name === "then" && args.length > 1) ||
+      (/^(?:then|finally)$/.test(callee.name) && guarded.has(result)) ||
+      callee.name === "allSettled";
+    if (!catches) continue;
+    if (from !== undefined) guarded.add(from);
+    if (callee.name === "allSettled") for (const name of args.flatMap(namesOf)) guarded.add(name);
+  }
+  return guarded;
+}
+
+function namesOf(operand: Operand): Name[] {
+  if (operand.op === "name") return [operand.name];
+  return operand.op === "list" ? operand.items.flatMap(namesOf) : [];
+}
+
+/** Whether the call's rejection is caught where the call is made. */
+export function isGuarded({ program, module }: { readonly program: Program; readonly module: FlowModule }, call: CallEvent): boolean {
+  return indexOf(program, module).guarded.has(call.result);
 }
 
 function isBare(event: Event): boolean {
@@ -149,10 +181,10 @@ export function selfClass(program: Program, ref: FunctionRef): ClassRef | undefi
   return undefined;
 }
 
-/** Whether `inner` is written within `outer`. */
+/** Whether `inner` is written within `outer`, and is not `outer` itself. */
 export function isWithin(program: Program, inner: FunctionRef, outer: FunctionRef): boolean {
   if (inner.file !== outer.file) return false;
-  let index: number | undefined = inner.index;
+  let index: number | undefined = functionOf(program, inner)?.parent;
   for (let depth = 0; index !== undefined && depth < 50; depth += 1) {
     if (index === outer.index) return true;
     index = functionOf(program, { file: inner.file, index })?.parent;

@@ -4,7 +4,7 @@ import { waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
 import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
-import { isBelow, type Value, type Values } from "./value.ts";
+import { atomsOf, isBelow, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
 export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {
@@ -14,12 +14,28 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
     if (!outcome) absent(frame, state, evaluate(frame, state, test.of));
     return state;
   }
+  if (!outcome && test.test === "truthy" && isCertain(evaluate(frame, state, test.of))) return undefined;
+  if (test.test === "equal") {
+    const [operand, constant] = isConstant(test.left) ? [test.right, test.left] : [test.left, test.right];
+    if (outcome && isNone(constant) && isCertain(evaluate(frame, state, operand))) return undefined;
+  }
   if (test.test === "truthy") {
     truthy(frame, state, test.of, outcome);
     return state;
   }
   if (test.test === "equal") equal(frame, state, test.left, test.right, outcome);
   return state;
+}
+
+/** A path that was put together or made is there: nobody gets to the other side of a test for it. */
+function isCertain(values: Values): boolean {
+  return (
+    values.length > 0 &&
+    values.every(
+      (value) =>
+        value.kind === "joined" || (value.kind === "text" && value.text !== "") || (value.kind === "symbol" && value.temporary === true),
+    )
+  );
 }
 
 /** `(error, data) => { if (error) … }`: on one side whatever was under way has failed. */
@@ -41,15 +57,16 @@ function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean):
   exists(frame, state, values, outcome);
   if (!outcome) absent(frame, state, values);
   wish(frame, state, operand, outcome);
-  const last = lastName(frame, operand);
-  report(frame, state, operand, /^(?:error|err|errors|failed|failure|isError|rejected|cause)$/i.test(last) ? !outcome : outcome);
+  report(frame, state, operand, FAILURE.test(lastName(frame, operand)) ? !outcome : outcome);
 }
+
+const FAILURE = /^(?:is)?(?:error|err|errors|failed|failure|failures|rejected|rejections|cause)$/i;
 
 function equal(frame: Frame, state: State, left: Operand, right: Operand, outcome: boolean): void {
   const [operand, constant] = isConstant(left) ? [right, left] : [left, right];
   if (!isConstant(constant)) return;
   const last = lastName(frame, operand);
-  const failure = /^(?:error|err|errors|failed|failure|cause)$/i.test(last);
+  const failure = FAILURE.test(last);
   if (isNone(constant)) {
     const there = !outcome;
     failing(frame, state, operand, there);
@@ -65,8 +82,8 @@ function equal(frame: Frame, state: State, left: Operand, right: Operand, outcom
   else if (constant.op === "literal" && typeof constant.value === "number" && constant.value >= 200 && constant.value < 300)
     report(frame, state, operand, outcome);
   else if (constant.op === "text") {
-    if (/^(?:error|failed|failure)$/i.test(constant.text)) report(frame, state, operand, !outcome);
-    else if (/^(?:ok|success|succeeded|done|complete|completed)$/i.test(constant.text)) report(frame, state, operand, outcome);
+    if (/^(?:error|failed|failure|rejected)$/i.test(constant.text)) report(frame, state, operand, !outcome);
+    else if (/^(?:ok|success|succeeded|done|complete|completed|fulfilled)$/i.test(constant.text)) report(frame, state, operand, outcome);
     else if (/^(?:true|1|yes|on)$/i.test(constant.text)) wish(frame, state, operand, outcome);
     else if (/^(?:false|0|no|off)$/i.test(constant.text)) wish(frame, state, operand, !outcome);
   }
@@ -85,7 +102,10 @@ function isNone(operand: Operand): boolean {
 }
 
 function lastName(frame: Frame, operand: Operand): string {
-  const text = written(frame, operand).replaceAll("()", "");
+  // `failed.length`, `errors.size` say what their list says.
+  const text = written(frame, operand)
+    .replaceAll("()", "")
+    .replace(/\.(?:length|size)$/, "");
   return text.slice(text.lastIndexOf(".") + 1);
 }
 
@@ -105,7 +125,7 @@ function exists(frame: Frame, state: State, values: Values, outcome: boolean): v
 function absent(frame: Frame, state: State, values: Values): void {
   if (values.length === 0) return;
   for (const record of frame.files.values())
-    if (values.some((value) => leadsTo(frame, value, record.value))) set(state, record, (way) => way | ABSENT);
+    if (values.some((value) => leadsTo(frame, value, record.value) || atomsOf(record.value)[0]?.key === value.key)) set(state, record, (way) => way | ABSENT);
 }
 
 function leadsTo(frame: Frame, value: Value, file: Value): boolean {

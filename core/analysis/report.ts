@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { AnalysisOptions } from "./check.ts";
 import { templateOf } from "./describe.ts";
-import { DEFAULT_SEVERITY, type Finding, type Position, type Range, type Related, type Severity } from "./finding.ts";
+import { DEFAULT_SEVERITY, type Finding, type Position, type Range, type Related, type RuleId, type Severity } from "./finding.ts";
 import type { FlowModule, Span } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import type { Draft } from "./rules/draft.ts";
@@ -54,11 +54,14 @@ export function createReporter(frontEnd: FrontEnd, { settings }: AnalysisOptions
 /** Several files that one call leaves behind are told together. */
 function merged(drafts: readonly Draft[]): Draft[] {
   const groups = new Map<string, Draft[]>();
+  const early = new Set(drafts.filter((draft) => draft.rule === "delete-before-upload-settles").map(placeOf));
   for (const draft of drafts) {
+    // A deletion that nothing has waited for comes too early, whether or not the upload will fail.
+    if (draft.rule === "delete-despite-failed-upload" && early.has(placeOf(draft))) continue;
     const key = `${draft.rule}|${draft.file}|${draft.span.start}|${draft.span.end}`;
     const group = groups.get(key);
     if (!group) groups.set(key, [draft]);
-    else if (!group.some((other) => other.subject === draft.subject)) group.push(draft);
+    else if (LEAVES.has(draft.rule) && !group.some((other) => other.subject === draft.subject)) group.push(draft);
   }
   return [...groups.values()].flatMap((group) => {
     const [first, ...rest] = group;
@@ -72,9 +75,21 @@ function merged(drafts: readonly Draft[]): Draft[] {
   });
 }
 
+/** A call may leave several files; a deletion is told once, whoever sees it. */
+const LEAVES: ReadonlySet<RuleId> = new Set<RuleId>([
+  "missing-cleanup-after-upload",
+  "missing-cleanup-after-assembly",
+  "partial-cleanup",
+  "ineffective-cleanup",
+]);
+
+function placeOf(draft: Draft): string {
+  return `${draft.file}|${draft.span.start}`;
+}
+
 /** In examples, scripts and containers that run once, what is left behind weighs less. */
 function lenient(draft: Draft, severity: Severity): Severity {
-  if (!describePlace(draft.file).lenient) return severity;
+  if (draft.mild !== true && !describePlace(draft.file).lenient) return severity;
   return severity === "warning" ? "information" : severity;
 }
 

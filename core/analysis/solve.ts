@@ -224,17 +224,20 @@ function outcomesOfCall(frame: Frame, event: Event & { event: "call" }): Readonl
   return sites;
 }
 
-function settle(frame: Frame, state: State, sites: ReadonlySet<number>): void {
-  if (sites.size === 0) return;
+function settle(frame: Frame, state: State, sites: ReadonlySet<number>): boolean {
+  if (sites.size === 0) return false;
+  let settled = false;
   for (const record of frame.files.values()) {
     if (![...record.sites].some((site) => sites.has(site))) continue;
     const ways = waysOf(state, record.value);
-    if (ways.some((way) => way & PENDING))
-      state.ways.set(
-        record.value.key,
-        mapWays(ways, (way) => way & ~PENDING),
-      );
+    if (!ways.some((way) => way & PENDING)) continue;
+    settled = true;
+    state.ways.set(
+      record.value.key,
+      mapWays(ways, (way) => way & ~PENDING),
+    );
   }
+  return settled;
 }
 
 function store(frame: Frame, state: State, event: Event & { event: "store" }, block: Block, at: number): void {
@@ -323,7 +326,7 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
       mapWays(waysOf(state, value), (way) => way | RETURNED),
     );
   }
-  if (operand) settle(frame, state, sitesOf(frame, operand));
+  if (operand && settle(frame, state, sitesOf(frame, operand))) frame.promises = true;
   if (operand && isRefusal(frame, operand, values))
     for (const [key, ways] of state.ways)
       state.ways.set(

@@ -26,7 +26,8 @@ export function summarize(program: Program, report: Report): Summary {
     if (!isVisible(record.value, handed.has(record.value.key))) continue;
     const normal = waysAt(report, record.value.key, "return");
     const thrown = waysAt(report, record.value.key, "throw");
-    if (![...normal, ...thrown].some((way) => way & ~FAILED) && record.names.length === 0) continue;
+    const looked = record.trace.checked.length > 0 || record.trace.used.length > 0;
+    if (![...normal, ...thrown].some((way) => way & ~FAILED) && record.names.length === 0 && !looked) continue;
     effects.push({
       value: record.value,
       recursive: record.recursive,
@@ -53,7 +54,7 @@ export function summarize(program: Program, report: Report): Summary {
       words: frozen(program, frame, command.words),
     })),
     invokes: [...frame.invokes.values()].map((invoke) => ({ callee: invoke.callee, args: invoke.args.map(freeze) })),
-    async: fn.async === true,
+    async: fn.async === true || frame.promises,
     complete: true,
   };
 }

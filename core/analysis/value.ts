@@ -345,6 +345,34 @@ export function isBelow(path: Value, directory: Value): boolean {
   return false;
 }
 
+/** Whether the text has places for any name: `*`, and ffmpeg's `%03d`. */
+export function isPattern(value: Value): boolean {
+  return atomsOf(value).some((part) => part.kind === "text" && WILD.test(part.text));
+}
+
+const WILD = /\*|%0?\d*d/;
+
+/** Whether a path fits a pattern of the same parts. */
+export function fits(path: Value, pattern: Value): boolean {
+  const parts = atomsOf(pattern).map((part) =>
+    part.kind === "text"
+      ? part.text
+          .split(/(\*+|%0?\d*d)/)
+          .map((piece, index) => (index % 2 === 1 ? "[^/]*" : piece.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)))
+          .join("")
+      : marked(part).replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`),
+  );
+  return new RegExp(`^${parts.join("")}$`).test(
+    atomsOf(path)
+      .map((part) => (part.kind === "text" ? part.text : marked(part)))
+      .join(""),
+  );
+}
+
+function marked(part: Atom): string {
+  return `\u0001${part.key.replaceAll("/", "\u0002")}\u0001`;
+}
+
 /** `rm(dirname(p))` takes `p` with it. */
 function dirOf(path: Value, directory: Value): boolean {
   let outer = directory;

@@ -2,8 +2,8 @@
 import type { FlowModule } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import { keyOf, type Program } from "./program.ts";
-import { MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
-import type { Value } from "./value.ts";
+import { DELETED, MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
+import { atomsOf, rootOf, type Value } from "./value.ts";
 
 export function wrappersIn(program: Program, frontEnd: FrontEnd, files: readonly string[]): readonly string[] {
   const found = new Set<string>();
@@ -27,9 +27,17 @@ function isWrapper(summary: Summary): boolean {
     summary.effects.some(
       (effect) =>
         effect.normal.some((way) => way & (UPLOADED | READ | OUTPUT)) ||
+        (effect.recursive && effect.normal.some((way) => way & DELETED) && comesFromCaller(effect.value)) ||
         (effect.normal.some((way) => way & MADE) && summary.returns.some((value) => holds(value, effect.value))),
     )
   );
+}
+
+function comesFromCaller(value: Value): boolean {
+  return atomsOf(value).some((part) => {
+    const root = rootOf(part);
+    return root?.kind === "symbol" && root.root === "parameter";
+  });
 }
 
 function holds(value: Value, file: Value, depth = 0): boolean {

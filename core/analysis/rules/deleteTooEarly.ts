@@ -8,9 +8,10 @@ export function deleteTooEarly({ report }: RuleContext): readonly Draft[] {
   const drafts: Draft[] = [];
   for (const seen of report.frame.observed) {
     if (seen.what !== "delete") continue;
-    for (const [index, value] of seen.values.entries()) {
-      const record = report.frame.files.get(value.key);
-      const ways = (seen.ways[index] ?? []).filter((way) => way & UPLOADED && !(way & (FAILED | DELETED)));
+    const files = [...seen.values.map((value, index) => [value.key, seen.ways[index] ?? []] as const), ...(seen.below ?? [])];
+    for (const [key, before] of files) {
+      const record = report.frame.files.get(key);
+      const ways = before.filter((way) => way & UPLOADED && !(way & (FAILED | DELETED)));
       if (!record || ways.length === 0 || !ways.every((way) => way & PENDING)) continue;
       const [upload] = record.trace.uploaded;
       if (!upload) continue;

@@ -22,6 +22,8 @@ export interface Draft {
   readonly subject: string;
   readonly related: readonly Mark[];
   readonly value?: Value;
+  /** Weighs less than usual: a warning becomes information. */
+  readonly mild?: true;
   readonly fix?: FixPlan;
   readonly step?: Step;
 }
@@ -31,6 +33,8 @@ export interface RuleContext {
   readonly report: Report;
   readonly callers: Callers;
   readonly leaks: readonly Leak[];
+  /** Directories that a function empties by the clock or at the start. */
+  readonly swept: readonly Value[];
   /** Whether the workspace knows the switch at all. */
   readonly gated: boolean;
 }

@@ -5,6 +5,7 @@ import type { RuleId } from "../finding.ts";
 import { planFor } from "../fix/planFor.ts";
 import type { Leak } from "../leaks.ts";
 import { type Step, sameStep } from "../summary.ts";
+import { isBelow } from "../value.ts";
 import type { Draft, Mark, RuleContext } from "./draft.ts";
 import { attemptAt } from "./attempt.ts";
 
@@ -64,6 +65,7 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
     message,
     value: record.value,
     step: primary,
+    ...(context.swept.some((directory) => isBelow(record.value, directory)) && { mild: true as const }),
     related: [...marks, ...later, ...(attempt?.marks ?? []), ...leave],
     ...(fix && { fix }),
   };

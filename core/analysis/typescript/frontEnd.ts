@@ -41,6 +41,10 @@ const RELEVANT = [
   "cleanup",
 ];
 
+/** Words of deletions, and those that a deletion of more than one file comes with. */
+const DELETIONS = ["rm", "rmSync", "rmdir", "rmdirSync", "unlink", "unlinkSync", "rimraf", "rimrafSync", "emptyDir", "del", "deleteAsync"];
+const MANY = ["recursive", "rf", "readdir", "readdirSync", "rimraf", "glob", "del", "cron", "schedule", "setInterval"];
+
 const BUILT_IN = new Set([
   "fs",
   "child_process",
@@ -74,16 +78,23 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     const known = packages.get(directory);
     if (known) return known;
     const names = new Set<string>();
-    for (const manifest of manifestsAbove(resolver, directory))
-      for (const name of manifest.dependencies) names.add(canonical(name, "").module);
+    const manifests = manifestsAbove(resolver, directory);
+    for (const manifest of manifests) for (const name of manifest.dependencies) names.add(canonical(name, "").module);
+    // Nothing says what the workspace depends on: what any of its files imports.
+    if (manifests.length === 0)
+      for (const file of sources.files()) for (const { specifier } of graph.importsOf(file).imports) names.add(canonical(specifier, "").module);
     packages.set(directory, names);
     return names;
   };
+
+  const containing = (words: readonly string[], also: readonly string[]): readonly string[] =>
+    prefilter.filesContaining(words, (file) => also.some((word) => prefilter.mayContain(file, word)));
 
   return {
     sources,
     candidates: (options) =>
       prefilter.candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) }),
+    deleting: () => [...new Set([...containing(DELETIONS, MANY), ...containing(["fs-extra"], ["remove", "removeSync", "emptyDir"])])],
     lower(file) {
       const version = sources.version(file);
       const known = modules.get(file);
@@ -105,8 +116,8 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
       return graph.importsOf(file).imports.some((entry) => canonical(entry.specifier, "").module === module);
     },
     importersOf: (file, name) => graph.importersOfName(file, name),
-    containing: (words, also) => prefilter.filesContaining(words).filter((file) => also.some((word) => prefilter.mayContain(file, word))),
-    mentions: (word) => sources.files().some((file) => prefilter.mayContain(file, word)),
+    containing,
+    mentions: (word) => prefilter.filesContaining([word]).length > 0,
     print: (finding, plan, module) => printFix(finding, plan, module, sources.read(plan.file)),
   };
 }

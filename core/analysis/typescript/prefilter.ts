@@ -11,7 +11,7 @@ export interface Prefilter {
   /** Those of the tokens that the file contains. */
   tokensOf(file: string): readonly string[];
   /** The files that contain at least one of the words as a whole word, sorted. Words are identifiers, or several with signs between. */
-  filesContaining(words: readonly string[]): readonly string[];
+  filesContaining(words: readonly string[], also?: (file: string) => boolean): readonly string[];
   /** Whether the file may contain the word; a few files that do not are let through. Much cheaper than reading it. */
   mayContain(file: string, word: string): boolean;
   /** Whether the file has an import of a directory that does not name it: `"."`, `"../.."`. */
@@ -81,11 +81,11 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
       });
     },
     tokensOf: (file) => factsOf(file).tokens,
-    filesContaining(words) {
+    filesContaining(words, also) {
       const wanted = [...new Set(words)].filter((word) => word !== "").map((word) => ({ word, hashes: hashWords(word) }));
       return sources.files().filter((file) => {
         const possible = wanted.filter(({ hashes }) => mayContain(file, hashes));
-        if (possible.length === 0) return false;
+        if (possible.length === 0 || also?.(file) === false) return false;
         const text = sources.read(file);
         return possible.some(({ word }) => containsWord(text, word));
       });
