@@ -8,6 +8,7 @@ import { allocate, addField, addTo, type Frame, type FileRecord, type State, thi
 import { isGuarded, keyOf } from "./program.ts";
 import { type Exchange, substitute } from "./substitute.ts";
 import {
+  ABSENT,
   addStep,
   addWays,
   DELETED,
@@ -132,6 +133,7 @@ function applyEffect(
       )
     )
       own.from.push({ callee: application.summary.ref, key: effect.value.key, step });
+    if (effect.normal.length > 0 && effect.normal.every((way) => way & (DELETED | ABSENT | FAILED))) frame.removals.add(application.moment.call.id);
     if (application.lexical) observeDeletions(frame, state, effect, file, application);
     if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0))
       observe(frame, state, "use", [file], application.moment);

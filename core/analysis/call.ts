@@ -58,6 +58,7 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
     callee.op === "member" ? unionAll(receiver.map((value) => readMember(frame, value, method))) : evaluate(frame, state, callee);
   const results: Values[] = [];
   let done = false;
+  const harmless = (targets.length > 0 && targets.every((target) => isHarmless(target))) || isLog(context);
   for (const target of targets) {
     const result = callTarget(frame, state, context, target);
     if (result === undefined) continue;
@@ -65,7 +66,20 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
     results.push(result);
   }
   if (!done) results.push(callUnknown(frame, state, context, event.construct ? targets.find((one) => one.kind === "library") : undefined));
+  if (!frame.scratch) frame.harmless = harmless;
   return unionAll(results);
+}
+
+/** `logger.info(…)` */
+function isLog({ written, method }: CallContext): boolean {
+  return /^(?:log|info|warn|warning|error|debug|trace|verbose|success)$/.test(method) && /log(?:ger)?(?:\(\))?$/i.test(written);
+}
+
+/** Functions of the language and its runtime that do not throw in practice. */
+function isHarmless(target: Value): boolean {
+  if (target.kind !== "library") return false;
+  if (target.module === "global") return /^(?:console|Math|Date|performance)(?:\.|$)|^(?:String|Number|Boolean|parseInt|parseFloat|isNaN|Array\.isArray|Object\.(?:keys|values|entries))$/.test(target.path);
+  return target.module === "path" || target.module === "os" || (target.module === "fs" && target.path === "existsSync");
 }
 
 /** Undefined: nothing is known of the target. */

@@ -32,7 +32,8 @@ export function expressionOf(report: Report, value: Value): string | undefined {
   let at = value;
   for (let depth = 0; depth < 8; depth += 1) {
     if (at.kind !== "derived") break;
-    if (at.how === "each") names.unshift("[0]");
+    if (at.how === "member" && /^\d+$/.test(at.name)) names.unshift(`[${at.name}]`);
+    else if (at.how === "each") names.unshift("[0]");
     else if (at.how !== "member" || !/^[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u.test(at.name)) return undefined;
     else names.unshift(`.${at.name}`);
     at = at.of;
@@ -98,7 +99,9 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   };
   const { trace } = record;
   add(trace.made, t("made here"), t("made on the way through here"));
-  add(trace.output, t("written by this assembly"), t("written by an assembly on the way through here"));
+  // Where an uploaded file was rendered in another function is that one's matter.
+  const outputs = trace.uploaded.length > 0 ? trace.output.filter((step) => step.inner === undefined) : trace.output;
+  add(outputs, t("written by this assembly"), t("written by an assembly on the way through here"));
   add(trace.read, t("read by this assembly"), t("read by an assembly on the way through here"));
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;

@@ -244,6 +244,7 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
   const bit = removal.later ? LATER : DELETED;
   const files = filesBehind(frame, values);
   observe(frame, state, "delete", files, moment, removal);
+  if (files.length > 0) frame.removals.add(moment.call.id);
   for (const value of files) {
     for (const record of meant(frame, state, value)) {
       if (removal.recursive) record.recursive = true;

@@ -2,6 +2,7 @@
 import type { LibraryValue } from "./catalogue/entry.ts";
 import { canonical } from "./catalogue/catalogue.ts";
 import type { FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
+import { capturedBy } from "./captures.ts";
 import { lookUpStatic } from "./static.ts";
 import { classOf, exported, type Program, selfClass } from "./program.ts";
 import type { Command, FileEffect, Step, Trace } from "./summary.ts";
@@ -65,6 +66,10 @@ export interface Frame {
   readonly invokes: Map<string, { callee: Value; args: readonly Values[] }>;
   /** Set while a value is looked up outside of the flow: nothing is recorded then. */
   readonly scratch: boolean;
+  /** Calls that delete something. */
+  readonly removals: Set<number>;
+  /** Whether the call that was just looked at cannot throw. */
+  harmless: boolean;
   /** Returns the promise of an upload, for the caller to wait for. */
   promises: boolean;
   /** How a place in the flow is told apart in keys. */
@@ -125,6 +130,8 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     commands: new Map(),
     invokes: new Map(),
     scratch,
+    removals: new Set(),
+    harmless: false,
     promises: false,
     prefix: `${module.file}:${fn.index}`,
     changes: 0,
@@ -559,7 +566,8 @@ function readElement(frame: Frame, value: Value, key: Operand): Values {
       const thing = thingOf(frame, value);
       const own = thing?.fields.get(name);
       if (own) return own;
-      return elementsOf(frame, value);
+      // `[input, output] = args`: two places of a list that nothing is known of are two files.
+      return thing || (value.kind !== "symbol" && value.kind !== "derived") ? elementsOf(frame, value) : readMember(frame, value, name);
     }
     return readMember(frame, value, name);
   }
@@ -609,6 +617,12 @@ function identity(operand: Operand): number {
 function closure(frame: Frame, state: State, index: number): Value {
   const key = `fn:${frame.module.file}#${index}`;
   const ref = { file: frame.module.file, index };
-  const bound = state.env.size === 0 ? undefined : state.env;
+  const fn = frame.module.functions[index];
+  const captured = fn ? capturedBy(frame.module, fn) : undefined;
+  const bound = captured && captured.size > 0 && state.env.size > 0 ? new Map<Name, Values>() : undefined;
+  for (const name of captured ?? []) {
+    const values = state.env.get(name);
+    if (values) bound?.set(name, values);
+  }
   return { kind: "function", key, ref, ...(bound && { bound }), ...(frame.self && { self: [thisOf(frame)] }) };
 }

@@ -17,6 +17,7 @@ import {
   REFUSED,
   RETURNED,
   UNSUCCESSFUL,
+  UNTIDY,
   UPLOADED,
 } from "./summary.ts";
 import { atomsOf, type Derived, isBelow, isHandedIn, listedIn, rootOf, TMP, type Value } from "./value.ts";
@@ -95,18 +96,21 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
   const cleaned: WayOut[] = [];
   const wanted = record.trace.uploaded.length > 0 ? UPLOADED : record.trace.read.length > 0 ? READ : OUTPUT;
   if (wanted === OUTPUT && !isTemporary(record.value)) return undefined;
+  // What the function makes is there only on ways on which it was made.
+  const there = isMade(record) ? MADE : 0;
   for (const exit of report.exits) {
     if (exit.how !== "return") continue;
-    const ways = (exit.state.ways.get(record.value.key) ?? []).filter(
+    const all = (exit.state.ways.get(record.value.key) ?? []).filter(
       (way) => way & wanted && !(way & (FAILED | REFUSED | ABSENT | UNSUCCESSFUL)),
     );
     // It was there before and is used again: a cache.
-    if (ways.some((way) => way & FOUND && !(way & MADE))) return undefined;
+    if (all.some((way) => way & FOUND && !(way & MADE))) return undefined;
+    const ways = all.filter((way) => (way & there) === there);
     if (ways.some((way) => way & (ESCAPED | RETURNED) && !(way & (DELETED | LATER)))) return undefined;
     if (ways.some((way) => !(way & (DELETED | LATER | KEPT)))) left.push(exit);
     else if (ways.some((way) => way & (DELETED | LATER))) cleaned.push(exit);
   }
-  if (left.length === 0) left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted)));
+  if (left.length === 0) left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted | there)));
   // One way out that is reached cleaned and uncleaned: some branch before it cleans.
   for (const exit of left) {
     const ways = exit.state.ways.get(record.value.key) ?? [];
@@ -121,9 +125,9 @@ function isSwallowed(exit: WayOut, record: FileRecord, wanted: number): boolean 
     !exit.caught &&
     (exit.state.ways.get(record.value.key) ?? []).some(
       (way) =>
-        way & wanted &&
+        (way & wanted) === wanted &&
         way & FAILED &&
-        !(way & (REFUSED | PENDING | ABSENT | UNSUCCESSFUL | DELETED | LATER | KEPT | ESCAPED | RETURNED)),
+        !(way & (REFUSED | PENDING | ABSENT | UNSUCCESSFUL | UNTIDY | DELETED | LATER | KEPT | ESCAPED | RETURNED)),
     )
   );
 }
@@ -209,7 +213,7 @@ function chainOf(frame: Frame, value: Derived): string[] {
   let at: Value = value;
   for (let depth = 0; depth < 12; depth += 1) {
     if (at.kind !== "derived") break;
-    chain.unshift(at.how === "member" ? at.name : "[]");
+    chain.unshift(at.how === "member" && !/^\d+$/.test(at.name) ? at.name : "[]");
     at = at.of;
   }
   if (at.kind === "symbol") {

@@ -46,9 +46,9 @@ function failing(frame: Frame, state: State, operand: Operand, outcome: boolean)
   for (const [key, ways] of state.ways)
     state.ways.set(
       key,
-      mapWays(ways, (way) => way | FAILED),
+      mapWays(ways, (way) => way | FAILED | REFUSED),
     );
-  state.ways.set(OTHERS, [FAILED]);
+  state.ways.set(OTHERS, [FAILED | REFUSED]);
 }
 
 function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean): void {

@@ -8,7 +8,7 @@ import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, t
 import { functionOf, keyOf, type Program } from "./program.ts";
 import { operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
-import { addWays, mapWays, OTHERS, PENDING, RETURNED, type Summary, UNSUCCESSFUL } from "./summary.ts";
+import { addWays, mapWays, OTHERS, PENDING, REFUSED, RETURNED, type Summary, UNSUCCESSFUL, UNTIDY, UPLOADED, type Ways } from "./summary.ts";
 import { type FunctionRef, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 /** One way out of a function. */
@@ -152,10 +152,11 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
       store(frame, state, event, block, at);
       return;
     case "await": {
-      fail(work, block, state);
+      const sites = sitesOf(frame, event.value);
+      const before = refused(frame, state, sites);
+      fail(work, block, [...sites].some((site) => frame.removals.has(site)) ? untidy(before) : before);
       const values = evaluate(frame, state, event.value);
       state.env.set(event.name, values);
-      const sites = sitesOf(frame, event.value);
       waitFor(frame, event.name, sites);
       comeFrom(frame, event.name, outcomesOf(frame, event.value));
       settle(frame, state, sites);
@@ -164,6 +165,7 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
     case "call": {
       const previous: State = { env: state.env, ways: new Map(state.ways) };
       frame.throwing.clear();
+      frame.harmless = false;
       waitFor(
         frame,
         event.result,
@@ -174,8 +176,9 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
       holdSites(frame, state, event.args, event.callee);
       const result = call(frame, state, event, block, at);
       state.env.set(event.result, result);
+      if (frame.harmless) return;
       for (const [key, ways] of frame.throwing) previous.ways.set(key, ways);
-      fail(work, block, previous);
+      fail(work, block, frame.removals.has(event.id) ? untidy(previous) : previous);
       return;
     }
     case "yield":
@@ -222,6 +225,33 @@ function outcomesOfCall(frame: Frame, event: Event & { event: "call" }): Readonl
   for (const arg of event.args)
     if (passes || (arg.op === "name" && frame.promised.has(arg.name))) for (const site of outcomesOf(frame, arg)) sites.add(site);
   return sites;
+}
+
+/** A deletion throws: what is left behind then is no slip of the code. */
+function untidy(state: State): State {
+  const ways = new Map<string, Ways>();
+  for (const [key, own] of state.ways)
+    ways.set(
+      key,
+      mapWays(own, (way) => way | UNTIDY),
+    );
+  return { env: state.env, ways };
+}
+
+/** What is waited for throws: the uploads that were under way have failed. */
+function refused(frame: Frame, state: State, sites: ReadonlySet<number>): State {
+  if (sites.size === 0) return state;
+  const ways = new Map(state.ways);
+  for (const record of frame.files.values()) {
+    if (![...record.sites].some((site) => sites.has(site))) continue;
+    const own = waysOf(state, record.value);
+    if (own.some((way) => way & PENDING))
+      ways.set(
+        record.value.key,
+        mapWays(own, (way) => (way & PENDING ? (way & ~(UPLOADED | PENDING)) | REFUSED : way)),
+      );
+  }
+  return { env: state.env, ways };
 }
 
 function settle(frame: Frame, state: State, sites: ReadonlySet<number>): boolean {

@@ -3,9 +3,10 @@ import { reachable } from "./effects.ts";
 import { type Frame, shapeOf } from "./frame.ts";
 import { functionOf, type Program } from "./program.ts";
 import type { Report } from "./solve.ts";
-import { capturedBy } from "./substitute.ts";
+import { capturedBy } from "./captures.ts";
 import { addWays, DELETED, FAILED, type FileEffect, LATER, OTHERS, READ, REFUSED, type Summary, UPLOADED, type Ways } from "./summary.ts";
-import { rootOf, type Value, type Values, atomsOf } from "./value.ts";
+import type { Name } from "./flow.ts";
+import { atomsOf, NOTHING, rootOf, union, type Value, type Values } from "./value.ts";
 
 export function summarize(program: Program, report: Report): Summary {
   const { frame, exits, fn } = report;
@@ -41,17 +42,18 @@ export function summarize(program: Program, report: Report): Summary {
   }
   // Those that say the least give way, should there be too many.
   if (effects.length > MOST_EFFECTS) effects.sort((a, b) => weight(b) - weight(a)).splice(MOST_EFFECTS);
-  const freeze = (values: Values): Values => values.map((value) => frozen(program, frame, value));
+  const env = lastEnv(report);
+  const freeze = (values: Values): Values => values.map((value) => frozen({ program, frame, env }, value));
   return {
     ref: report.ref,
     effects,
     returns: freeze(returns),
-    stores: stored.map((store) => ({ ...store, object: frozen(program, frame, store.object), value: frozen(program, frame, store.value) })),
+    stores: stored.map((store) => ({ ...store, object: frozen({ program, frame, env }, store.object), value: frozen({ program, frame, env }, store.value) })),
     escapes: [...frame.escapes.values()],
     commands: [...frame.commands.values()].map((command) => ({
       ...command,
       program: freeze(command.program),
-      words: frozen(program, frame, command.words),
+      words: frozen({ program, frame, env }, command.words),
     })),
     invokes: [...frame.invokes.values()].map((invoke) => ({ callee: invoke.callee, args: invoke.args.map(freeze) })),
     async: fn.async === true || frame.promises,
@@ -94,21 +96,36 @@ function isVisible(value: Value, handed: boolean): boolean {
   return !atomsOf(value).some((part) => part.kind === "symbol" && part.root === "fresh") || handed || root?.kind === "symbol";
 }
 
+interface Ending {
+  readonly program: Program;
+  readonly frame: Frame;
+  /** What names are when the function ends. */
+  readonly env: ReadonlyMap<Name, Values>;
+}
+
+function lastEnv(report: Report): ReadonlyMap<Name, Values> {
+  const env = new Map<Name, Values>();
+  for (const exit of report.exits)
+    if (exit.how === "return") for (const [name, values] of exit.state.env) env.set(name, union(env.get(name) ?? NOTHING, values));
+  return env;
+}
+
 /** A value that outlives the run: things become shapes, closures keep what they capture and no more. */
-function frozen(program: Program, frame: Frame, value: Value, depth = 0): Value {
-  if (value.kind === "thing") return withFunctions(program, frame, shapeOf(frame, value, ""), depth);
-  if (value.kind === "shape") return value;
+function frozen(ending: Ending, value: Value, depth = 0): Value {
+  const { program, frame, env } = ending;
+  if (value.kind === "thing") return withFunctions(ending, shapeOf(frame, value, ""), depth);
   if (value.kind !== "function" || !value.bound) return value;
   const fn = functionOf(program, value.ref);
   const module = program.loader.load(value.ref.file);
   const bound = new Map<string, Values>();
   if (fn && module && depth < DEEPEST_CLOSURE)
     for (const name of capturedBy(module, fn)) {
-      const values = value.bound.get(name);
+      // A function is made before the names around it have their values.
+      const values = value.bound.get(name) ?? (value.ref.file === frame.ref.file ? env.get(name) : undefined);
       if (values)
         bound.set(
           name,
-          values.map((one) => frozen(program, frame, one, depth + 1)),
+          values.map((one) => frozen(ending, one, depth + 1)),
         );
     }
   const self = value.self?.map((one) => (one.kind === "thing" ? shapeOf(frame, one, "") : one));
@@ -119,7 +136,7 @@ function frozen(program: Program, frame: Frame, value: Value, depth = 0): Value 
 const DEEPEST_CLOSURE = 2;
 
 /** Closures within a shape are bound to a live environment: cut down to what they capture. */
-function withFunctions(program: Program, frame: Frame, value: Value, depth: number, made: Map<string, Value> = new Map()): Value {
+function withFunctions(ending: Ending, value: Value, depth: number, made: Map<string, Value> = new Map()): Value {
   if (value.kind !== "shape") return value;
   const known = made.get(value.id);
   if (known) return known;
@@ -127,11 +144,7 @@ function withFunctions(program: Program, frame: Frame, value: Value, depth: numb
   const change = (values: Values): Values =>
     values.some((one) => one.kind === "function" || one.kind === "shape")
       ? values.map((one) =>
-          one.kind === "function"
-            ? frozen(program, frame, one, depth + 1)
-            : depth < 4
-              ? withFunctions(program, frame, one, depth + 1, made)
-              : one,
+          one.kind === "function" ? frozen(ending, one, depth + 1) : depth < 4 ? withFunctions(ending, one, depth + 1, made) : one,
         )
       : values;
   const { thing } = value;

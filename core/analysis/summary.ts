@@ -46,6 +46,9 @@ export const UNSUCCESSFUL = 8192;
 /** The way out hands the path to the caller. */
 export const RETURNED = 16384;
 
+/** A deletion, of this file or another, failed on the way. */
+export const UNTIDY = 32768;
+
 export type Ways = readonly number[];
 
 /** The key under which a state has the ways of all files that it does not name. */
