@@ -110,8 +110,18 @@ export async function showMakersOf(server: Server, node: Node | SiteNode | undef
     void vscode.window.showInformationMessage(vscode.l10n.t("No call was found whose path fits {0}.", node.item.path));
 }
 
+const KINDS: Readonly<Record<SiteSummary["kind"], { readonly icon: string; readonly word: () => string }>> = {
+  write: { icon: "edit", word: () => vscode.l10n.t("writes it") },
+  assembly: { icon: "tools", word: () => vscode.l10n.t("assembles with it") },
+  upload: { icon: "cloud-upload", word: () => vscode.l10n.t("uploads it") },
+};
+
 async function pickSite(sites: readonly SiteSummary[], file: string): Promise<SiteSummary | undefined> {
-  const entries = sites.map((site) => ({ label: site.callee, description: `${site.file}:${site.range.start.line + 1}`, site }));
+  const entries = sites.map((site) => ({
+    label: `$(${KINDS[site.kind].icon}) ${site.callee}`,
+    description: `${KINDS[site.kind].word()} · ${site.file}:${site.range.start.line + 1}`,
+    site,
+  }));
   const chosen = await vscode.window.showQuickPick(entries, { title: file, placeHolder: vscode.l10n.t("The call to show") });
   return chosen?.site;
 }

@@ -56,9 +56,11 @@ function siteItem({ folder, by, site }: SitesNode): vscode.TreeItem {
   const item = new vscode.TreeItem(callee, None);
   const line = range.start.line + 1;
   const place = by === "file" ? vscode.l10n.t("line {0}", line) : `${path.posix.basename(file)}:${line}`;
+  // What it costs goes first, because a narrow view cuts the end off. The icon says what becomes of the files.
   const size = finding?.bytes ? [formatBytes(finding.bytes)] : [];
   item.id = `sites:${folder.uri.toString()}:${by}:${file}:${line}:${range.start.character}:${callee}`;
-  item.description = [place, ...size, STATES[state]()].join(" · ");
+  item.description = [...size, place].join(" · ");
+  item.accessibilityInformation = { label: [callee, STATES[state](), ...size, place].join(", ") };
   item.iconPath = stateIcon(state, finding?.severity);
   item.tooltip = listFacts(`${file}:${line}`, [
     ...(finding ? [`${finding.rule}: ${finding.message}`] : [STATES[state]()]),

@@ -4,6 +4,7 @@ import type { TextDocuments } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
 import { CONFIG_FILE } from "../../core/config/load.ts";
 import type { Finding } from "../../core/analysis/finding.ts";
+import { describePlace } from "../../core/analysis/sources.ts";
 import { pathOf, uriOf } from "../convert.ts";
 import { callSitesChangedNotification, type ChangedParams } from "../protocol.ts";
 import type { Session } from "../session.ts";
@@ -11,7 +12,7 @@ import { type Figures, startFigures } from "./figures.ts";
 import { type FolderSetup, setUp } from "./folder.ts";
 import type { Checked } from "./messages.ts";
 import type { AskOptions, Thread } from "./thread.ts";
-import { watchBaseline, watchSources } from "./watch.ts";
+import { isCode, matters, watchBaseline, type Watching, watchSources } from "./watch.ts";
 
 export interface Checking {
   readonly session: Session;
@@ -40,8 +41,14 @@ export interface Folder {
   current?: FolderSetup;
   readonly files: Map<string, { readonly generation: number; readonly findings: readonly Finding[] }>;
   whole?: { readonly generation: number; readonly checked: Checked };
+  /** Checks of everything that are under way, with their generation. */
+  readonly racing: Map<AbortController, number>;
   /** Somebody shows the call sites, and is told when they are old. */
   shown: boolean;
+  /** The user has cancelled the check of everything: only what is asked for is checked until the configuration changes. */
+  givenUp: boolean;
+  readonly watching: Watching;
+  watchingBaseline?: Watching;
 }
 
 /** A file of a folder, as the analysis calls it. */
@@ -53,12 +60,11 @@ export interface Place {
 
 /** Typing goes on for a while; what follows from it can wait as long. */
 const CALM_MS = 400;
-const CODE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 
 export function placeOf(checking: Checking, uri: string): Place | undefined {
   if (!uri.startsWith("file:")) return undefined;
   const absolute = pathOf(uri);
-  if (!CODE.test(absolute)) return undefined;
+  if (!isCode(absolute)) return undefined;
   const root = rootOf(checking, absolute);
   return root === undefined
     ? undefined
@@ -82,10 +88,12 @@ export function folderOf(checking: Checking, root: string): Folder {
     generation: 0,
     setup: Promise.resolve().then(() => load(checking, folder)),
     files: new Map(),
+    racing: new Map(),
     shown: false,
+    givenUp: false,
+    watching: watchSources(session, root),
   };
   checking.folders.set(root, folder);
-  void watchSources(session, root);
   return folder;
 }
 
@@ -95,8 +103,11 @@ async function load(checking: Checking, folder: Folder): Promise<FolderSetup> {
   const setup = await setUp(session, folder.root, (uri) => documents.get(uri)?.getText(), before);
   folder.current = setup;
   if (JSON.stringify(before?.engine) !== JSON.stringify(setup.engine)) thread.configure(folder.root);
-  if (setup.check.baseline !== "" && before?.check.baseline !== setup.check.baseline)
-    void watchBaseline(session, folder.root, setup.check.baseline);
+  if ((before?.check.baseline ?? "") !== setup.check.baseline) {
+    endWatching(folder.watchingBaseline);
+    if (setup.check.baseline === "") delete folder.watchingBaseline;
+    else folder.watchingBaseline = watchBaseline(session, folder.root, setup.check.baseline);
+  }
   return setup;
 }
 
@@ -107,17 +118,30 @@ export async function reconfigure(checking: Checking, roots: Iterable<string> = 
     if (!folder) continue;
     const before = (await folder.setup).key;
     folder.setup = load(checking, folder);
-    if ((await folder.setup).key !== before) outdate(checking, folder, { others: true });
+    if ((await folder.setup).key === before) continue;
+    folder.givenUp = false;
+    outdate(checking, folder, { others: true });
   }
 }
 
+/** The folder is no part of the workspace any more. Open files of it have no findings from now on. */
 export function leave(checking: Checking, root: string): void {
+  const folder = checking.folders.get(root);
+  endWatching(folder?.watching);
+  endWatching(folder?.watchingBaseline);
   checking.folders.delete(root);
   checking.thread.leave(root);
+  refreshSoon(checking);
+}
+
+function endWatching(watching: Watching | undefined): void {
+  void watching?.then((registration) => registration?.dispose());
 }
 
 /** Findings of one file, as fresh as its text. */
 export async function checkFile(checking: Checking, { folder, file }: Place, options: AskOptions): Promise<readonly Finding[]> {
+  // Tests are looked at when somebody names them. To open one is not to name it, and what is told of all files has none of them.
+  if (describePlace(file).test) return [];
   const { generation } = folder;
   const known = folder.files.get(file);
   if (known?.generation === generation) return known.findings;
@@ -129,15 +153,36 @@ export async function checkFile(checking: Checking, { folder, file }: Place, opt
   return own;
 }
 
+/** Findings of all files. Who asked for the same in the meantime is served, too: the background need not begin again. */
 export async function checkFolder(checking: Checking, folder: Folder, options: AskOptions): Promise<Checked> {
   const { generation } = folder;
   if (folder.whole?.generation === generation) return folder.whole.checked;
   await folder.setup;
-  const checked = await checking.thread.ask(folder.root, "check", {}, options);
-  folder.whole = { generation, checked };
+  const beaten = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, beaten.signal]) : beaten.signal;
+  folder.racing.set(beaten, generation);
+  try {
+    const checked = await checking.thread.ask(folder.root, "check", {}, { ...options, signal });
+    folder.whole = { generation, checked };
+    for (const [other, asked] of folder.racing) if (other !== beaten && asked === generation) other.abort();
+    takeWhole(checking, folder, checked);
+    return checked;
+  } catch (error) {
+    const { whole } = folder;
+    if (beaten.signal.aborted && options.signal?.aborted !== true && whole) return whole.checked;
+    throw error;
+  } finally {
+    folder.racing.delete(beaten);
+  }
+}
+
+function takeWhole(checking: Checking, folder: Folder, { problems }: Checked): void {
   folder.files.clear();
-  for (const problem of checked.problems) checking.session.connection.console.info(`${problem.source}: ${problem.message}`);
-  return checked;
+  for (const problem of problems) checking.session.connection.console.info(`${problem.source}: ${problem.message}`);
+  if (!folder.givenUp) return;
+  folder.givenUp = false;
+  delete checking.answered;
+  for (const wake of checking.waiting) wake();
 }
 
 /** What is known of a folder is old. With `others`, files that the client did not touch may have other findings, so it is told. */
@@ -225,18 +270,24 @@ export function countTyped(checking: Checking, { folder, file, uri }: Place): vo
 /** Files that changed on the disk. What is open in the editor counts as the editor shows it. */
 export function sourcesChanged(checking: Checking, uris: readonly string[]): void {
   const changed = new Map<Folder, string[]>();
+  const configured = new Set<string>();
   for (const uri of uris) {
     const absolute = pathOf(uri);
     const root = rootOf(checking, absolute);
     const folder = root === undefined ? undefined : checking.folders.get(root);
     if (!folder || checking.documents.get(uri)) continue;
     const file = path.relative(folder.root, absolute).split(path.sep).join("/");
-    if (!file.includes("node_modules/")) changed.set(folder, [...(changed.get(folder) ?? []), file]);
+    if (file === CONFIG_FILE || isBaseline(folder, absolute)) configured.add(folder.root);
+    else if (matters(folder.root, file)) changed.set(folder, [...(changed.get(folder) ?? []), file]);
   }
+  void reconfigure(checking, configured);
   for (const [folder, files] of changed) {
-    if (files.includes(CONFIG_FILE) || (folder.current && files.includes(folder.current.check.baseline)))
-      void reconfigure(checking, [folder.root]);
     checking.thread.filesChanged(folder.root, files);
     outdate(checking, folder, { others: true });
   }
+}
+
+function isBaseline({ root, current }: Folder, absolute: string): boolean {
+  const name = current?.check.baseline ?? "";
+  return name !== "" && path.resolve(root, name) === absolute;
 }

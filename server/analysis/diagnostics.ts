@@ -41,7 +41,7 @@ interface Background {
 }
 
 /** Progress shows only when there is something to wait for. */
-const PATIENCE_MS = 700;
+const PATIENCE_MS = 1_500;
 
 export async function diagnoseDocument(
   checking: Checking,
@@ -106,11 +106,19 @@ export async function diagnoseWorkspace(
     const key = stateOf(checking);
     if (checking.answered !== key) {
       for (const root of checking.session.folders) await diagnoseFolder(checking, folderOf(checking, root), told, work, tell);
+      tell(forgetOthers(checking, told));
       checking.answered = key;
       return { items };
     }
     await waitForChange(checking, work.signal);
   }
+}
+
+/** Of folders that have left the workspace nothing is shown any more. */
+function forgetOthers(checking: Checking, told: ReadonlyMap<string, string>): readonly WorkspaceDocumentDiagnosticReport[] {
+  const roots = checking.session.folders.map((root) => `${uriOf(root)}/`);
+  const others = [...told.keys()].filter((uri) => !roots.some((root) => uri.startsWith(root)));
+  return others.map((uri) => reportOf(checking, uri, [], told));
 }
 
 /** Two equal ones mean that nothing happened in between. */
@@ -137,12 +145,14 @@ async function diagnoseFolder(
       for (const place of open.filter((one) => one.folder === folder))
         report(place.uri, await checkFile(checking, place, { signal: work.signal, background: true }));
     }
-    if (check.enable && check.workspace) await diagnoseAll(checking, folder, work, report);
+    if (check.enable && check.workspace && !folder.givenUp) await diagnoseAll(checking, folder, work, report);
   } catch (error) {
+    if (isGivenUp(error, work.signal)) folder.givenUp = true;
     // Nothing new is known, so what the client shows stays, until something changes.
-    if (isGivenUp(error, work.signal) || isNoAnswer(checking.session, error)) return;
-    throw error;
+    if (!isGivenUp(error, work.signal) && !isNoAnswer(checking.session, error)) throw error;
+    return;
   }
+  if (folder.givenUp) return;
   const below = `${uriOf(folder.root)}/`;
   for (const uri of told.keys()) if (!sent.has(uri) && uri.startsWith(below) && placeOf(checking, uri)) report(uri, []);
 }
@@ -183,7 +193,7 @@ function reportOf(
 
 async function checkInBackground(checking: Checking, folder: Folder, { signal, progress }: Background): Promise<readonly Finding[]> {
   const cancel = new AbortController();
-  const shown = showSlowly(checking, progress, cancel);
+  const shown = showSlowly(checking, progress, folder.whole ? undefined : cancel);
   try {
     const options: AskOptions = { signal: AbortSignal.any([signal, cancel.signal]), background: true, onProgress: shown.report };
     return (await checkFolder(checking, folder, options)).findings;
@@ -192,8 +202,11 @@ async function checkInBackground(checking: Checking, folder: Folder, { signal, p
   }
 }
 
-/** On the client's token at once, else on one of our own after a while. */
-function showSlowly({ session }: Checking, given: WorkDoneProgressReporter, cancel: AbortController) {
+/**
+ * On the client's token at once, else on one of our own after a while. Editors show what can be cancelled with a notification, which
+ * would disturb after every edit: only the first check, which takes longest, has a `cancel`.
+ */
+function showSlowly({ session }: Checking, given: WorkDoneProgressReporter, cancel: AbortController | undefined) {
   const title = t("Checking the code");
   let own: WorkDoneProgressReporter | undefined;
   let over = false;
@@ -202,8 +215,8 @@ function showSlowly({ session }: Checking, given: WorkDoneProgressReporter, canc
     const progress = await session.connection.window.createWorkDoneProgress();
     if (over) return;
     own = progress;
-    progress.begin(title, 0, undefined, true);
-    progress.token.onCancellationRequested(() => cancel.abort());
+    progress.begin(title, 0, undefined, cancel !== undefined);
+    progress.token.onCancellationRequested(() => cancel?.abort());
   };
   const timer = session.abilities.workDoneProgress ? setTimeout(() => void show(), PATIENCE_MS) : undefined;
   return {

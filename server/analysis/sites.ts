@@ -20,6 +20,9 @@ import { checkFolder, type Checking, type Folder, folderOf } from "./checking.ts
 import { groupByFile, rangeOf } from "./convert.ts";
 import type { Checked } from "./messages.ts";
 
+/** Whoever asks where a file comes from asks for what writes it first. */
+const MAKING: readonly CallSite["kind"][] = ["write", "assembly", "upload"];
+
 /** A quick pick with more than this helps nobody. */
 const MOST_FILES = 1000;
 
@@ -70,7 +73,8 @@ export async function listMakersOf(checking: Checking, { folder: uri, file }: Ma
   const checked = await checkAll(checking, folder, work, false);
   if (!checked) return [];
   const relative = path.relative(folder.root, pathOf(file)).split(path.sep).join("/");
-  return summarise(folder, makersOf(checked.sites, relative, folder.root), checked.findings);
+  const makers = makersOf(checked.sites, relative, folder.root).toSorted((a, b) => MAKING.indexOf(a.kind) - MAKING.indexOf(b.kind));
+  return summarise(folder, makers, checked.findings);
 }
 
 function summarise(folder: Folder, sites: readonly CallSite[], findings: readonly Finding[]): readonly SiteSummary[] {

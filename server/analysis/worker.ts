@@ -30,6 +30,8 @@ interface Folder {
   readonly texts: Map<string, string>;
   /** Opened by the first question, so that what goes wrong is its answer. */
   analysis?: Analysis;
+  /** Answers that hold until something is learned, by the files that were asked about: one light bulb asks about its file several times. */
+  readonly checked: Map<string, Checked>;
 }
 
 /** How a question is told that it is not wanted any more, and tells how far it is. */
@@ -53,7 +55,8 @@ parentPort?.on("message", (message: ToThread) => {
 
 function learn(message: Exclude<ToThread, AskMessage>): void {
   const { root } = message;
-  if (message.say === "folder") folders.set(root, { root, settings: message.settings, texts: new Map() });
+  folders.get(root)?.checked.clear();
+  if (message.say === "folder") folders.set(root, { root, settings: message.settings, texts: new Map(), checked: new Map() });
   else if (message.say === "leave") folders.delete(root);
   else if (message.say === "changed") folders.get(root)?.analysis?.changed(message.files);
   else {
@@ -119,10 +122,11 @@ function answerTo(folder: Folder, question: Question, ask: Ask<Question>, work: 
       return finding ? withLineEnds(folder, analysisOf(folder).fixes(finding)) : [];
     }
     case "fixAll":
+      folder.checked.clear();
       return fixAll(
         analysisOf(folder),
         (ask as Ask<"fixAll">).file,
-        (file) => check(folder, { paths: [file] }, work).findings.filter((finding) => finding.file === file),
+        (file) => checkNow(folder, { paths: [file] }, work).findings.filter((finding) => finding.file === file),
         (file) => textOf(folder, file),
         (file) => analysisOf(folder).setText(file, folder.texts.get(file)),
       );
@@ -135,7 +139,14 @@ function answerTo(folder: Folder, question: Question, ask: Ask<Question>, work: 
   }
 }
 
-function check(folder: Folder, { paths }: Ask<"check">, { signal, onProgress }: Work): Checked {
+function check(folder: Folder, ask: Ask<"check">, work: Work): Checked {
+  const key = JSON.stringify(ask.paths ?? []);
+  const checked = folder.checked.get(key) ?? checkNow(folder, ask, work);
+  folder.checked.set(key, checked);
+  return checked;
+}
+
+function checkNow(folder: Folder, { paths }: Ask<"check">, { signal, onProgress }: Work): Checked {
   const { findings, sites, problems, files } = analysisOf(folder).check({ ...(paths && { paths }), signal, onProgress });
   const { baseline } = folder.settings;
   return { findings: baseline ? applyBaseline(findings, baseline).fresh : findings, sites, problems, files };

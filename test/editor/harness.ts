@@ -40,6 +40,8 @@ export interface VSCodeOptions {
   readonly vsix?: readonly string[];
   /** False opens the workspace in Restricted Mode. Default: trust is switched off altogether, so everything is trusted. */
   readonly trust?: boolean;
+  /** Built-in extensions on top of grammars and a theme. */
+  readonly builtins?: readonly string[];
   /** Environment variables of the server, and so of the extension host and the language server. */
   readonly env?: Readonly<Record<string, string>>;
   /** User settings on top of the quiet ones. */
@@ -232,7 +234,7 @@ async function prepareScratch(scratch: string, data: string, options: VSCodeOpti
   const builtins = path.join(scratch, "builtins");
   const user = path.join(data, "data/User");
   for (const folder of [builtins, user, path.join(scratch, "home")]) await fs.mkdir(folder, { recursive: true });
-  for (const name of builtinExtensions) {
+  for (const name of [...builtinExtensions, ...(options.builtins ?? [])]) {
     await fs.symlink(path.resolve(serverMain, "../../extensions", name), path.join(builtins, name));
   }
   await fs.writeFile(path.join(user, "settings.json"), JSON.stringify({ ...quietSettings, ...options.settings }));

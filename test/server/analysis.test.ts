@@ -3,42 +3,15 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import {
-  CancellationTokenSource,
-  type CodeAction,
-  type Diagnostic,
-  type DocumentDiagnosticReport,
-  LSPErrorCodes,
-  ProgressType,
-  type WorkspaceDiagnosticReport,
-} from "vscode-languageserver/node";
+import { type CodeAction, type Diagnostic, type DocumentDiagnosticReport, LSPErrorCodes } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import type { CallSitesAnswer, FilesOfAnswer, MakersOfAnswer } from "../../server/protocol.ts";
+import type { CallSitesAnswer } from "../../server/protocol.ts";
 import { poll } from "../editor/poll.ts";
-import { type Client, type ClientOptions, failureOf, startClient, type WorkDone } from "./client.ts";
+import { type Client, type ClientOptions, failureOf, startClient } from "./client.ts";
 import { type Editor, editorCapabilities, startEditor } from "./editor.ts";
+import { CLEANED, RULE, uploader } from "./uploader.ts";
 
 const ZERO = { line: 0, character: 0 };
-const RULE = "missing-cleanup-after-upload";
-
-/** Uploads a rendered clip and leaves it in `.cache/clips`. */
-function uploader(name: string, body = ""): string {
-  return `import { v2 as cloudinary } from "cloudinary";
-import { writeFile } from "node:fs/promises";
-
-export async function ${name}(id: string, clip: Uint8Array): Promise<string> {
-  const clipPath = \`.cache/clips/\${id}.mp4\`;
-  await writeFile(clipPath, clip);
-  const { secure_url } = await cloudinary.uploader.upload(clipPath, { resource_type: "video" });
-${body}  return secure_url;
-}
-`;
-}
-const CLEANED = uploader("publish", "  await rm(clipPath, { force: true }).catch(() => undefined);\n").replace(
-  "{ writeFile }",
-  "{ rm, writeFile }",
-);
-
 function messageOf(diagnostic: Diagnostic | undefined): string {
   return typeof diagnostic?.message === "string" ? diagnostic.message : (diagnostic?.message.value ?? "");
 }
@@ -140,6 +113,17 @@ export async function send(clip: Uint8Array): Promise<void> {
       assert.deepEqual(await editor.diagnostics("src/send.ts"), []);
     });
 
+    it("are the same before and after the whole workspace was checked", async () => {
+      write("src/publish.test.ts", uploader("publish"));
+      await start();
+      for (const file of ["src/publish.ts", "src/publish.test.ts"]) await editor.open(file);
+      const all = async (): Promise<unknown[]> =>
+        Promise.all(["src/publish.ts", "src/publish.test.ts"].map(async (file) => rulesOf(await editor.diagnostics(file))));
+      assert.deepEqual(await all(), [[RULE], []]);
+      await client.request<CallSitesAnswer>("offcut/callSites");
+      assert.deepEqual(await all(), [[RULE], []]);
+    });
+
     it("leave alone what is no code, or nobody's", async () => {
       await start();
       await editor.open("notes.md", "cloudinary.uploader.upload(clipPath)");
@@ -175,6 +159,25 @@ export async function send(clip: Uint8Array): Promise<void> {
     assert.deepEqual(await client.connection.sendRequest("workspace/diagnostic", { previousResultIds: [] }), { items: [] });
     assert.match((await failureOf(client.request("offcut/callSites"))).message, /The analysis of the code failed: a defect/);
     assert.deepEqual(client.shown, []);
+  });
+
+  it("survives the end of the analysis, and says so once", async () => {
+    const flag = path.join(root, "died");
+    const script = `import fs from "node:fs";
+      import { parentPort } from "node:worker_threads";
+      parentPort.on("message", ({ say, id }) => {
+        if (say !== "ask") return;
+        if (fs.existsSync(${JSON.stringify(flag)})) return parentPort.postMessage({ say: "answer", id, answer: { findings: [], sites: [], problems: [], files: 7 } });
+        fs.writeFileSync(${JSON.stringify(flag)}, "");
+        throw new Error("out of its mind");
+      });`;
+    await start({ thread: { program: new URL(`data:text/javascript,${encodeURIComponent(script)}`) } });
+    await editor.open("src/publish.ts");
+    assert.equal((await failureOf(editor.pull("src/publish.ts"))).code, LSPErrorCodes.ServerCancelled);
+    assert.deepEqual(client.shown, [{ type: 1, message: "The analysis of the code ended unexpectedly: out of its mind" }]);
+    assert.deepEqual(await editor.diagnostics("src/publish.ts"), []);
+    assert.equal((await client.request<CallSitesAnswer>("offcut/callSites")).files, 7);
+    assert.equal(client.shown.length, 1);
   });
 
   describe("settings", () => {
@@ -267,7 +270,8 @@ export async function send(clip: Uint8Array): Promise<void> {
     });
 
     it("fix everything in a file, one on top of the other", async () => {
-      const both = `${uploader("publish")}\n${uploader("again").slice(uploader("again").indexOf("export"))}`;
+      const again = uploader("again").replace("clips", "again");
+      const both = `${uploader("publish")}\n${again.slice(again.indexOf("export"))}`;
       write("src/publish.ts", both);
       await start();
       await editor.open("src/publish.ts");
@@ -316,141 +320,54 @@ export async function send(clip: Uint8Array): Promise<void> {
   });
 
   describe("hover", () => {
-    it("tells the way of the file in steps with links, what lies on the disk, and where to read on", async () => {
+    it("tells the way of the file from step to step with links, what lies on the disk, and where to read on", async () => {
       for (const id of ["a", "b"]) write(`.cache/clips/${id}.mp4`, "x".repeat(1024));
       await start({ options: { docs: "file:///extension/docs/rules" } });
       await editor.open("src/publish.ts");
-      const text = (await editor.hover("src/publish.ts", "cloudinary.uploader")) ?? "";
-      assert.match(text, new RegExp(`^\\*\\*${RULE}\\*\\* \`clipPath\``));
-      const links = [...text.matchAll(/^(\d+)\. .* — \[publish\\\.ts\\:(\d+)\]\((.*)#L(\d+)\)$/gm)];
-      assert.deepEqual(
-        links.map(([, step]) => step),
-        links.map((_, i) => String(i + 1)),
+      const [way, disk, page, ...more] = ((await editor.hover("src/publish.ts", "cloudinary.uploader")) ?? "").split("\n\n");
+      const step = (message: string, line: number): string => `${message} ([line ${line}](${editor.uri("src/publish.ts")}#L${line}))`;
+      assert.equal(
+        way,
+        `\`clipPath\`: ${step("made here", 6)} → ${step("uploaded here", 7)} → ${step("leaves here without deleting it", 8)}`,
       );
-      assert.ok(links.length >= 1, text);
-      for (const [, , line, uri, anchor] of links) assert.deepEqual([uri, anchor], [editor.uri("src/publish.ts"), line]);
-      assert.match(text, /2 files, 2\\\.0 KB on disk now/);
-      assert.ok(text.endsWith(`(file:///extension/docs/rules/${RULE}.md)`), text);
+      assert.equal(disk, "`.cache/clips/*.mp4`: 2 files, 2\\.0 KB on disk now");
+      assert.deepEqual([page, more], [`[About this rule](file:///extension/docs/rules/${RULE}.md)`, []]);
       assert.equal(await editor.hover("src/publish.ts", "import"), undefined);
     });
 
-    it("takes nothing of the code for Markdown", async () => {
-      write("src/a](b)_c.ts", uploader("publish").replaceAll("clipPath", "_clip_path_"));
-      await start();
-      await editor.open("src/a](b)_c.ts");
-      const text = (await editor.hover("src/a](b)_c.ts", "cloudinary.uploader")) ?? "";
-      assert.match(text, /`_clip_path_`/);
-      assert.match(text, /\[a\\\]\\\(b\\\)\\_c\\\.ts\\:\d+\]\(file:[^()\s]*#L\d+\)/);
-    });
-  });
-
-  describe("diagnostics of the workspace", () => {
-    const pull = (previousResultIds: readonly object[] = [], more: object = {}): Promise<WorkspaceDiagnosticReport> =>
-      client.connection.sendRequest("workspace/diagnostic", { previousResultIds, ...more });
-    const idsOf = ({ items }: WorkspaceDiagnosticReport) => items.map(({ uri, resultId }) => ({ uri, value: resultId ?? "" }));
-    const filesOf = ({ items }: WorkspaceDiagnosticReport): string[] => items.map(({ uri }) => uri.slice(client.folder.length + 1));
-
-    beforeEach(() => {
-      write("src/a.ts", uploader("a"));
-      write("src/z.ts", uploader("z"));
-      write("src/fine.ts", CLEANED);
-    });
-
-    it("come for open files first, then for all, in parts", async () => {
-      await start();
-      await editor.open("src/z.ts");
-      const parts: string[][] = [];
-      client.connection.onProgress(new ProgressType<WorkspaceDiagnosticReport>(), "parts", (part) => void parts.push(filesOf(part)));
-      const rest = await pull([], { partialResultToken: "parts" });
-      assert.deepEqual(parts[0], ["src/z.ts"]);
-      assert.deepEqual([...parts.flat(), ...filesOf(rest)].sort(), ["src/a.ts", "src/publish.ts", "src/z.ts"]);
-    });
-
-    it("are unchanged where they are, and wait until something changes", async () => {
-      await start();
-      const first = await pull();
-      assert.deepEqual(filesOf(first).sort(), ["src/a.ts", "src/publish.ts", "src/z.ts"]);
-      let answered = false;
-      const second = pull(idsOf(first)).finally(() => (answered = true));
-      await editor.open("notes.md", "");
-      await editor.diagnostics("notes.md");
-      assert.equal(answered, false);
-      write("src/a.ts", CLEANED);
-      await client.connection.sendNotification("workspace/didChangeWatchedFiles", { changes: [{ uri: editor.uri("src/a.ts"), type: 2 }] });
-      const { items } = await second;
-      assert.deepEqual(items.map(({ uri, kind }) => [path.basename(uri), kind]).sort(), [
-        ["a.ts", "full"],
-        ["publish.ts", "unchanged"],
-        ["z.ts", "unchanged"],
-      ]);
-      assert.deepEqual(
-        items.flatMap((item) => (item.kind === "full" ? item.items : [])),
-        [],
+    it("names other files, and has no Markdown for who cannot read it", async () => {
+      write(
+        "src/store.ts",
+        `import { v2 as cloudinary } from "cloudinary";\nexport const store = (f: string) => cloudinary.uploader.upload(f);\n`,
       );
+      write(
+        "src/send.ts",
+        `import { writeFile } from "node:fs/promises";\nimport { store } from "./store";\n\nexport async function send(clip: Uint8Array) {\n` +
+          `  await writeFile(".cache/one.mp4", clip);\n  await store(".cache/one.mp4");\n}\n`,
+      );
+      const { textDocument, ...rest } = editorCapabilities;
+      await start({ capabilities: { ...rest, textDocument: { ...textDocument, hover: {} } } });
+      await editor.open("src/send.ts");
+      const lines = ((await editor.hover("src/send.ts", "store(")) ?? "").split("\n");
+      assert.equal(lines[0], RULE);
+      assert.match(lines[1] ?? "", /made here \(line 5\) → .* \(line 6\) → .*\(store\.ts:2\)/);
     });
 
-    it("report progress, and are cancelled by the client", async () => {
+    it("takes nothing of the code for Markdown", async () => {
+      write(
+        "src/a](b)_c.ts",
+        `import { v2 as cloudinary } from "cloudinary";\nexport const store = (f: string) => cloudinary.uploader.upload(f);\n`,
+      );
+      write(
+        "src/send.ts",
+        `import { writeFile } from "node:fs/promises";\nimport { store } from "./a](b)_c";\n\nexport async function send(clip: Uint8Array) {\n` +
+          `  const _clip_path_ = ".cache/one.mp4";\n  await writeFile(_clip_path_, clip);\n  await store(_clip_path_);\n}\n`,
+      );
       await start();
-      const seen: WorkDone[] = [];
-      client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => void seen.push(value));
-      const first = await pull([], { workDoneToken: "work" });
-      assert.deepEqual([seen[0]?.kind, seen.at(-1)?.kind], ["begin", "end"]);
-      const cancel = new CancellationTokenSource();
-      const waiting = client.connection.sendRequest("workspace/diagnostic", { previousResultIds: idsOf(first) }, cancel.token);
-      cancel.cancel();
-      assert.equal((await failureOf(waiting)).code, LSPErrorCodes.RequestCancelled);
-    });
-
-    it("are about open files only, when told so", async () => {
-      await start();
-      client.settings.set("offcut.check.workspace", false);
-      await editor.open("src/z.ts");
-      assert.deepEqual(filesOf(await pull()), ["src/z.ts"]);
-    });
-
-    it("come from a thread that ends when it is idle, and know unsaved text after that", async () => {
-      await start({ thread: { idleMs: 1 } });
-      await editor.open("src/z.ts");
-      await editor.type("src/z.ts", CLEANED);
-      assert.deepEqual(filesOf(await pull()).sort(), ["src/a.ts", "src/publish.ts", "src/z.ts"]);
-      await editor.type("src/z.ts", CLEANED.replace("publish", "other"));
-      assert.deepEqual(await editor.diagnostics("src/z.ts"), []);
-    });
-  });
-
-  describe("call sites", () => {
-    it("are listed with what is wrong and what it costs, and told to be old", async () => {
-      write("src/clean.ts", CLEANED.replace("publish", "clean"));
-      write(".cache/clips/a.mp4", "x".repeat(2048));
-      await start();
-      const { sites, findings, files } = await client.request<CallSitesAnswer>("offcut/callSites");
-      assert.deepEqual([findings, files], [1, 2]);
-      const uploads = sites.filter((site) => site.kind === "upload");
-      assert.deepEqual(uploads.map(({ file, state, callee }) => [file, state, callee.split(".").at(-1)]).sort(), [
-        ["src/clean.ts", "clean", "upload"],
-        ["src/publish.ts", "found", "upload"],
-      ]);
-      const found = uploads.find((site) => site.state === "found")?.finding;
-      assert.deepEqual([found?.rule, found?.files, found?.bytes], [RULE, 1, 2048]);
-      const told = new Promise<void>((resolve) => client.connection.onNotification("offcut/callSitesChanged", () => resolve()));
-      await editor.open("src/publish.ts", CLEANED);
-      await told;
-      assert.equal((await client.request<CallSitesAnswer>("offcut/callSites")).findings, 0);
-    });
-
-    it("lead to their files, and files lead to them", async () => {
-      write(".cache/clips/small.mp4", "x");
-      write(".cache/clips/large.mp4", "xxx");
-      write(".cache/other.mp4", "xxxx");
-      await start();
-      const { sites } = await client.request<CallSitesAnswer>("offcut/callSites");
-      const upload = sites.find((site) => site.kind === "upload");
-      assert.ok(upload);
-      const found = await client.request<FilesOfAnswer>("offcut/filesOf", { paths: upload.paths });
-      assert.deepEqual([found.files.map((file) => file.path), found.total], [[".cache/clips/large.mp4", ".cache/clips/small.mp4"], 2]);
-      const makers = await client.request<MakersOfAnswer>("offcut/makersOf", { file: editor.uri(".cache/clips/small.mp4") });
-      assert.ok(makers.length > 0 && makers.every((site) => site.file === "src/publish.ts"));
-      assert.deepEqual(await client.request<MakersOfAnswer>("offcut/makersOf", { file: editor.uri(".cache/other.mp4") }), []);
+      await editor.open("src/send.ts");
+      const text = (await editor.hover("src/send.ts", "store(_")) ?? "";
+      assert.match(text, /^`_clip_path_`:/);
+      assert.match(text, /\[a\\\]\\\(b\\\)\\_c\\\.ts\\:\d+\]\(file:[^()\s]*#L\d+\)/);
     });
   });
 });

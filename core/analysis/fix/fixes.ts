@@ -1,10 +1,12 @@
 /** The fixes of a finding: what its plan says, written down by the front end, and tried out before it is offered. */
+import { readdirSync } from "node:fs";
+import { join, posix } from "node:path";
 import { t } from "@vscode/l10n";
 import { applyEdits } from "../applyEdits.ts";
 import type { Finding, Fix } from "../finding.ts";
 import type { FrontEnd } from "../frontEnd.ts";
 import type { Draft } from "../rules/draft.ts";
-import type { FixPlan } from "./plan.ts";
+import type { FixPlan, HelperHome } from "./plan.ts";
 
 /** What was found before, and what would be found if a file had another text, in the files that this concerns. */
 export interface Trial {
@@ -19,15 +21,103 @@ export function fixesFor(
   draft: Draft,
   tryOut: (file: string, text: string) => Trial,
 ): readonly Fix[] {
-  const { fix } = draft;
-  if (!fix) return [];
-  const changes = frontEnd.print(finding, fix, frontEnd.lower(fix.file));
-  const [change, ...others] = changes ?? [];
-  if (!changes || !change || others.length > 0) return [];
-  const text = frontEnd.sources.read(change.file);
-  if (!clears(finding, tryOut(change.file, applyEdits(text, change.edits)))) return [];
-  return [{ title: titleOf(fix, finding.subject), kind: "quickfix", preferred: true, edits: changes }];
+  if (!draft.fix) return [];
+  const fixes: Fix[] = [];
+  for (const variant of variantsOf(frontEnd, finding, draft.fix)) {
+    const edits = firstThatClears(frontEnd, finding, variant, tryOut);
+    if (edits && !fixes.some((fix) => JSON.stringify(fix.edits) === JSON.stringify(edits)))
+      fixes.push({ title: variant.title, kind: "quickfix", preferred: fixes.length === 0, edits });
+  }
+  return fixes;
 }
+
+function firstThatClears(
+  frontEnd: FrontEnd,
+  finding: Finding,
+  { plans, home }: Variant,
+  tryOut: (file: string, text: string) => Trial,
+): Fix["edits"] | undefined {
+  for (const plan of plans) {
+    const module = frontEnd.lower(plan.file);
+    const changes = frontEnd.print(finding, plan, module);
+    const [change] = changes ?? [];
+    if (!changes || !change) continue;
+    const text = applyEdits(frontEnd.sources.read(plan.file), change.edits);
+    if (!clears(finding, tryOut(plan.file, text))) continue;
+    return home ? frontEnd.print(finding, { ...plan, ...home }, module) : changes;
+  }
+  return undefined;
+}
+
+interface Variant {
+  readonly title: string;
+  /** The first that clears the finding is taken. */
+  readonly plans: readonly FixPlan[];
+  /** With a helper that is made there. What it does is not seen while it is not there, so the plan is tried out without. */
+  readonly home?: { readonly home: HelperHome };
+}
+
+/** The plan, and the same with a helper that the project gets, where it has none. */
+function variantsOf(frontEnd: FrontEnd, finding: Finding, plan: FixPlan): readonly Variant[] {
+  if (plan.kind !== "delete-after" && plan.kind !== "delete-before") return [{ title: titleOf(plan, finding.subject), plans: [plan] }];
+  const runtime = plan.runtime === "maybe" && hasManifest(frontEnd, plan.file) ? "no" : plan.runtime;
+  const own = { title: titleOf(plan, plan.subject), plans: looking({ ...plan, runtime }) };
+  if (plan.helper || plan.directory) return [own];
+  const { like: _, ...rest } = plan;
+  const helper = {
+    title: t("Create a helper in the project that deletes {0}", plan.subject),
+    plans: looking({ ...rest, runtime }),
+    home: { home: homeFor(frontEnd, plan.file) },
+  };
+  return runtime === "no" && own.plans.some((one) => importsRuntime(frontEnd, finding, one)) ? [helper] : [own, helper];
+}
+
+/** With a look at the output, and without, where the analysis does not see what the look is for. */
+function looking(plan: FixPlan & { kind: "delete-after" | "delete-before" }): readonly FixPlan[] {
+  const { output, ...blind } = plan;
+  return output ? [plan, blind] : [plan];
+}
+
+/** Whether the fix would import a package that no manifest asks for. */
+function importsRuntime(frontEnd: FrontEnd, finding: Finding, plan: FixPlan): boolean {
+  const changes = frontEnd.print(finding, plan, frontEnd.lower(plan.file)) ?? [];
+  return changes.some(({ edits }) => edits.some(({ text }) => /["']offcut["']/.test(text)));
+}
+
+function hasManifest(frontEnd: FrontEnd, file: string): boolean {
+  return directoriesAbove(file).some((directory) => frontEnd.sources.read(posix.join(directory, "package.json")) !== "");
+}
+
+const SHARED = ["utils", "lib", "helpers", "util", "shared", "common"];
+
+/** The nearest directory for what is shared, else the file's own. */
+function homeFor(frontEnd: FrontEnd, file: string): HelperHome {
+  const [own = "", ...above] = directoriesAbove(file);
+  const files = frontEnd.sources.files();
+  const isThere = (directory: string): boolean => files.some((one) => one.startsWith(`${directory}/`));
+  const shared = SHARED.includes(posix.basename(own))
+    ? own
+    : [own, ...above].flatMap((directory) => SHARED.map((name) => posix.join(directory, name))).find(isThere);
+  const directory = shared ?? own;
+  const known = files.filter((one) => posix.dirname(one) === (directory || ".")).map((one) => posix.basename(one));
+  return { directory, names: [...new Set([...namesIn(join(frontEnd.sources.root, directory)), ...known])] };
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** The file's directory first, the root (`""`) last. */
+function directoriesAbove(file: string): readonly string[] {
+  const parts = file.split("/").slice(0, -1);
+  return Array.from({ length: parts.length + 1 }, (_, index) => parts.slice(0, parts.length - index).join("/"));
+}
+
+const MISSING = new Set(["missing-cleanup-after-upload", "missing-cleanup-after-assembly", "partial-cleanup", "ineffective-cleanup"]);
 
 function clears(finding: Finding, { before, after }: Trial): boolean {
   const left = [...before.map(keyOf)];
@@ -41,9 +131,9 @@ function clears(finding: Finding, { before, after }: Trial): boolean {
   return true;
 }
 
-/** The same for one finding in both texts: its lines may have moved. */
+/** The same for one finding in both texts: its lines may have moved, and what cleans its file too little may do so in another way. */
 function keyOf({ rule, file, subject }: Finding): string {
-  return `${rule}\0${file}\0${subject}`;
+  return `${MISSING.has(rule) ? "missing" : rule}\0${file}\0${subject}`;
 }
 
 function titleOf(plan: FixPlan, subject: string): string {
@@ -59,6 +149,7 @@ function titleOf(plan: FixPlan, subject: string): string {
     case "move-before":
       return t("Delete {0} before the return", subject);
     case "guard":
+    case "chain":
       return t("Delete {0} only if the upload went well", subject);
     case "remove":
       return t("Remove this statement");

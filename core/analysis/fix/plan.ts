@@ -62,6 +62,8 @@ export type FixPlan =
   | (Deletion & { readonly kind: "delete-before"; readonly before: Span })
   /** Waits for the call. */
   | { readonly kind: "await"; readonly file: string; readonly call: Span }
+  /** Runs a statement when the promise of the call is fulfilled, before anything swallows its failure. */
+  | { readonly kind: "chain"; readonly file: string; readonly statement: Span; readonly call: Span }
   /** Moves a statement behind another. */
   | { readonly kind: "move-after"; readonly file: string; readonly statement: Span; readonly after: Span }
   /** Moves a statement that is never reached before the one that leaves. */

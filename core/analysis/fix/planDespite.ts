@@ -10,18 +10,17 @@ export function planDespite(context: RuleContext, key: string, seen: Observation
   const { step } = seen;
   if (step.inner !== undefined || upload.inner?.file === step.file) return undefined;
   const refused = (seen.ways[seen.values.findIndex((value) => value.key === key)] ?? []).filter((way) => way & REFUSED);
-  if (refused.some((way) => !(way & FAILED))) {
-    const outcome = outcomeOf(context, upload);
-    return outcome.said === "thrown"
-      ? undefined
-      : {
-          kind: "guard",
-          file: step.file,
-          statement: step.statement,
-          upload: upload.statement,
-          success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place,
-        };
-  }
+  const silent = refused.some((way) => !(way & FAILED));
+  const outcome = outcomeOf(context, upload);
+  if (outcome.said !== "thrown" && (silent || upload.inner !== undefined))
+    return {
+      kind: "guard",
+      file: step.file,
+      statement: step.statement,
+      upload: upload.statement,
+      success: outcome.said === "value" ? { onlyIf: outcome.onlyIf } : outcome.place,
+    };
+  if (silent) return { kind: "chain", file: step.file, statement: step.statement, call: upload.span };
   if (seen.caught !== true) return { kind: "move-after", file: step.file, statement: step.statement, after: upload.statement };
   // After success nothing deletes the file yet: the deletion goes over there.
   const leak = context.leaks.find((one) => one.record.value.key === key);

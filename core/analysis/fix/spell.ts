@@ -7,7 +7,7 @@ import type { Report } from "../solve.ts";
 import type { Value } from "../value.ts";
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
-const DEEPEST = 6;
+const DEEPEST = 40;
 
 /** A name that holds the path, or fields of one; else what is handed to the call. Undefined: only an element of a list, or no name at all. */
 export function spell(program: Program, report: Report, value: Value, call: Span): string | undefined {
@@ -19,7 +19,7 @@ function byName(report: Report, value: Value): string | undefined {
   let at = value;
   for (let depth = 0; depth < 8; depth += 1) {
     const name = nameOf(report, at);
-    if (name !== undefined) return [name, ...fields].join(".");
+    if (name !== undefined) return fields.some((field) => field.startsWith("#")) ? undefined : [name, ...fields].join(".");
     if (at.kind !== "derived" || at.how !== "member" || !/^#?[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(at.name)) break;
     fields.unshift(at.name);
     at = at.of;
@@ -33,7 +33,8 @@ function byName(report: Report, value: Value): string | undefined {
         : at.root === "parameter"
           ? report.fn.parameters[at.index ?? -1]?.written
           : undefined;
-  return root !== undefined && (root === "this" || IDENTIFIER.test(root)) ? [root, ...fields].join(".") : undefined;
+  const isOwn = root === "this";
+  return root !== undefined && (isOwn || (IDENTIFIER.test(root) && !fields.some((field) => field.startsWith("#")))) ? [root, ...fields].join(".") : undefined;
 }
 
 /** The operand of the call that has this value; in a closure, where values have other keys, the one whose path looks the same. */

@@ -1,24 +1,30 @@
 /** The statement that deletes a file, with what the source file already has for it, and the import that it may need. */
 import { ts } from "ts-morph";
-import type { Deletion } from "../fix/plan.ts";
-import type { Change } from "./printPlace.ts";
-import { declarationOf, isCommonJs, mayAwait } from "./printScope.ts";
-import { endWithComments, type PrintStyle } from "./printStyle.ts";
+import type { Deletion, Helper } from "../fix/plan.ts";
+import { type Binding, bindingsAt, findBinding, importName, listsNamesOf, type Named } from "./printImport.ts";
+import { type Change, type Place, placeAt } from "./printPlace.ts";
+import { declarationOf } from "./printScope.ts";
+import { block, type PrintStyle } from "./printStyle.ts";
+import { helperSpecifier, HELPER } from "./printHelper.ts";
 
 const RUNTIME = "offcut";
-const FUNCTION = "deleteLocalFileAfterUpload";
+
+/** Whether the statement can wait, has to be over when it ends, or is in a callback, where nobody waits for it. */
+export type Manner = "await" | "sync" | "callback";
 
 export interface PrintedDeletion {
-  /** Without a semicolon. */
+  /** Without a semicolon, unless it is a block. */
   readonly statement: string;
   readonly changes: readonly Change[];
 }
 
-/** What a top-level name of the file stands for: `name` of a module, or all of it (`*`). */
-interface Binding {
-  readonly module: string;
-  readonly name: string;
-  readonly local: ts.Identifier;
+interface Site {
+  readonly source: ts.SourceFile;
+  readonly style: PrintStyle;
+  readonly at: ts.Node;
+  readonly offset: number;
+  readonly manner: Manner;
+  readonly bindings: readonly Binding[];
 }
 
 export function printDeletion(
@@ -27,169 +33,144 @@ export function printDeletion(
   plan: Deletion,
   at: ts.Node,
   offset: number,
+  manner: Manner,
 ): PrintedDeletion | undefined {
-  const awaits = mayAwait(at, source);
-  const bindings = bindingsOf(source).filter((binding) => declarationOf(binding.local.text, at, offset) === binding.local);
+  const site: Site = { source, style, at, offset, manner, bindings: bindingsAt(source, at, offset) };
+  const alike = plan.like && printAlike(site, plan.like);
+  if (alike) return { statement: alike, changes: [] };
   const { subject, helper } = plan;
-  const local = helper && localOf(helper, bindings, source, at, offset);
-  if (helper && local !== undefined && (helper.async || !helper.throws))
-    return {
-      statement: `${helper.async ? (awaits ? "await " : "void ") : ""}${local}(${subject})${helper.throws ? ".catch(() => undefined)" : ""}`,
-      changes: [],
-    };
-  const known = withFileSystem(bindings, subject, awaits);
-  if (known !== undefined) return { statement: known, changes: [] };
-  const runtime = bindings.find((binding) => binding.module === RUNTIME && binding.name === FUNCTION);
-  const statement = `${awaits ? "await" : "void"} ${runtime?.local.text ?? FUNCTION}(${subject})`;
-  if (runtime) return { statement, changes: [] };
-  // The name means something else here.
-  if (new RegExp(`\\b${FUNCTION}\\b`).test(source.text)) return undefined;
-  return { statement, changes: [importRuntime(source, style)] };
+  if (plan.home) return printRuntime(site, subject, importName(source, style, helperSpecifier(source, plan.home), HELPER));
+  const local = helper && localOf(helper, site);
+  if (helper && local !== undefined && (helper.async || !helper.throws)) {
+    const caught = helper.throws ? never(source) : "";
+    return { statement: `${helper.async ? wait(manner, helper.throws) : ""}${local}(${subject})${caught}`, changes: [] };
+  }
+  if (plan.directory) return withDirectory(site, subject);
+  const known = withFileSystem(site, subject);
+  if (known) return known;
+  const lists = (module: string): boolean => listsNamesOf(source, module);
+  if (plan.runtime !== "yes" && manner === "sync" && lists("fs")) {
+    const more = importName(source, style, "fs", "unlinkSync");
+    if (more) return { statement: printSync(site, `${more.text}(${subject})`), changes: more.changes };
+  }
+  if (plan.runtime === "no" && manner !== "sync" && (lists("fs/promises") || lists("fs"))) {
+    const more = importName(source, style, "fs/promises", "unlink");
+    if (more) return { statement: `${wait(manner, true)}${more.text}(${subject})${never(source)}`, changes: more.changes };
+  }
+  const runtime = findBinding(site.bindings, RUNTIME, [HELPER]);
+  return printRuntime(site, subject, runtime === undefined ? importName(source, style, RUNTIME, HELPER) : { text: runtime, changes: [] });
 }
 
-function localOf(
-  helper: NonNullable<Deletion["helper"]>,
-  bindings: readonly Binding[],
-  source: ts.SourceFile,
-  at: ts.Node,
-  offset: number,
-): string | undefined {
-  if (helper.from !== undefined)
-    return bindings.find((binding) => binding.module === helper.from && binding.name === helper.name)?.local.text;
-  const declared = declarationOf(helper.name, at, offset);
-  const statement = declared && statementOf(declared);
-  return statement?.parent === source ? helper.name : undefined;
+function printRuntime({ manner }: Site, subject: string, named: Named | undefined): PrintedDeletion | undefined {
+  return named && { statement: `${wait(manner, false)}${named.text}(${subject})`, changes: named.changes };
 }
 
-function statementOf(node: ts.Node): ts.Node {
-  let at = node;
-  while (!ts.isStatement(at) && at.parent) at = at.parent;
-  return at;
+/** What has a `catch` need not be marked as left alone. */
+function wait(manner: Manner, caught: boolean): string {
+  return manner === "await" ? "await " : caught ? "" : "void ";
 }
 
-const NEVER_MIND = ".catch(() => undefined)";
-
-function withFileSystem(bindings: readonly Binding[], subject: string, awaits: boolean): string | undefined {
-  const wait = awaits ? "await " : "void ";
-  const find = (module: string, names: readonly string[]): string | undefined =>
-    bindings.find((binding) => binding.module === module && names.includes(binding.name))?.local.text;
-  const named = find("fs/promises", ["unlink", "rm"]);
-  if (named !== undefined) return `${wait}${named}(${subject})${NEVER_MIND}`;
-  const promises = find("fs/promises", ["*"]) ?? find("fs", ["promises"]);
-  if (promises !== undefined) return `${wait}${promises}.unlink(${subject})${NEVER_MIND}`;
-  const fs = find("fs", ["*"]);
-  if (fs !== undefined)
-    return awaits ? `await ${fs}.promises.unlink(${subject})${NEVER_MIND}` : `${fs}.unlink(${subject}, () => undefined)`;
-  const extra = find("fs-extra", ["*"]);
-  return extra === undefined ? undefined : `${wait}${extra}.remove(${subject})${NEVER_MIND}`;
+/** The manner of the file, where it has one. */
+function never(source: ts.SourceFile): string {
+  return /\.catch\(\(\) => \{\s*\}\)/.test(source.text) ? ".catch(() => {})" : ".catch(() => undefined)";
 }
 
-function bindingsOf(source: ts.SourceFile): Binding[] {
-  const found: Binding[] = [];
-  const add = (module: string, name: string, local: ts.Identifier): void => {
-    found.push({ module: module.replace(/^node:/, ""), name: name === "default" && !module.startsWith(".") ? "*" : name, local });
+/** The statement that deletes the file elsewhere, if it can stand here as it is and cannot fail what it follows. */
+function printAlike(site: Site, span: { readonly start: number; readonly end: number }): string | undefined {
+  const { source, at, offset, manner } = site;
+  const place = placeAt(source, span);
+  if (!place || !ts.isExpressionStatement(place)) return undefined;
+  const { expression } = place;
+  const call = ts.isAwaitExpression(expression) ? expression.expression : expression;
+  if (call !== expression ? manner !== "await" : manner === "await" && !isCallback(call)) return undefined;
+  return isBestEffort(call) && isMeantAlike(place, place, at, offset) ? expression.getText(source) : undefined;
+}
+
+/** `….catch(…)`, or a callback that ignores its error. */
+function isBestEffort(node: ts.Expression): boolean {
+  if (!ts.isCallExpression(node)) return false;
+  if (ts.isPropertyAccessExpression(node.expression) && node.expression.name.text === "catch") return node.arguments.length === 1;
+  return isCallback(node);
+}
+
+function isCallback(node: ts.Expression): boolean {
+  const last = ts.isCallExpression(node) ? node.arguments.at(-1) : undefined;
+  return last !== undefined && ts.isArrowFunction(last) && ts.isBlock(last.body) && last.body.statements.length === 0;
+}
+
+/** Whether all names of a statement mean the same at another place. */
+export function isMeantAlike(node: ts.Node, from: Place, to: ts.Node, offset: number): boolean {
+  const visit = (one: ts.Node): boolean => {
+    if (ts.isIdentifier(one) && !isPropertyName(one)) {
+      const here = declarationOf(one.text, from, from.end);
+      const inside = here !== undefined && here.pos >= from.pos && here.end <= from.end;
+      if (!inside && here !== declarationOf(one.text, to, offset)) return false;
+    }
+    return ts.forEachChild(one, (child) => (visit(child) ? undefined : true)) !== true;
   };
-  for (const statement of source.statements) {
-    if (ts.isImportDeclaration(statement) && ts.isStringLiteral(statement.moduleSpecifier)) {
-      const { importClause } = statement;
-      const module = statement.moduleSpecifier.text;
-      if (!importClause || importClause.isTypeOnly) continue;
-      if (importClause.name) add(module, "default", importClause.name);
-      const named = importClause.namedBindings;
-      if (named && ts.isNamespaceImport(named)) add(module, "*", named.name);
-      else
-        for (const element of named?.elements ?? [])
-          if (!element.isTypeOnly) add(module, (element.propertyName ?? element.name).text, element.name);
-    } else if (
-      ts.isImportEqualsDeclaration(statement) &&
-      !statement.isTypeOnly &&
-      ts.isExternalModuleReference(statement.moduleReference) &&
-      ts.isStringLiteral(statement.moduleReference.expression)
-    ) {
-      add(statement.moduleReference.expression.text, "*", statement.name);
-    } else if (ts.isVariableStatement(statement) && statement.declarationList.flags & ts.NodeFlags.Const) {
-      for (const declaration of statement.declarationList.declarations) bindRequire(declaration, add);
-    }
-  }
-  return found;
+  return visit(node);
 }
 
-/** `const fs = require("fs")`, `const { unlink } = require("fs/promises")`, `const fs = require("fs").promises`. */
-function bindRequire(
-  { name, initializer }: ts.VariableDeclaration,
-  add: (module: string, name: string, local: ts.Identifier) => void,
-): void {
-  if (!initializer) return;
-  const member = ts.isPropertyAccessExpression(initializer) ? initializer.name.text : undefined;
-  const module = requiredBy(ts.isPropertyAccessExpression(initializer) ? initializer.expression : initializer);
-  if (module === undefined) return;
-  if (ts.isIdentifier(name)) add(module, member ?? "*", name);
-  else if (ts.isObjectBindingPattern(name))
-    for (const element of name.elements) {
-      const property = element.propertyName ?? element.name;
-      if (!ts.isIdentifier(property) || !ts.isIdentifier(element.name) || element.dotDotDotToken) continue;
-      if (member === undefined) add(module, property.text, element.name);
-      else if (member === "promises") add(`${module}/promises`, property.text, element.name);
-    }
+function isPropertyName(node: ts.Identifier): boolean {
+  const { parent } = node;
+  return (ts.isPropertyAccessExpression(parent) && parent.name === node) || (ts.isPropertyAssignment(parent) && parent.name === node);
 }
 
-function requiredBy(node: ts.Expression): string | undefined {
-  if (!ts.isCallExpression(node) || !ts.isIdentifier(node.expression) || node.expression.text !== "require") return undefined;
-  const [argument] = node.arguments;
-  return argument && ts.isStringLiteral(argument) ? argument.text : undefined;
+/** The helper's name here; undefined: it means something else here, or is declared within another function. */
+function localOf(helper: Helper, { source, bindings, at, offset }: Site): string | undefined {
+  if (helper.from !== undefined) {
+    const { from, name } = helper;
+    return bindings.find((binding) => binding.module === from && (binding.name === name || (name === "default" && binding.name === "*")))
+      ?.local.text;
+  }
+  const declared = declarationOf(helper.name, at, offset);
+  let node: ts.Node | undefined = declared;
+  while (node && !ts.isStatement(node) && node.parent) node = node.parent;
+  return node?.parent === source ? helper.name : undefined;
 }
 
-function importRuntime(source: ts.SourceFile, style: PrintStyle): Change {
-  const { text } = source;
-  const { lineEnd, quote, semicolon } = style;
-  const common = isCommonJs(source);
-  const line = common
-    ? `const { ${FUNCTION} } = require(${quote}${RUNTIME}${quote})${semicolon}`
-    : `import { ${FUNCTION} } from ${quote}${RUNTIME}${quote}${semicolon}`;
-  const isImport = (statement: ts.Statement): boolean =>
-    common
-      ? ts.isVariableStatement(statement) &&
-        statement.declarationList.declarations.some(
-          (one) => one.initializer && /^(?:await\s+)?require\(/.test(one.initializer.getText(source)),
-        )
-      : ts.isImportDeclaration(statement);
-  const existing = common
-    ? undefined
-    : source.statements.find(
-        (statement) =>
-          ts.isImportDeclaration(statement) && ts.isStringLiteral(statement.moduleSpecifier) && statement.moduleSpecifier.text === RUNTIME,
-      );
-  if (existing && ts.isImportDeclaration(existing) && !existing.importClause?.isTypeOnly) {
-    const named = existing.importClause?.namedBindings;
-    const last = named && ts.isNamedImports(named) ? named.elements.at(-1) : undefined;
-    if (last) return { start: last.end, end: last.end, text: `, ${FUNCTION}` };
+function withFileSystem(site: Site, subject: string): PrintedDeletion | undefined {
+  const { source, bindings, manner } = site;
+  const find = (module: string, ...names: string[]): string | undefined => findBinding(bindings, module, names);
+  const print = (statement: string): PrintedDeletion => ({ statement, changes: [] });
+  const fs = find("fs", "*") ?? find("fs-extra", "*");
+  if (manner === "sync") {
+    const sync = find("fs", "unlinkSync", "rmSync") ?? (fs === undefined ? undefined : `${fs}.unlinkSync`);
+    if (sync !== undefined) return print(printSync(site, `${sync}(${subject})`));
   }
-  const last = source.statements.findLast((statement) => isImport(statement) || ts.isImportEqualsDeclaration(statement));
-  const directive = source.statements.findLast(
-    (statement, index) =>
-      ts.isExpressionStatement(statement) &&
-      ts.isStringLiteral(statement.expression) &&
-      source.statements.slice(0, index).every((before) => ts.isExpressionStatement(before) && ts.isStringLiteral(before.expression)),
-  );
-  const after = last ?? directive;
-  if (after) {
-    const at = endWithComments(text, after.end);
-    return { start: at, end: at, text: `${lineEnd}${line}` };
+  if (manner === "callback") {
+    const plain = find("fs", "unlink", "rm") ?? (fs === undefined ? undefined : `${fs}.unlink`);
+    if (plain !== undefined) return print(`${plain}(${subject}, () => {})`);
   }
-  const at = startOfCode(source);
-  return { start: at, end: at, text: `${line}${lineEnd}${/^\s/.test(text.slice(at)) ? "" : lineEnd}` };
+  const promised = wait(manner, true);
+  const unlink = find("fs/promises", "unlink");
+  if (unlink !== undefined) return print(`${promised}${unlink}(${subject})${never(source)}`);
+  const rm = find("fs/promises", "rm");
+  if (rm !== undefined) return print(`${promised}${rm}(${subject}, { force: true })${never(source)}`);
+  const promises = find("fs/promises", "*") ?? find("fs", "promises");
+  if (promises !== undefined) return print(`${promised}${promises}.unlink(${subject})${never(source)}`);
+  return fs === undefined ? undefined : print(`${promised}${fs}.promises.unlink(${subject})${never(source)}`);
 }
 
-/** Behind the line that names the interpreter, and behind comments that stand alone; before those that belong to the first statement. */
-function startOfCode(source: ts.SourceFile): number {
-  const { text } = source;
-  const [first] = source.statements;
-  if (!first) return text.length;
-  let at = first.getStart(source);
-  for (const comment of (ts.getLeadingCommentRanges(text, first.getFullStart()) ?? []).toReversed()) {
-    const written = text.slice(comment.pos, comment.end);
-    if (/\n\s*\n/.test(text.slice(comment.end, at)) || /^(?:\/\/|\/\*)\s*(?:@ts-|eslint)/.test(written)) break;
-    at = comment.pos;
+/** The runtime deletes no directories, and only Node's own functions are sure to. */
+function withDirectory(site: Site, subject: string): PrintedDeletion | undefined {
+  const { source, style, bindings, manner } = site;
+  const options = "{ recursive: true, force: true }";
+  const fs = findBinding(bindings, "fs", ["*"]) ?? findBinding(bindings, "fs-extra", ["*"]);
+  if (manner === "sync") {
+    const known = findBinding(bindings, "fs", ["rmSync"]) ?? (fs === undefined ? undefined : `${fs}.rmSync`);
+    const sync = known === undefined ? importName(source, style, "fs", "rmSync") : { text: known, changes: [] };
+    return sync && { statement: printSync(site, `${sync.text}(${subject}, ${options})`), changes: sync.changes };
   }
-  return at;
+  const promises = findBinding(bindings, "fs/promises", ["*"]) ?? findBinding(bindings, "fs", ["promises"]);
+  const known =
+    findBinding(bindings, "fs/promises", ["rm"]) ??
+    (promises !== undefined ? `${promises}.rm` : fs === undefined ? undefined : `${fs}.promises.rm`);
+  const rm = known === undefined ? importName(source, style, "fs/promises", "rm") : { text: known, changes: [] };
+  return rm && { statement: `${wait(manner, true)}${rm.text}(${subject}, ${options})${never(source)}`, changes: rm.changes };
+}
+
+function printSync({ style }: Site, call: string): string {
+  const lines = [`${call}${style.semicolon}`];
+  return `try ${block(lines, style)} catch ${block(["// A file that stays is no reason to fail."], style)}`;
 }

@@ -2,7 +2,7 @@
 import { ts } from "ts-morph";
 import type { Span } from "../flow.ts";
 import { functionAround, freeName, mayAwait } from "./printScope.ts";
-import { endsLine, endWithComments, indentAt, lineStart, type PrintStyle, startsLine } from "./printStyle.ts";
+import { ended, endsLine, endWithComments, indentAt, lineStart, type PrintStyle, startsLine } from "./printStyle.ts";
 
 /** A stretch of the text and what comes in its place. */
 export interface Change {
@@ -83,8 +83,8 @@ export function putAfter(
   if (ts.isReturnStatement(place)) {
     const { expression } = place;
     if (!expression) return undefined;
-    const name = freeName(source, "uploaded");
-    const value = settled(source, expression, upload);
+    const name = freeName(source, "result");
+    const value = withType(source, place, expression, settled(source, expression, upload));
     if (value === undefined) return undefined;
     const type = typeFor(source, place, expression);
     return replace(source, style, place, [`const ${name}${type} = ${value}`, ...statements, `return ${name}`]);
@@ -99,12 +99,12 @@ export function putAfter(
       {
         start: end,
         end,
-        text: statements.map((statement) => `${style.lineEnd}${indent}${indented(statement, indent, style)}${style.semicolon}`).join(""),
+        text: statements.map((statement) => `${style.lineEnd}${indent}${ended(indented(statement, indent, style), style.semicolon)}`).join(""),
       },
     ];
   }
   const open = text[place.end - 1] === ";" || text[place.end - 1] === "}" ? "" : ";";
-  return [{ start: place.end, end: place.end, text: `${open}${statements.map((statement) => ` ${statement};`).join("")}` }];
+  return [{ start: place.end, end: place.end, text: `${open}${statements.map((statement) => ` ${ended(flat(statement), ";")}`).join("")}` }];
 }
 
 /** Puts statements before one. */
@@ -124,10 +124,19 @@ export function putBefore(
       {
         start,
         end: start,
-        text: statements.map((statement) => `${indented(statement, indent, style)}${style.semicolon}${style.lineEnd}${indent}`).join(""),
+        text: statements.map((statement) => `${ended(indented(statement, indent, style), style.semicolon)}${style.lineEnd}${indent}`).join(""),
       },
     ];
-  return [{ start, end: start, text: statements.map((statement) => `${statement}; `).join("") }];
+  return [{ start, end: start, text: statements.map((statement) => `${ended(flat(statement), ";")} `).join("") }];
+}
+
+/** On one line, without the comments that would swallow the rest of it. */
+function flat(statement: string): string {
+  return statement
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => !line.startsWith("//"))
+    .join(" ");
 }
 
 /** Takes a statement out, with its line and the comments right above it. */
@@ -183,7 +192,9 @@ function replace(
   if (isListed(place)) {
     const alone = startsLine(text, start);
     const indent = indentAt(text, start);
-    const written = statements.map((statement) => (statement === undefined ? own : `${statement}${alone ? semicolon : ";"}`));
+    const written = statements.map((statement) =>
+      statement === undefined ? own : alone ? ended(indented(statement, indent, style), semicolon) : ended(flat(statement), ";"),
+    );
     return [{ start, end: place.end, text: written.join(alone ? `${lineEnd}${indent}` : " ") }];
   }
   const { parent } = place;
@@ -196,7 +207,10 @@ function replace(
   const end = endWithComments(text, place.end);
   const moved = startsLine(text, start) ? own : own.replaceAll("\n", `\n${style.indent}`);
   const written = statements.map(
-    (statement) => `${lineEnd}${indent}${statement === undefined ? moved + text.slice(place.end, end) : statement + semicolon}`,
+    (statement) =>
+      lineEnd +
+      indent +
+      (statement === undefined ? moved + text.slice(place.end, end) : ended(indented(statement, indent, style), semicolon)),
   );
   const rest = /^\s+(?=else\b|while\b)/.exec(text.slice(end))?.[0];
   const joins =
@@ -219,23 +233,29 @@ function intoArrow(
   statements: readonly string[],
 ): readonly Change[] | undefined {
   const arrow = body.parent;
-  if (!mayAwait(body, source)) return undefined;
   const { text } = source;
   const { lineEnd, semicolon } = style;
   const name = freeName(source, "result");
+  const isAsync = mayAwait(body, source);
   const value = ts.isAwaitExpression(body) || !canBePromise(body) ? body.getText(source) : `await ${operandText(source, body)}`;
   const outer = indentAt(text, arrow.equalsGreaterThanToken.end);
   const inner = outer + style.indent;
-  const written = [`const ${name} = ${value}`, ...statements, `return ${name}`].map(
-    (statement) => `${lineEnd}${inner}${statement}${semicolon}`,
+  const deeper = value.includes("\n") && indentAt(text, body.getStart(source)) === outer ? style.indent : "";
+  const written = [`const ${name} = ${value.replaceAll("\n", `\n${deeper}`)}`, ...statements, `return ${name}`].map(
+    (statement, index) => lineEnd + inner + ended(index === 0 ? statement : indented(statement, inner, style), semicolon),
   );
-  return [{ start: arrow.equalsGreaterThanToken.end, end: body.end, text: ` {${written.join("")}${lineEnd}${outer}}` }];
+  const start = arrow.getStart(source);
+  return [
+    // It returned a promise before, and does so now.
+    ...(isAsync ? [] : [{ start, end: start, text: "async " }]),
+    { start: arrow.equalsGreaterThanToken.end, end: body.end, text: ` {${written.join("")}${lineEnd}${outer}}` },
+  ];
 }
 
 /** What a `return` returns, once the upload in it is over. */
 function settled(source: ts.SourceFile, expression: ts.Expression, upload: Span): string | undefined {
   const written = expression.getText(source);
-  if (!mayAwait(expression, source)) return undefined;
+  if (functionAround(expression) === undefined) return undefined;
   if (ts.isAwaitExpression(expression) || !canBePromise(expression)) return written;
   let waits = false;
   const visit = (node: ts.Node): void => {
@@ -263,6 +283,15 @@ function canBePromise(expression: ts.Expression): boolean {
 export function operandText(source: ts.SourceFile, expression: ts.Expression): string {
   const written = expression.getText(source);
   return ts.isLeftHandSideExpression(expression) ? written : `(${written})`;
+}
+
+/** `new Promise(…)` gets the type that the `return` gave it. */
+function withType(source: ts.SourceFile, place: ts.Node, expression: ts.Expression, written: string | undefined): string | undefined {
+  const node = ts.isAwaitExpression(expression) ? expression.expression : expression;
+  const declared = functionAround(place)?.type;
+  const inner = declared && ts.isTypeReferenceNode(declared) ? declared.typeArguments?.[0] : undefined;
+  if (!inner || !ts.isNewExpression(node) || node.typeArguments || node.expression.getText(source) !== "Promise") return written;
+  return written?.replace("new Promise(", `new Promise<${inner.getText(source)}>(`);
 }
 
 /** The type that a literal would otherwise lose: `return { ok: true }` in a function that declares what it returns. */

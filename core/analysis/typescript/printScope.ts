@@ -110,6 +110,28 @@ export function mayAwait(node: ts.Node, source: ts.SourceFile): boolean {
   return !isCommonJs(source);
 }
 
+/**
+ * Whether a function that is not async may become so: it does nothing but return what the place returns, a promise. Undefined where
+ * that is not so; else the offset before which `async` goes.
+ */
+export function asyncOffset(place: ts.Node, source: ts.SourceFile): number | undefined {
+  const around = functionAround(place);
+  if (!around?.body || around.asteriskToken || ts.isConstructorDeclaration(around) || ts.isAccessor(around)) return undefined;
+  if (ts.isArrowFunction(around) && around.body === place) return around.getStart(source);
+  if (!ts.isReturnStatement(place)) return undefined;
+  let returns = 0;
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isReturnStatement(node)) returns += 1;
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(around.body, visit);
+  const declared = around.type && ts.isTypeReferenceNode(around.type) && around.type.typeName.getText(source) === "Promise";
+  if (around.type ? !declared : returns !== 1) return undefined;
+  const keyword = around.getChildren(source).find((child) => child.kind === ts.SyntaxKind.FunctionKeyword);
+  return ts.isMethodDeclaration(around) ? around.name.getStart(source) : (keyword ?? around).getStart(source);
+}
+
 /** Whether what the file needs is required rather than imported. */
 export function isCommonJs(source: ts.SourceFile): boolean {
   if (/\.c[jt]s$/.test(source.fileName)) return true;

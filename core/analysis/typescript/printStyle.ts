@@ -74,3 +74,14 @@ export function endWithComments(text: string, offset: number): number {
 export function endsLine(text: string, offset: number): boolean {
   return /^[ \t]*(?:\r?\n|$)/.test(text.slice(offset));
 }
+
+/** Statements between braces; the first line follows what comes before it. */
+export function block(statements: readonly string[], style: PrintStyle): string {
+  const lines = statements.flatMap((statement) => statement.split("\n")).map((line) => (line === "" ? line : style.indent + line));
+  return ["{", ...lines, "}"].join("\n");
+}
+
+/** A statement as it ends: blocks need no semicolon. */
+export function ended(statement: string, semicolon: string): string {
+  return /^(?:if|for|try)\b/.test(statement) && statement.endsWith("}") ? statement : statement + semicolon;
+}
