@@ -11,7 +11,7 @@ const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
 
 /** What becomes of the files of a call. */
 const STATES: Readonly<Record<SiteSummary["state"], () => string>> = {
-  found: () => vscode.l10n.t("leaves files"),
+  found: () => vscode.l10n.t("with findings"),
   unknown: () => vscode.l10n.t("not known"),
   kept: () => vscode.l10n.t("kept on purpose"),
   clean: () => vscode.l10n.t("cleaned up"),

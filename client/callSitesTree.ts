@@ -95,7 +95,7 @@ export function showCallSites(callSites: CallSites): vscode.Disposable & { reado
     const sites = folders.flatMap(({ answer }) => answer.sites);
     const found = sites.filter((site) => site.state === "found");
     const bytes = sumBytes(found);
-    const count = found.length === 1 ? vscode.l10n.t("1 leaves files") : vscode.l10n.t("{0} leave files", found.length);
+    const count = found.length === 1 ? vscode.l10n.t("1 with a finding") : vscode.l10n.t("{0} with findings", found.length);
     view.description = found.length === 0 ? "" : bytes > 0 ? `${count} · ${formatBytes(bytes)}` : count;
     const situation = folders.length === 0 ? "unknown" : sites.length === 0 ? "none" : "some";
     void vscode.commands.executeCommand("setContext", "offcut.callSites", situation);

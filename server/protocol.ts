@@ -172,7 +172,7 @@ export interface SiteSummary extends Pick<CallSite, "kind" | "callee" | "paths" 
   /** From the folder, with `/`. */
   readonly file: string;
   readonly range: { readonly start: Place; readonly end: Place };
-  /** What is wrong with it, and what lies on the disk because of it; the figures are absent where nothing is known. */
+  /** What is wrong with it or its cleanup, there when the state is `found`, and what lies on the disk because of it; the figures are absent where nothing is known. */
   readonly finding?: {
     readonly rule: RuleId;
     readonly severity: Severity;

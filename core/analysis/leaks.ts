@@ -110,13 +110,20 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
     if (ways.some((way) => !(way & (DELETED | LATER | KEPT)))) left.push(exit);
     else if (ways.some((way) => way & (DELETED | LATER))) cleaned.push(exit);
   }
-  if (left.length === 0) left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted | there)));
+  if (left.length === 0 && isAllDoneHere(report, record)) left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted | there)));
   // One way out that is reached cleaned and uncleaned: some branch before it cleans.
   for (const exit of left) {
     const ways = exit.state.ways.get(record.value.key) ?? [];
     if (ways.some((way) => way & wanted && way & (DELETED | LATER) && !(way & (FAILED | REFUSED | ABSENT)))) cleaned.push(exit);
   }
   return { left, cleaned };
+}
+
+/** Whether the function itself uses the file up and deletes it: what other functions caught is not for it to tell. */
+function isAllDoneHere(report: Report, { trace }: FileRecord): boolean {
+  return [...trace.deleted, ...trace.uploaded, ...trace.read].every(
+    (step) => step.inner === undefined && step.function.index === report.fn.index && step.file === report.module.file,
+  );
 }
 
 /** What comes between the upload and the deletion failed, somebody caught that, and the function went on to the same end. */

@@ -176,6 +176,7 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
       holdSites(frame, state, event.args, event.callee);
       const result = call(frame, state, event, block, at);
       state.env.set(event.result, result);
+      if (saysFailure(frame, block, event)) giveUp(state);
       if (frame.harmless) return;
       for (const [key, ways] of frame.throwing) previous.ways.set(key, ways);
       fail(work, block, frame.removals.has(event.id) ? untidy(previous) : previous);
@@ -187,6 +188,21 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
     case "dispose":
       dispose(frame, state, event.value, momentOf(frame, event.span, block, at));
   }
+}
+
+/** `reject(error)`; in a `catch`, `done(error)` and `next(error)`, too: whoever waits hears of a failure. */
+function saysFailure(frame: Frame, block: Block, { callee, args }: Event & { event: "call" }): boolean {
+  if (callee.op !== "name" || args.length === 0) return false;
+  const name = frame.module.written[callee.name] ?? "";
+  return /^(?:reject|rej)$/i.test(name) || (block.caught === true && /^(?:done|next|cb|callback|fail)$/i.test(name));
+}
+
+function giveUp(state: State): void {
+  for (const [key, ways] of [...state.ways, [OTHERS, state.ways.get(OTHERS) ?? UNTOUCHED] as const])
+    state.ways.set(
+      key,
+      mapWays(ways, (way) => way | UNSUCCESSFUL),
+    );
 }
 
 /** `promises.push(upload(p))`: whoever waits for the list waits for the upload. */

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { filesOf, makersOf } from "../../core/analysis/disk.ts";
-import type { CallSite, Finding } from "../../core/analysis/finding.ts";
+import type { CallSite, Finding, Position, Severity } from "../../core/analysis/finding.ts";
 import { t } from "@vscode/l10n";
 import { countFiles } from "../../core/words.ts";
 import { pathOf, uriOf } from "../convert.ts";
@@ -79,19 +79,34 @@ export async function listMakersOf(checking: Checking, { folder: uri, file }: Ma
 
 function summarise(folder: Folder, sites: readonly CallSite[], findings: readonly Finding[]): readonly SiteSummary[] {
   const byFile = groupByFile(findings);
-  return sites.map(({ kind, file, range, callee, paths, state }) => {
-    const finding = state === "found" ? byFile.get(file)?.find((one) => overlap(one, range)) : undefined;
-    return {
-      kind,
-      uri: uriOf(path.join(folder.root, file)),
-      file,
-      range: rangeOf(range),
-      callee,
-      paths,
-      state,
-      ...(finding && { finding: describe(finding) }),
-    };
+  return sites.map((site) => {
+    const { kind, file, range, callee, paths } = site;
+    const finding = findingOf(site, byFile.get(file) ?? []);
+    const state = finding ? "found" : site.state === "found" ? "unknown" : site.state;
+    const uri = uriOf(path.join(folder.root, file));
+    return { kind, uri, file, range: rangeOf(range), callee, paths, state, ...(finding && { finding: describe(finding) }) };
   });
+}
+
+const WORST_FIRST: readonly Severity[] = ["error", "warning", "information", "hint"];
+
+/**
+ * The worst finding about the call itself. Of an upload or an assembly also one about its cleanup, which has the call on its way;
+ * a remark about that does not make the call faulty.
+ */
+function findingOf({ kind, range, file }: CallSite, findings: readonly Finding[]): Finding | undefined {
+  const own = findings.filter((finding) => overlap(finding, range));
+  const others = findings.filter(
+    ({ severity, related }) =>
+      kind !== "write" &&
+      (severity === "error" || severity === "warning") &&
+      related.some((step) => step.file === file && isSame(step.range.start, range.start)),
+  );
+  return [...own, ...others].toSorted((a, b) => WORST_FIRST.indexOf(a.severity) - WORST_FIRST.indexOf(b.severity))[0];
+}
+
+function isSame(a: Position, b: Position): boolean {
+  return a.line === b.line && a.column === b.column;
 }
 
 function describe({ rule, severity, message, onDisk }: Finding): NonNullable<SiteSummary["finding"]> {

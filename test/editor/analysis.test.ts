@@ -273,7 +273,7 @@ describe("the editor, and code that leaves files behind", function () {
 
     await sites.hover();
     await sites.getByRole("button", { name: "Sort Call Sites by Size on Disk" }).click();
-    await treeItem(page, "Leaves files", sites).waitFor();
+    await treeItem(page, "With findings", sites).waitFor();
     await code.screenshot("5 by size");
   });
 });

@@ -1,6 +1,5 @@
 /** The fixes of a finding: what its plan says, written down by the front end, and tried out before it is offered. */
-import { readdirSync } from "node:fs";
-import { join, posix } from "node:path";
+import { posix } from "node:path";
 import { t } from "@vscode/l10n";
 import { applyEdits } from "../applyEdits.ts";
 import type { Finding, Fix } from "../finding.ts";
@@ -99,16 +98,7 @@ function homeFor(frontEnd: FrontEnd, file: string): HelperHome {
     ? own
     : [own, ...above].flatMap((directory) => SHARED.map((name) => posix.join(directory, name))).find(isThere);
   const directory = shared ?? own;
-  const known = files.filter((one) => posix.dirname(one) === (directory || ".")).map((one) => posix.basename(one));
-  return { directory, names: [...new Set([...namesIn(join(frontEnd.sources.root, directory)), ...known])] };
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
+  return { directory, names: files.filter((one) => posix.dirname(one) === (directory || ".")).map((one) => posix.basename(one)) };
 }
 
 /** The file's directory first, the root (`""`) last. */

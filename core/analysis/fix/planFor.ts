@@ -76,8 +76,7 @@ function laterUses(leak: Leak, primary: Step, directory: boolean): Span[] {
   return records.flatMap(({ trace }) =>
     [...trace.used, ...trace.read, ...trace.uploaded, ...trace.output, ...trace.checked]
       .filter(
-        (step) =>
-          step.file === primary.file && step.statement.start > primary.statement.start && contains(report.fn.span, step.statement),
+        (step) => step.file === primary.file && step.statement.start > primary.statement.start && contains(report.fn.span, step.statement),
       )
       .map((step) => step.statement),
   );

@@ -34,7 +34,9 @@ function byName(report: Report, value: Value): string | undefined {
           ? report.fn.parameters[at.index ?? -1]?.written
           : undefined;
   const isOwn = root === "this";
-  return root !== undefined && (isOwn || (IDENTIFIER.test(root) && !fields.some((field) => field.startsWith("#")))) ? [root, ...fields].join(".") : undefined;
+  return root !== undefined && (isOwn || (IDENTIFIER.test(root) && !fields.some((field) => field.startsWith("#"))))
+    ? [root, ...fields].join(".")
+    : undefined;
 }
 
 /** The operand of the call that has this value; in a closure, where values have other keys, the one whose path looks the same. */
@@ -57,7 +59,11 @@ function byArgument(program: Program, report: Report, value: Value, call: Span):
 export function functionAround(module: FlowModule, span: Span): FlowFunction | undefined {
   let found: FlowFunction | undefined;
   for (const fn of module.functions)
-    if (fn.span.start <= span.start && span.end <= fn.span.end && (!found || fn.span.end - fn.span.start <= found.span.end - found.span.start))
+    if (
+      fn.span.start <= span.start &&
+      span.end <= fn.span.end &&
+      (!found || fn.span.end - fn.span.start <= found.span.end - found.span.start)
+    )
       found = fn;
   return found;
 }

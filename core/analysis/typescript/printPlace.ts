@@ -83,7 +83,7 @@ export function putAfter(
   if (ts.isReturnStatement(place)) {
     const { expression } = place;
     if (!expression) return undefined;
-    const name = freeName(source, "result");
+    const name = freeName(source, "result", place);
     const value = withType(source, place, expression, settled(source, expression, upload));
     if (value === undefined) return undefined;
     const type = typeFor(source, place, expression);
@@ -99,12 +99,16 @@ export function putAfter(
       {
         start: end,
         end,
-        text: statements.map((statement) => `${style.lineEnd}${indent}${ended(indented(statement, indent, style), style.semicolon)}`).join(""),
+        text: statements
+          .map((statement) => `${style.lineEnd}${indent}${ended(indented(statement, indent, style), style.semicolon)}`)
+          .join(""),
       },
     ];
   }
   const open = text[place.end - 1] === ";" || text[place.end - 1] === "}" ? "" : ";";
-  return [{ start: place.end, end: place.end, text: `${open}${statements.map((statement) => ` ${ended(flat(statement), ";")}`).join("")}` }];
+  return [
+    { start: place.end, end: place.end, text: `${open}${statements.map((statement) => ` ${ended(flat(statement), ";")}`).join("")}` },
+  ];
 }
 
 /** Puts statements before one. */
@@ -124,7 +128,9 @@ export function putBefore(
       {
         start,
         end: start,
-        text: statements.map((statement) => `${ended(indented(statement, indent, style), style.semicolon)}${style.lineEnd}${indent}`).join(""),
+        text: statements
+          .map((statement) => `${ended(indented(statement, indent, style), style.semicolon)}${style.lineEnd}${indent}`)
+          .join(""),
       },
     ];
   return [{ start, end: start, text: statements.map((statement) => `${ended(flat(statement), ";")} `).join("") }];
@@ -235,7 +241,7 @@ function intoArrow(
   const arrow = body.parent;
   const { text } = source;
   const { lineEnd, semicolon } = style;
-  const name = freeName(source, "result");
+  const name = freeName(source, "result", body);
   const isAsync = mayAwait(body, source);
   const value = ts.isAwaitExpression(body) || !canBePromise(body) ? body.getText(source) : `await ${operandText(source, body)}`;
   const outer = indentAt(text, arrow.equalsGreaterThanToken.end);

@@ -168,9 +168,10 @@ function isSameOrPrefix(written: string, text: string): boolean {
   return text === written || text.startsWith(`${written}.`) || text.startsWith(`${written}[`);
 }
 
-/** A name that nothing in the file has. */
-export function freeName(source: ts.SourceFile, wanted: string): string {
-  const isFree = (name: string): boolean => !new RegExp(`(?<![\\w$])${name}(?![\\w$])`).test(source.text);
+/** A name that nothing has in the function around the place. */
+export function freeName(source: ts.SourceFile, wanted: string, place: ts.Node): string {
+  const text = (functionAround(place) ?? source).getText(source);
+  const isFree = (name: string): boolean => !new RegExp(`(?<![\\w$])${name}(?![\\w$])`).test(text);
   if (isFree(wanted)) return wanted;
   for (let number = 2; ; number += 1) if (isFree(`${wanted}${number}`)) return `${wanted}${number}`;
 }
