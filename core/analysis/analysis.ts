@@ -16,13 +16,14 @@ import { createReporter } from "./report.ts";
 import { RULE_LIST } from "./rules/rules.ts";
 import type { Draft } from "./rules/draft.ts";
 import { openSources } from "./scan.ts";
+import { rootsOf } from "./roots.ts";
 import { sitesOf } from "./sites.ts";
 import { type Report, summaryOf } from "./solve.ts";
 import { describePlace } from "./sources.ts";
 import { openTypeScript } from "./typescript/frontEnd.ts";
 import { wrappersIn } from "./wrappers.ts";
 
-const ROUNDS = 6;
+const ROUNDS = 10;
 const MOST_FILES = 4000;
 
 export function openAnalysis(options: AnalysisOptions): Analysis {
@@ -92,7 +93,9 @@ function tryOut(
   });
   for (const file of files) register(program, changed, file);
   const concerned = callingFiles(known, change.file);
-  solveFiles(program, [...concerned], undefined);
+  solveFiles(program, concerned, undefined, undefined);
+  for (const name of known.wrappers) program.wrappers.add(name);
+  solveFiles(program, concerned, program.wrappers, undefined);
   const { checked } = judge(program, changed, concerned, options, undefined);
   return { before: judged.map((one) => one.finding).filter((finding) => concerned.has(finding.file)), after: checked.findings };
 }
@@ -119,32 +122,45 @@ export function isWithinPaths(file: string, paths: readonly string[] | undefined
   );
 }
 
-/** Solves the functions of the judged files, and of those that call their wrappers, until nobody new turns up. */
+/** Solves the functions of the judged files that may touch files, and those that call their wrappers, until nobody new turns up. */
 function solve(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: Set<string>, signal: AbortSignal | undefined): Program {
-  const make = (): Program => {
+  const make = (wrappers: Iterable<string>): Program => {
     const program = createProgram(catalogue, {
       load: (file) => (judged.has(file) || frontEnd.isRelevant(file) ? frontEnd.lower(file) : undefined),
       resolve: frontEnd.resolve,
       uses: frontEnd.uses,
     });
     for (const file of judged) register(program, frontEnd, file);
+    for (const name of wrappers) program.wrappers.add(name);
     return program;
   };
-  let program = make();
-  let fresh: readonly string[] = [...judged];
-  for (let round = 0; round < ROUNDS && fresh.length > 0; round += 1) {
-    solveFiles(program, fresh, signal);
-    const callers = wrappersIn(program, frontEnd, fresh).filter((file) => !judged.has(file) && !describePlace(file).test);
-    if (callers.length === 0 || judged.size > MOST_FILES) return program;
+  let program = make([]);
+  solveFiles(program, judged, undefined, signal);
+  const seen = new Set<string>();
+  // A method that turned up may be what a call meant that was solved before: then all is solved once more, at the end.
+  let stale = false;
+  for (let round = 0; round < ROUNDS && judged.size <= MOST_FILES; round += 1) {
+    const found = wrappersIn(program, frontEnd, seen);
+    const callers = [...found.files].filter((file) => !judged.has(file) && !describePlace(file).test);
+    const names = [...found.names].filter((name) => !program.wrappers.has(name));
+    if (callers.length === 0 && names.length === 0) {
+      if (!stale) break;
+      stale = false;
+      program = make(program.wrappers);
+      seen.clear();
+      solveFiles(program, judged, undefined, signal);
+      solveFiles(program, judged, program.wrappers, signal);
+      continue;
+    }
     for (const file of callers) judged.add(file);
-    fresh = callers;
-    // A class that turned up may be what a call meant that was solved before.
-    if (callers.some((file) => frontEnd.lower(file).classes.some((one) => one.methods.length > 0))) {
-      program = make();
-      fresh = [...judged];
-    } else for (const file of callers) register(program, frontEnd, file);
+    for (const name of names) program.wrappers.add(name);
+    for (const file of callers) {
+      register(program, frontEnd, file);
+      stale ||= frontEnd.lower(file).classes.some((one) => one.methods.some((method) => program.asked.has(method.name)));
+    }
+    solveFiles(program, callers, undefined, signal);
+    solveFiles(program, judged, program.wrappers, signal);
   }
-  solveFiles(program, fresh, signal);
   return program;
 }
 
@@ -173,10 +189,16 @@ function register(program: Program, frontEnd: FrontEnd, file: string): void {
   }
 }
 
-function solveFiles(program: Program, files: readonly string[], signal: AbortSignal | undefined): void {
+function solveFiles(
+  program: Program,
+  files: Iterable<string>,
+  names: ReadonlySet<string> | undefined,
+  signal: AbortSignal | undefined,
+): void {
   for (const file of files) {
     signal?.throwIfAborted();
-    for (const fn of program.loader.load(file)?.functions ?? []) summaryOf(program, { file, index: fn.index });
+    const module = program.loader.load(file);
+    if (module) for (const index of rootsOf(program, module, names)) summaryOf(program, { file, index });
   }
 }
 

@@ -164,6 +164,7 @@ function construct(frame: Frame, state: State, context: CallContext, ref: { file
 function dispatch(frame: Frame, context: CallContext): FunctionValue[] {
   const { method, receiver } = context;
   if (method === "" || context.event.callee.op !== "member") return [];
+  frame.program.asked.add(method);
   const types = receiver.flatMap((value) => classOfValue(frame, value) ?? []);
   const candidates = frame.program.methods.get(method) ?? [];
   if (candidates.length === 0) return [];

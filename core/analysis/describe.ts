@@ -99,10 +99,9 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   };
   const { trace } = record;
   add(trace.made, t("made here"), t("made on the way through here"));
-  // Where an uploaded file was rendered in another function is that one's matter.
-  const outputs = trace.uploaded.length > 0 ? trace.output.filter((step) => step.inner === undefined) : trace.output;
-  add(outputs, t("written by this assembly"), t("written by an assembly on the way through here"));
-  add(trace.read, t("read by this assembly"), t("read by an assembly on the way through here"));
+  // Of an uploaded file the upload is to be told, not how it was rendered.
+  if (trace.uploaded.length === 0) add(trace.output, t("written by this assembly"), t("written by an assembly on the way through here"));
+  if (trace.uploaded.length === 0) add(trace.read, t("read by this assembly"), t("read by an assembly on the way through here"));
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;
 }

@@ -19,6 +19,10 @@ export interface Program {
   readonly summaries: Map<string, Summary>;
   /** Functions that some other one calls. */
   readonly called: Set<string>;
+  /** Names of functions through which files go: whoever calls one is looked at. */
+  readonly wrappers: Set<string>;
+  /** Names of methods whose class had to be guessed, or looked for among those that are known. */
+  readonly asked: Set<string>;
   /** Functions that run by the clock. */
   readonly scheduled: Set<string>;
   /** Directories whose files a server hands out. */
@@ -54,6 +58,8 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     loader,
     summaries: new Map(),
     called: new Set(),
+    wrappers: new Set(),
+    asked: new Set(),
     scheduled: new Set(),
     served: new Map(),
     reports: new Map(),

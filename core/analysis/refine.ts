@@ -57,9 +57,12 @@ function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean):
   exists(frame, state, values, outcome);
   if (!outcome) absent(frame, state, values);
   wish(frame, state, operand, outcome);
-  report(frame, state, operand, FAILURE.test(lastName(frame, operand)) ? !outcome : outcome);
+  const last = lastName(frame, operand);
+  const failure = FAILURE.test(last);
+  report(frame, state, operand, failure ? !outcome : outcome, failure || SUCCESS.test(last));
 }
 
+const SUCCESS = /^(?:is)?(?:ok|success|succeeded|successful|uploaded)$/i;
 const FAILURE = /^(?:is)?(?:error|err|errors|failed|failure|failures|rejected|rejections|cause)$/i;
 
 function equal(frame: Frame, state: State, left: Operand, right: Operand, outcome: boolean): void {
@@ -71,7 +74,7 @@ function equal(frame: Frame, state: State, left: Operand, right: Operand, outcom
     const there = !outcome;
     failing(frame, state, operand, there);
     if (!there) absent(frame, state, evaluate(frame, state, operand));
-    report(frame, state, operand, failure ? !there : there);
+    report(frame, state, operand, failure ? !there : there, failure);
     return;
   }
   if (constant.op === "literal" && typeof constant.value === "boolean") {
@@ -156,7 +159,8 @@ function wish(frame: Frame, state: State, operand: Operand, outcome: boolean): v
 }
 
 /** The result of an upload is looked at: on one side it went well, on the other it did not. */
-function report(frame: Frame, state: State, operand: Operand, success: boolean): void {
+function report(frame: Frame, state: State, operand: Operand, success: boolean, certain = true): void {
+  if (!success && certain) giveUp(state);
   const sites = outcomesOf(frame, operand);
   if (sites.size === 0) return;
   for (const record of frame.files.values()) {
@@ -174,6 +178,15 @@ function report(frame: Frame, state: State, operand: Operand, success: boolean):
           : mapWays(good, (way) => (way & UPLOADED ? (way & ~UPLOADED) | REFUSED : way)),
       );
   }
+}
+
+/** From here on the function is about to say that it failed. */
+export function giveUp(state: State): void {
+  for (const [key, ways] of [...state.ways, [OTHERS, state.ways.get(OTHERS) ?? [0]] as const])
+    state.ways.set(
+      key,
+      mapWays(ways, (way) => way | UNSUCCESSFUL),
+    );
 }
 
 /** Calls whose results an operand was made from. */

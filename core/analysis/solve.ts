@@ -6,10 +6,10 @@ import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./fl
 import { type Agenda, openAgenda } from "./agenda.ts";
 import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
 import { functionOf, keyOf, type Program } from "./program.ts";
-import { operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
+import { giveUp, operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
 import { addWays, mapWays, OTHERS, PENDING, REFUSED, RETURNED, type Summary, UNSUCCESSFUL, UNTIDY, UPLOADED, type Ways } from "./summary.ts";
-import { type FunctionRef, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+import { type FunctionRef, isBelow, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 /** One way out of a function. */
 export interface WayOut {
@@ -197,14 +197,6 @@ function saysFailure(frame: Frame, block: Block, { callee, args }: Event & { eve
   return /^(?:reject|rej)$/i.test(name) || (block.caught === true && /^(?:done|next|cb|callback|fail)$/i.test(name));
 }
 
-function giveUp(state: State): void {
-  for (const [key, ways] of [...state.ways, [OTHERS, state.ways.get(OTHERS) ?? UNTOUCHED] as const])
-    state.ways.set(
-      key,
-      mapWays(ways, (way) => way | UNSUCCESSFUL),
-    );
-}
-
 /** `promises.push(upload(p))`: whoever waits for the list waits for the upload. */
 function holdSites(frame: Frame, _state: State, args: readonly Operand[], callee: Operand): void {
   if (callee.op !== "member" || !/^(?:push|unshift|add|set)$/.test(callee.name)) return;
@@ -365,12 +357,10 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
   const { frame } = work;
   const values = operand === undefined ? NOTHING : evaluate(frame, state, operand);
   for (const value of reachable(frame, values)) {
+    for (const record of frame.files.values())
+      if (record.value.key !== value.key && value.kind !== "text" && isBelow(record.value, value)) handBack(state, record.value);
     if (!frame.files.has(value.key) && !(value.kind === "joined" && looksLikePath(value))) continue;
-    if (!fileAt(frame, state, value)) continue;
-    state.ways.set(
-      value.key,
-      mapWays(waysOf(state, value), (way) => way | RETURNED),
-    );
+    if (fileAt(frame, state, value)) handBack(state, value);
   }
   if (operand && settle(frame, state, sitesOf(frame, operand))) frame.promises = true;
   if (operand && isRefusal(frame, operand, values))
@@ -380,6 +370,13 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
         mapWays(ways, (way) => way | UNSUCCESSFUL),
       );
   addExit(work, { how: "return", span, state, values, caught: block.caught === true, block: at });
+}
+
+function handBack(state: State, file: Value): void {
+  state.ways.set(
+    file.key,
+    mapWays(waysOf(state, file), (way) => way | RETURNED),
+  );
 }
 
 /** `return null`, `return false`, `return { success: false }`, `return { error }`: the function says that it failed. */

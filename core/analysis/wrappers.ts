@@ -1,23 +1,34 @@
 /** Functions through which files go to an upload or an assembly, or come from one: whoever calls them is looked at, too. */
 import type { FlowModule } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import { keyOf, type Program } from "./program.ts";
+import type { Program } from "./program.ts";
 import { DELETED, MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
 import { atomsOf, rootOf, type Value } from "./value.ts";
 
-export function wrappersIn(program: Program, frontEnd: FrontEnd, files: readonly string[]): readonly string[] {
-  const found = new Set<string>();
-  for (const file of files) {
+export interface Wrappers {
+  /** Under which they are called. */
+  readonly names: ReadonlySet<string>;
+  /** That may call one. */
+  readonly files: ReadonlySet<string>;
+}
+
+/** Those among the functions that were run and are not in `seen`, which they are put into. */
+export function wrappersIn(program: Program, frontEnd: FrontEnd, seen: Set<string>): Wrappers {
+  const names = new Set<string>();
+  const files = new Set<string>();
+  for (const [key, summary] of program.summaries) {
+    if (seen.has(key)) continue;
+    seen.add(key);
+    if (!isWrapper(summary)) continue;
+    const { file, index } = summary.ref;
     const module = program.loader.load(file);
-    if (!module) continue;
-    for (const fn of module.functions) {
-      if (fn.kind === "closure" || fn.kind === "module") continue;
-      const summary = program.summaries.get(keyOf({ file, index: fn.index }));
-      if (!summary || !isWrapper(summary)) continue;
-      for (const caller of callersOf(frontEnd, module, fn.index)) found.add(caller);
-    }
+    const fn = module?.functions[index];
+    if (!module || !fn || fn.kind === "module") continue;
+    for (const name of [fn.name.slice(fn.name.lastIndexOf(".") + 1), ...exportedAs(module, index)]) names.add(name);
+    if (fn.kind === "closure") continue;
+    for (const caller of callersOf(frontEnd, module, index)) files.add(caller);
   }
-  return [...found].sort();
+  return { names, files };
 }
 
 /** Whether a caller must know: a file of theirs goes through it, or one comes from it. */

@@ -270,7 +270,7 @@ export async function send(clip: Uint8Array): Promise<void> {
     });
 
     it("fix everything in a file, one on top of the other", async () => {
-      const again = uploader("again").replace("clips", "again");
+      const again = uploader("again");
       const both = `${uploader("publish")}\n${again.slice(again.indexOf("export"))}`;
       write("src/publish.ts", both);
       await start();

@@ -27,6 +27,8 @@ export interface Catalogue {
   at(value: LibraryValue): readonly Entry[];
   /** Entries of methods of this name that need no typed receiver: see {@link Entry.weak} and {@link Entry.sends}. */
   byMethod(name: string): readonly Entry[];
+  /** Entries of functions and methods of this name, whatever they belong to. */
+  named(name: string): readonly Entry[];
   /** Entries of members (`field`) whose last name is this one. */
   byField(name: string): readonly Entry[];
   /** Entries that the settings give for a function of the workspace: a path from its root, and `upload` or `Client.put`. */
@@ -176,9 +178,11 @@ function makeCatalogue(entries: readonly Entry[], tokens: readonly string[], nam
   const methods = new Map<string, Entry[]>();
   const fields = new Map<string, Entry[]>();
   const modules = new Set<string>();
+  const names = new Map<string, Entry[]>();
   for (const entry of entries) {
     const { module, path } = canonical(entry.module, entry.symbol);
     modules.add(module);
+    if (entry.role !== "field") add(names, lastName(entry.symbol), entry);
     if (entry.role === "field") add(fields, lastName(entry.symbol), entry);
     else {
       add(symbols, `${module}#${path}`, entry);
@@ -196,6 +200,7 @@ function makeCatalogue(entries: readonly Entry[], tokens: readonly string[], nam
     at,
     byImport: (module, name) => at({ module, path: name }),
     byMethod: (name) => methods.get(name) ?? [],
+    named: (name) => names.get(name) ?? [],
     byField: (name) => fields.get(name) ?? [],
     byDefinition: (file, name) => named.filter(({ call }) => isDefinition(call, file, name)).map(({ entry }) => entry),
     knows: (module) => modules.has(canonical(module, "").module),

@@ -1,9 +1,10 @@
 /** Where a missing cleanup goes, and how: after the file's last use, on the successful way. */
 import type { FlowFunction, Span } from "../flow.ts";
 import type { Observation } from "../frame.ts";
-import type { Leak } from "../leaks.ts";
+import { type Leak, look } from "../leaks.ts";
 import type { RuleContext } from "../rules/draft.ts";
-import { innermost, type Step } from "../summary.ts";
+import { keyOf } from "../program.ts";
+import { innermost, sameStep, type Step } from "../summary.ts";
 import { isBelow } from "../value.ts";
 import { directoryFor } from "./directory.ts";
 import { asksTheSwitch, isGated } from "./gate.ts";
@@ -14,11 +15,11 @@ import type { Deletion, FixPlan } from "./plan.ts";
 import { spell } from "./spell.ts";
 
 /** Undefined: there is no name for the file where the cleanup would stand, or no telling whether the upload went well. */
-export function planFor(context: RuleContext, leak: Leak, primary: Step): FixPlan | undefined {
+export function planFor(context: RuleContext, leak: Leak, primary: Step, depth = 0): FixPlan | undefined {
   const { report, record } = leak;
   if (primary.file !== report.module.file) return undefined;
   const deletion = deletionOf(context, leak, primary);
-  if (!deletion) return undefined;
+  if (!deletion) return depth < DEEPEST ? planWithin(context, leak, primary, depth) : undefined;
   const uses = laterUses(leak, primary, deletion.directory === true);
   const dead = deadCleanup(leak);
   const [left] = leak.left;
@@ -40,6 +41,26 @@ export function planFor(context: RuleContext, leak: Leak, primary: Step): FixPla
   if (leak.cleaned.length > 0 && leaves) return { kind: "delete-before", ...deletion, ...alike, before: left.span };
   const late = existing.length === 1 && record.trace.deleted.length === 1 && like && like.statement.start > primary.statement.start;
   return { kind: "delete-after", ...deletion, ...alike, uses, ...(late && { instead: like.statement }) };
+}
+
+const DEEPEST = 6;
+
+/** The same in the called function, if that makes the file, uses it up and neither deletes it nor hands it on. */
+function planWithin(context: RuleContext, leak: Leak, { inner }: Step, depth: number): FixPlan | undefined {
+  const report = inner && context.program.reports.get(keyOf(inner.function));
+  if (!inner || !report || report.module.file !== inner.file) return undefined;
+  for (const record of report.frame.files.values()) {
+    const { made, output, uploaded, read } = record.trace;
+    const uses = leak.kind === "upload" ? uploaded : [...read, ...output];
+    if (made.length + output.length === 0 || !uses.some((step) => sameStep(step, inner))) continue;
+    const ways = look(report, record);
+    const plan =
+      ways && ways.left.length > 0
+        ? planFor({ ...context, report }, { report, record, kind: leak.kind, lopsided: false, ...ways }, inner, depth + 1)
+        : undefined;
+    if (plan) return plan;
+  }
+  return undefined;
 }
 
 /** What is deleted and under which conditions, wherever it goes. */

@@ -2,6 +2,7 @@
 import { t } from "@vscode/l10n";
 import type { Leak } from "../leaks.ts";
 import { keyOf } from "../program.ts";
+import { calledNames } from "../roots.ts";
 import { DELETED, FAILED, type Step } from "../summary.ts";
 import { atomsOf, dirnameOf, isBelow, type Value } from "../value.ts";
 import type { Mark, RuleContext } from "./draft.ts";
@@ -79,6 +80,13 @@ function isKnown(value: Value): boolean {
   return atomsOf(value).some((part) => part.kind === "text" && /\w/.test(part.text));
 }
 
+/** Whether any code that was read calls a function of this name. */
+function isCalled({ program }: RuleContext, report: RuleContext["report"]): boolean {
+  const name = report.fn.name.slice(report.fn.name.lastIndexOf(".") + 1);
+  const modules = new Set([...program.reports.values()].map((other) => other.module));
+  return [...modules].some((module) => calledNames(program, module).has(name));
+}
+
 /** A helper that would delete this very file, and that nobody calls. */
 function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
   for (const report of context.program.reports.values()) {
@@ -92,7 +100,7 @@ function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
             (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
         ),
     );
-    if (!helper || context.program.called.has(keyOf(report.ref)) || report.fn.kind === "closure") continue;
+    if (!helper || context.program.called.has(keyOf(report.ref)) || report.fn.kind === "closure" || isCalled(context, report)) continue;
     return {
       message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name),
       marks: [mark(helper.step, t("would delete it, but is never called"))],

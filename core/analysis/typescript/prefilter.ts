@@ -30,6 +30,8 @@ interface Facts {
   readonly tokens: readonly string[];
   readonly unnamed: boolean;
   readonly passesOn: boolean;
+  /** Nobody wrote it by hand: a bundle, a minified library. */
+  readonly generated: boolean;
   /** Bits of a Bloom filter; their number is a power of two. */
   readonly words: Uint32Array;
 }
@@ -52,9 +54,12 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
   const factsOf = (file: string): Facts => {
     const facts = known.get(file);
     if (facts && facts.version === sources.version(file)) return facts;
-    const found = scan(sources.bytes(file));
+    const bytes = sources.bytes(file);
+    const found = scan(bytes);
+    const generated = isMinified(bytes);
     const fresh: Facts = {
       version: sources.version(file),
+      generated,
       tokens: found.tokens.filter((token) => token < unnamedFrom).map((token) => tokens[token] ?? ""),
       unnamed: found.tokens.some((token) => token >= unnamedFrom && token < passesOnFrom),
       passesOn: found.tokens.some((token) => token >= passesOnFrom),
@@ -75,15 +80,16 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
       if (known.size > files.length) for (const file of known.keys()) if (!sources.has(file)) known.delete(file);
       return files.filter((file, index) => {
         signal?.throwIfAborted();
-        const found = factsOf(file).tokens.length > 0;
+        const facts = factsOf(file);
         onFile?.(index + 1, files.length);
-        return found;
+        return facts.tokens.length > 0 && !facts.generated;
       });
     },
     tokensOf: (file) => factsOf(file).tokens,
     filesContaining(words, also) {
       const wanted = [...new Set(words)].filter((word) => word !== "").map((word) => ({ word, hashes: hashWords(word) }));
       return sources.files().filter((file) => {
+        if (factsOf(file).generated) return false;
         const possible = wanted.filter(({ hashes }) => mayContain(file, hashes));
         if (possible.length === 0 || also?.(file) === false) return false;
         const text = sources.read(file);
@@ -94,6 +100,14 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
     importsUnnamed: (file) => factsOf(file).unnamed,
     passesOn: (file) => factsOf(file).passesOn,
   };
+}
+
+/** Lines as no one writes them. */
+function isMinified(bytes: Uint8Array): boolean {
+  if (bytes.length < 10_000) return false;
+  let lines = 1;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines += 1;
+  return bytes.length / lines > 250;
 }
 
 /** Whether the word stands in the text with no part of an identifier beside it. */

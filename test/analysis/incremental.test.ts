@@ -1,0 +1,104 @@
+/** A session that followed edits finds what a fresh one finds. */
+import assert from "node:assert/strict";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { openAnalysis } from "../../core/analysis/analysis.ts";
+import type { Analysis, CheckResult } from "../../core/analysis/check.ts";
+import { type Edit, edit, makeRepository, perform, type Repository } from "./edits.ts";
+import { settingsOf, sources } from "./expectations.ts";
+import { withTree } from "./sourceTree.ts";
+
+function open({ root, open }: Repository): Analysis {
+  const analysis = openAnalysis({ root, settings: settingsOf(root) });
+  for (const [file, text] of open) analysis.setText(file, text);
+  return analysis;
+}
+
+/** In an order of its own, as problems are told in the order in which files were read. */
+function listProblems({ problems }: CheckResult): readonly string[] {
+  return problems.map((problem) => JSON.stringify(problem)).sort();
+}
+
+function assertSame(session: Analysis, repository: Repository, paths?: readonly string[]): CheckResult {
+  const fresh = open(repository).check(paths && { paths });
+  const followed = session.check(paths && { paths });
+  assert.deepEqual(followed.findings, fresh.findings);
+  assert.deepEqual(followed.sites, fresh.sites);
+  assert.deepEqual(listProblems(followed), listProblems(fresh));
+  assert.deepEqual([followed.files, followed.parsed], [fresh.files, fresh.parsed]);
+  return fresh;
+}
+
+/** Settings count from the start of a session, so a change of `offcut.json` starts another one, as the server does. */
+function follow(session: Analysis, repository: Repository, edit: Edit): Analysis {
+  perform(repository, edit, session);
+  return edit.edit === "configure" && edit.file === "offcut.json" ? open(repository) : session;
+}
+
+describe("incremental analysis", () => {
+  it("finds what a fresh one finds, after any edits", () => {
+    withTree({}, (root) => {
+      let runs = 0;
+      let found = 0;
+      const property = fc.property(fc.array(fc.tuple(edit, fc.nat(3)), { minLength: 1, maxLength: 12 }), (edits) => {
+        const directory = join(root, String(runs++));
+        mkdirSync(directory);
+        const repository = makeRepository(directory);
+        let session = open(repository);
+        session.check();
+        for (const [one, look] of edits) {
+          session = follow(session, repository, one);
+          // What a look in between remembers must not outlive the next edit.
+          if (look === 1) session.check();
+          if (look === 2) session.check({ paths: sources(directory).slice(0, 1) });
+        }
+        found += assertSame(session, repository).findings.length;
+        assertSame(session, repository, sources(directory).slice(0, 2));
+        rmSync(directory, { recursive: true });
+      });
+      fc.assert(property, { numRuns: 200, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true });
+      assert.ok(found > 200, `${found} findings are too few to tell anything`);
+    });
+  }).timeout(180_000);
+
+  it("notices that a directory took the place of another", () => {
+    const leaves = `import { uploader } from "cloudinary";
+import { writeFile } from "node:fs/promises";
+export async function send(text: string) {
+  await writeFile("/tmp/a.txt", text);
+  await uploader.upload("/tmp/a.txt");
+}
+`;
+    withTree({ "a/b/send.ts": leaves, "c/b/send.ts": "export {};\n" }, (root) => {
+      const session = openAnalysis({ root, settings: settingsOf(root) });
+      assert.deepEqual(
+        session.check().findings.map(({ file }) => file),
+        ["a/b/send.ts"],
+      );
+      for (const [from, to] of [
+        ["a", "d"],
+        ["c", "a"],
+      ] as const) {
+        renameSync(join(root, from), join(root, to));
+        session.changed([from, to]);
+      }
+      assert.deepEqual(
+        session.check().findings.map(({ file }) => file),
+        ["d/b/send.ts"],
+      );
+    });
+  });
+
+  it("finds nothing new in the same text", () => {
+    withTree({}, (root) => {
+      const repository = makeRepository(root);
+      const session = open(repository);
+      const before = session.check();
+      assert.ok(before.findings.length >= 5, `${before.findings.length}`);
+      session.changed();
+      assert.deepEqual(session.check(), before);
+      assert.deepEqual(session.check(), before);
+    });
+  });
+});
