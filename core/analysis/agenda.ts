@@ -28,11 +28,17 @@ export function openAgenda(fn: FlowFunction): Agenda {
   };
 }
 
+/** Whether the function has a loop. */
+export function isCyclic(fn: FlowFunction): boolean {
+  return ordered(fn).cyclic;
+}
+
 interface Order {
   /** Blocks in reverse postorder: a branch before what follows it, exceptions after the normal way. */
   readonly order: readonly number[];
   /** Place of each block in it. */
   readonly places: readonly number[];
+  readonly cyclic: boolean;
 }
 
 const known = new WeakMap<FlowFunction, Order>();
@@ -58,7 +64,8 @@ function ordered(fn: FlowFunction): Order {
   const order = after.reverse();
   const places: number[] = [];
   for (const [place, block] of order.entries()) places[block] = place;
-  const result = { order, places };
+  const cyclic = order.some((block, place) => successors(fn.blocks[block]).some((to) => (places[to] ?? 0) <= place));
+  const result = { order, places, cyclic };
   known.set(fn, result);
   return result;
 }

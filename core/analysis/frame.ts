@@ -354,12 +354,16 @@ export function moduleFile(value: Value): string | undefined {
 }
 
 export function evaluateExported(program: Program, file: string, operand: Operand): Values {
+  const known = program.values.get(operand);
+  if (known) return known;
   const module = program.loader.load(file);
   const top = module?.functions[0];
   if (!module || !top) return [stable(`${file}#?`)];
   const frame = createFrame(program, module, top, true);
   const values = evaluate(frame, { env: new Map(), ways: new Map() }, operand);
-  return values.map((value) => (value.kind === "thing" ? shapeOf(frame, value, `${file}`) : value));
+  const result = values.map((value) => (value.kind === "thing" ? shapeOf(frame, value, `${file}`) : value));
+  if (program.looking.size === 0) program.values.set(operand, result);
+  return result;
 }
 
 const MOST_SHAPES = 40;

@@ -34,6 +34,8 @@ export interface Program {
   /** Methods by name, of the modules that are judged. */
   readonly methods: Map<string, FunctionRef[]>;
   readonly classes: ClassRef[];
+  /** Values of what modules export. */
+  readonly values: Map<Operand, Values>;
   /** Values of names outside of the flow, and those that are being looked up. */
   readonly looked: Map<string, Values>;
   readonly looking: Set<string>;
@@ -67,6 +69,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     indexes: new WeakMap(),
     methods: new Map(),
     classes: [],
+    values: new Map(),
     looked: new Map(),
     looking: new Set(),
     depth: 0,

@@ -3,7 +3,7 @@ import { call } from "./call.ts";
 import { put } from "./collections.ts";
 import { escape, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
-import { type Agenda, openAgenda } from "./agenda.ts";
+import { type Agenda, isCyclic, openAgenda } from "./agenda.ts";
 import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
 import { functionOf, keyOf, type Program } from "./program.ts";
 import { giveUp, operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
@@ -95,7 +95,8 @@ function run(program: Program, module: FlowModule, fn: FlowFunction): Report | u
       steps += 1;
       if (steps > most) return undefined;
     }
-    if (frame.changes === changes) break;
+    // Without a loop nothing that was run early can depend on what was learnt late.
+    if (frame.changes === changes || !isCyclic(fn)) break;
   }
   if (!work) return undefined;
   lookAtDeadCode(work);

@@ -1,11 +1,12 @@
 /** Where a missing cleanup goes, and how: after the file's last use, on the successful way. */
+import { templateOf } from "../describe.ts";
 import type { FlowFunction, Span } from "../flow.ts";
 import type { Observation } from "../frame.ts";
 import { type Leak, look } from "../leaks.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import { keyOf } from "../program.ts";
 import { innermost, sameStep, type Step } from "../summary.ts";
-import { isBelow } from "../value.ts";
+import { isBelow, type Value } from "../value.ts";
 import { directoryFor } from "./directory.ts";
 import { asksTheSwitch, isGated } from "./gate.ts";
 import { helperFor } from "./helper.ts";
@@ -52,7 +53,8 @@ function planWithin(context: RuleContext, leak: Leak, { inner }: Step, depth: nu
   for (const record of report.frame.files.values()) {
     const { made, output, uploaded, read } = record.trace;
     const uses = leak.kind === "upload" ? uploaded : [...read, ...output];
-    if (made.length + output.length === 0 || !uses.some((step) => sameStep(step, inner))) continue;
+    if (made.length + output.length === 0 || !uses.some((step) => sameStep(step, inner)) || !mayBe(leak.record.value, record.value))
+      continue;
     const ways = look(report, record);
     const plan =
       ways && ways.left.length > 0
@@ -61,6 +63,14 @@ function planWithin(context: RuleContext, leak: Leak, { inner }: Step, depth: nu
     if (plan) return plan;
   }
   return undefined;
+}
+
+/** Whether what the caller knows of the path fits what the called function makes. */
+function mayBe(outer: Value, inner: Value): boolean {
+  const pattern = templateOf(inner)
+    .text.split("{}")
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`${pattern.join(".*")}$`).test(templateOf(outer).text);
 }
 
 /** What is deleted and under which conditions, wherever it goes. */
