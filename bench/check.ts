@@ -14,7 +14,7 @@ import { quantile, runTimed, type Timed } from "./timed.ts";
 const { values: given } = parseArgs({
   options: {
     repo: { type: "string" },
-    files: { type: "string", default: "6000" },
+    files: { type: "string", default: "5200" },
     rounds: { type: "string", default: "5" },
     cli: { type: "string", default: resolve(import.meta.dirname, "../dist/cli.cjs") },
   },

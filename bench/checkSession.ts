@@ -9,6 +9,8 @@ import { createThread } from "../server/analysis/thread.ts";
 import { makeLongFile } from "./codeTree.ts";
 
 const EDITS = 150;
+/** No more edits are begun after this, so that a slow session ends, too. */
+const LONGEST_MS = 120_000;
 const LINES = 1000;
 /** Nobody has a file of this name. */
 const FILE = "offcutBench/session.ts";
@@ -29,7 +31,7 @@ function editing(root: string): { readonly first: number; readonly again: readon
   let { findings } = analysis.check({ paths: [FILE] });
   const first = performance.now() - started;
   const again = [];
-  for (let n = 0; n < EDITS; n++) {
+  for (let n = 0; n < EDITS && performance.now() - started < LONGEST_MS; n++) {
     const text = type(before, n);
     const start = performance.now();
     analysis.setText(FILE, text);
@@ -59,6 +61,8 @@ async function idling(root: string): Promise<{ readonly before: number; readonly
     idleMs: IDLE_MS,
     program: new URL(`file://${join(import.meta.dirname, "../dist/analysis.cjs")}`),
   });
+  // The thread alone keeps no process alive.
+  const alive = setInterval(() => undefined, IDLE_MS);
   const before = process.memoryUsage.rss();
   await thread.ask(root, "check", {});
   const checked = process.memoryUsage.rss();
@@ -66,6 +70,7 @@ async function idling(root: string): Promise<{ readonly before: number; readonly
   // The thread's memory is given back while it ends.
   await new Promise((resolve) => setTimeout(resolve, 5 * IDLE_MS));
   const idle = process.memoryUsage.rss();
+  clearInterval(alive);
   await thread.dispose();
   return { before, checked, idle };
 }

@@ -10,7 +10,7 @@ import type { Analysis, AnalysisOptions, CheckResult } from "./check.ts";
 import type { CallSite, Finding, Fix } from "./finding.ts";
 import { fixesFor, type Trial } from "./fix/fixes.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import { callersOf, leaksOf, sweptBy } from "./leaks.ts";
+import { callersOf, leaksOf, ownLeaks, sweptBy } from "./leaks.ts";
 import { createProgram, type Program } from "./program.ts";
 import { createReporter } from "./report.ts";
 import { RULE_LIST } from "./rules/rules.ts";
@@ -216,8 +216,9 @@ function judge(
   const reporter = createReporter(frontEnd, options);
   const drafts = new Map<string, Judged>();
   const all: { draft: Draft; report: Report }[] = [];
-  for (const report of reports) {
-    const leaks = leaksOf(program, report, callers);
+  const leaksByReport = ownLeaks(reports.map((report) => leaksOf(program, report, callers)));
+  for (const [index, report] of reports.entries()) {
+    const leaks = leaksByReport[index] ?? [];
     for (const rule of RULE_LIST) for (const draft of rule({ program, report, callers, leaks, gated, swept })) all.push({ draft, report });
   }
   const findings: Finding[] = [];

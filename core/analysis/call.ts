@@ -8,7 +8,7 @@ import type { CallEvent, Operand } from "./flow.ts";
 import { allocate, classOfValue, evaluate, type Frame, libraryOf, readMember, type State, thingOf, typeOf } from "./frame.ts";
 import { classOf, functionOf, indexOf, isWithin, keyOf } from "./program.ts";
 import { summaryOf } from "./solve.ts";
-import { mapWays, RETURNED, type Step } from "./summary.ts";
+import { DELETED, LATER, mapWays, RETURNED, type Step } from "./summary.ts";
 import { waysOf, reachable } from "./effects.ts";
 import {
   derived,
@@ -17,6 +17,7 @@ import {
   type Library,
   NOTHING,
   reference,
+  rootOf,
   stable,
   union,
   unionAll,
@@ -56,6 +57,7 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
   };
   const targets =
     callee.op === "member" ? unionAll(receiver.map((value) => readMember(frame, value, method))) : evaluate(frame, state, callee);
+  if (!frame.scratch) relieve(frame, args);
   const results: Values[] = [];
   let done = false;
   const harmless = (targets.length > 0 && targets.every((target) => isHarmless(target))) || isLog(context);
@@ -68,6 +70,23 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
   if (!done) results.push(callUnknown(frame, state, context, event.construct ? targets.find((one) => one.kind === "library") : undefined));
   if (!frame.scratch) frame.harmless = harmless;
   return unionAll(results);
+}
+
+/** `router.post("/", upload, deleteFileOnFinish, handle)`: of several handlers, one deletes the received file when the answer is out. */
+function relieve(frame: Frame, args: readonly Values[]): void {
+  const handlers = args.flat().filter((value) => value.kind === "function");
+  if (handlers.length < 2) return;
+  const { program } = frame;
+  const deletes = handlers.some((handler) =>
+    summaryOf(program, handler.ref).effects.some(
+      ({ value, trace, normal }) =>
+        trace.uploaded.length === 0 &&
+        normal.some((way) => way & (DELETED | LATER)) &&
+        value.kind === "derived" &&
+        rootOf(value)?.key === "parameter:0",
+    ),
+  );
+  if (deletes) for (const handler of handlers) program.relieved.add(keyOf(handler.ref));
 }
 
 /** `logger.info(…)` */

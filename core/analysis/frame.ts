@@ -447,6 +447,7 @@ export function readMember(frame: Frame, value: Value, name: string, depth = 0):
     }
     if (thing.library)
       return [derived("member", value, name, { library: canonical(thing.library.module, `${thing.library.path}.${name}`) })];
+    if (isClosed(thing)) return [literal(undefined)];
     return [derived("member", value.kind === "shape" ? stable(value.key) : value, name)];
   }
   if (value.kind === "symbol" || value.kind === "derived") {
@@ -461,6 +462,18 @@ export function readMember(frame: Frame, value: Value, name: string, depth = 0):
     return union(stored, [derived("member", value, name, extra)]);
   }
   return [derived("member", value, name)];
+}
+
+/** An object literal of which all fields are known: what it lacks is not there. */
+function isClosed(thing: Thing): boolean {
+  return (
+    thing.id.includes(":object:") &&
+    thing.rest.length === 0 &&
+    thing.elements.length === 0 &&
+    thing.carries.length === 0 &&
+    thing.library === undefined &&
+    thing.class === undefined
+  );
 }
 
 /** A method or field of a class or of one it is derived from. Undefined: it has none of that name. */

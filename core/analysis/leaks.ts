@@ -58,12 +58,19 @@ export function leaksOf(program: Program, report: Report, callers: Callers): Lea
   return leaks;
 }
 
+/** Without those that a called function has already: whoever makes a file and uses it up is told, not everybody above. */
+export function ownLeaks(leaks: readonly (readonly Leak[])[]): readonly (readonly Leak[])[] {
+  const keys = new Set(leaks.flat().map(({ report, record }) => `${keyOf(report.ref)}|${record.value.key}`));
+  return leaks.map((own) => own.filter(({ record }) => !record.from.some((origin) => keys.has(`${keyOf(origin.callee)}|${origin.key}`))));
+}
+
 function leakOf(program: Program, report: Report, record: FileRecord, callers: Callers): Leak | undefined {
   const { frame } = report;
   const { trace } = record;
   if (trace.uploaded.length === 0 && trace.read.length === 0 && trace.output.length === 0) return undefined;
   const field = isReceived(program, frame, record.value);
   const lopsided = isLopsidedHere(report, record);
+  if (field && program.relieved.has(keyOf(report.ref))) return undefined;
   if (!lopsided) {
     if (record.lopsided) return undefined;
     if (isHandedIn(record.value) && !field) return undefined;

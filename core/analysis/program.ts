@@ -25,6 +25,8 @@ export interface Program {
   readonly asked: Set<string>;
   /** Functions that run by the clock. */
   readonly scheduled: Set<string>;
+  /** Handlers of requests whose received files go when the answer is sent. */
+  readonly relieved: Set<string>;
   /** Directories whose files a server hands out. */
   readonly served: Map<string, Value>;
   readonly reports: Map<string, Report>;
@@ -63,6 +65,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     wrappers: new Set(),
     asked: new Set(),
     scheduled: new Set(),
+    relieved: new Set(),
     served: new Map(),
     reports: new Map(),
     running: new Map(),

@@ -18,7 +18,7 @@ import { spell } from "./spell.ts";
 /** Undefined: there is no name for the file where the cleanup would stand, or no telling whether the upload went well. */
 export function planFor(context: RuleContext, leak: Leak, primary: Step, depth = 0): FixPlan | undefined {
   const { report, record } = leak;
-  if (primary.file !== report.module.file) return undefined;
+  if (primary.file !== report.module.file || isFinal(leak)) return undefined;
   const deletion = deletionOf(context, leak, primary);
   if (!deletion) return depth < DEEPEST ? planWithin(context, leak, primary, depth) : undefined;
   const uses = laterUses(leak, primary, deletion.directory === true);
@@ -42,6 +42,15 @@ export function planFor(context: RuleContext, leak: Leak, primary: Step, depth =
   if (leak.cleaned.length > 0 && leaves) return { kind: "delete-before", ...deletion, ...alike, before: left.span };
   const late = existing.length === 1 && record.trace.deleted.length === 1 && like && like.statement.start > primary.statement.start;
   return { kind: "delete-after", ...deletion, ...alike, uses, ...(late && { instead: like.statement }) };
+}
+
+/** What an assembly writes and nothing reads or uploads is what it is for: no fix deletes that. */
+function isFinal({ report, record }: Leak): boolean {
+  const below = [...report.frame.files.values()].filter(({ value }) => value.key === record.value.key || isBelow(value, record.value));
+  return (
+    record.trace.output.length > 0 &&
+    below.every(({ trace }) => trace.read.length + trace.uploaded.length + trace.used.length + trace.deleted.length === 0)
+  );
 }
 
 const DEEPEST = 6;
