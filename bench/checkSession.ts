@@ -3,7 +3,6 @@
  * after each of many edits of a file of 1,000 lines, `… idle DIR` looks at the memory before, during and after. Prints JSON.
  */
 import { join } from "node:path";
-import { openAnalysis } from "../core/analysis/analysis.ts";
 import { loadConfig } from "../core/config/load.ts";
 import { createThread } from "../server/analysis/thread.ts";
 import { makeLongFile } from "./codeTree.ts";
@@ -15,15 +14,18 @@ const LINES = 1000;
 /** Nobody has a file of this name. */
 const FILE = "offcutBench/session.ts";
 const IDLE_MS = 200;
+const SETTLE_MS = 15_000;
 
 const [what, root] = process.argv.slice(2);
 if (root === undefined || (what !== "edits" && what !== "idle")) throw new RangeError("usage: node bench/checkSession.ts edits|idle DIR");
 const settings = loadConfig(root).analysis;
-const report = what === "edits" ? editing(root) : await idling(root);
+const report = what === "edits" ? await editing(root) : await idling(root);
 process.stdout.write(JSON.stringify(report));
 
 /** Milliseconds of each check, the first of all files left out. */
-function editing(root: string): { readonly first: number; readonly again: readonly number[]; readonly findings: number } {
+async function editing(root: string): Promise<{ readonly first: number; readonly again: readonly number[]; readonly findings: number }> {
+  // Not loaded where memory is looked at, as the server does not load it either.
+  const { openAnalysis } = await import("../core/analysis/analysis.ts");
   const analysis = openAnalysis({ root, settings });
   const before = makeLongFile(LINES);
   analysis.setText(FILE, before);
@@ -67,8 +69,8 @@ async function idling(root: string): Promise<{ readonly before: number; readonly
   await thread.ask(root, "check", {});
   const checked = process.memoryUsage.rss();
   while (thread.running) await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-  // The thread's memory is given back while it ends.
-  await new Promise((resolve) => setTimeout(resolve, 5 * IDLE_MS));
+  // V8 keeps the pages of an ended thread for some seconds, in case another one wants them.
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const idle = process.memoryUsage.rss();
   clearInterval(alive);
   await thread.dispose();

@@ -52,15 +52,15 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
     ...(target.bound && { bound: target.bound }),
   };
   for (const store of summary.stores) applyStore(frame, state, store, exchange, application);
-  for (const effect of summary.effects)
-    for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
-  if (summary.escapes.length > 0)
-    escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
   for (const command of summary.commands) {
     const program = unionAll(command.program.map((value) => substitute(frame, state, value, exchange)));
     for (const words of substitute(frame, state, command.words, exchange))
       applyCommand(frame, state, { ...command, program, words }, { ...application.moment, step: wrap(application, command.step) });
   }
+  for (const effect of summary.effects)
+    for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
+  if (summary.escapes.length > 0)
+    escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
   let resolved = NOTHING;
   for (const invoke of summary.invokes) {
     if (application.executor && invoke.callee.kind === "symbol" && invoke.callee.index === 0)

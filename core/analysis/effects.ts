@@ -26,6 +26,7 @@ import {
 import {
   type Atom,
   atomsOf,
+  basenameOf,
   fits,
   isBelow,
   isHandedIn,
@@ -202,11 +203,26 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
     if (value.kind === "joined" || value.kind === "text") {
       const record = looksLikePath(value) ? fileAt(frame, state, value) : frame.files.get(value.key);
       if (record) escapeFile(frame, state, record, moment);
+      escapeNamed(state, frame, value);
       continue;
     }
     for (const record of frame.files.values()) if (derivesFrom(record.value, value)) escapeFile(frame, state, record, moment);
     if (frame.escapes.size < MOST_ESCAPES && isHandedIn(value)) frame.escapes.set(value.key, value);
   }
+}
+
+/** `/renders/${name}` is what `${RENDERS}/${name}` is served as, if it was made for nothing else. */
+function isNamedBy({ trace, value }: FileRecord, address: Value): boolean {
+  if (trace.output.length === 0 || trace.uploaded.length > 0 || trace.read.length > 0) return false;
+  const name = basenameOf(value);
+  return atomsOf(name).some((part) => part.kind !== "text") && name.key === basenameOf(address).key;
+}
+
+/** Files that are handed on under the address that they are served at. */
+export function escapeNamed(state: State, frame: Frame, address: Value): void {
+  if (address.kind !== "joined") return;
+  for (const record of frame.files.values())
+    if (record.value.key !== address.key && isNamedBy(record, address)) change(state, record, (way) => way | ESCAPED);
 }
 
 const MOST_ESCAPES = 80;

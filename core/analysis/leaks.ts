@@ -80,7 +80,7 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   }
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
-  if (!lopsided && !leaksFurther(report, record, callers, new Set())) return undefined;
+  if (!lopsided && !leaksFurther(program, report, record, callers, new Set())) return undefined;
   return { report, record, kind: trace.uploaded.length > 0 ? "upload" : "assembly", left: ways.left, cleaned: ways.cleaned, lopsided };
 }
 
@@ -148,16 +148,23 @@ function isSwallowed(exit: WayOut, record: FileRecord, wanted: number): boolean 
 }
 
 /** Whether nobody who calls the function deletes the file either. */
-function leaksFurther(report: Report, record: FileRecord, callers: Callers, seen: Set<string>): boolean {
+function leaksFurther(program: Program, report: Report, record: FileRecord, callers: Callers, seen: Set<string>): boolean {
   const key = `${keyOf(report.ref)}|${record.value.key}`;
   if (seen.has(key)) return false;
   seen.add(key);
   const above = callers.get(key) ?? [];
-  if (above.length === 0) return true;
+  // An option that no caller sets is no file of anybody.
+  if (above.length === 0) return !(program.called.has(keyOf(report.ref)) && isOption(record.value));
   return above.some((caller) => {
     const ways = look(caller.report, caller.record);
-    return ways !== undefined && ways.left.length > 0 && leaksFurther(caller.report, caller.record, callers, seen);
+    return ways !== undefined && ways.left.length > 0 && leaksFurther(program, caller.report, caller.record, callers, seen);
   });
+}
+
+/** A path that begins with a field of what was handed in: `options.work + "/list.txt"`. */
+function isOption(value: Value): boolean {
+  const [first] = atomsOf(value);
+  return value.kind === "joined" && first?.kind === "derived" && isHandedIn(first);
 }
 
 function isMade(record: FileRecord): boolean {

@@ -1,10 +1,10 @@
 /** What a branch says about files: that one is not there, that an upload failed, that somebody wants to keep them. */
 import { written } from "./call.ts";
-import { waysOf } from "./effects.ts";
+import { reachable, waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
 import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
-import { atomsOf, isBelow, type Value, type Values } from "./value.ts";
+import { atomsOf, isBelow, isHandedIn, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
 export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {
@@ -18,7 +18,9 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
   if (test.test === "equal") {
     const [operand, constant] = isConstant(test.left) ? [test.right, test.left] : [test.left, test.right];
     if (outcome && isNone(constant) && isCertain(evaluate(frame, state, operand))) return undefined;
+    if (outcome && constant.op === "literal" && constant.value === 0 && isFilled(frame, state, operand)) return undefined;
   }
+  if (!outcome && test.test === "truthy" && isFilled(frame, state, test.of)) return undefined;
   if (test.test === "truthy") {
     truthy(frame, state, test.of, outcome);
     return state;
@@ -35,6 +37,19 @@ function isCertain(values: Values): boolean {
       (value) =>
         value.kind === "joined" || (value.kind === "text" && value.text !== "") || (value.kind === "symbol" && value.temporary === true),
     )
+  );
+}
+
+/** `list.length` of a list that something was put into: loops run at least once, and so it is not empty. */
+function isFilled(frame: Frame, state: State, operand: Operand): boolean {
+  if (operand.op !== "member" || operand.name !== "length") return false;
+  const lists = evaluate(frame, state, operand.of);
+  return (
+    lists.length > 0 &&
+    lists.every((list) => {
+      const thing = thingOf(frame, list);
+      return thing !== undefined && reachable(frame, thing.elements).some((value) => frame.files.has(value.key));
+    })
   );
 }
 
@@ -127,6 +142,9 @@ function exists(frame: Frame, state: State, values: Values, outcome: boolean): v
 /** `if (tempPath)`: on the other side the name holds no path, and so there is no file of it. */
 function absent(frame: Frame, state: State, values: Values): void {
   if (values.length === 0) return;
+  // What was not handed in needs no deletion, whatever the other side does to it.
+  for (const value of values)
+    if (isHandedIn(value) && !frame.files.has(value.key)) state.ways.set(value.key, mapWays(waysOf(state, value), (way) => way | ABSENT));
   for (const record of frame.files.values())
     if (values.some((value) => leadsTo(frame, value, record.value) || atomsOf(record.value)[0]?.key === value.key)) set(state, record, (way) => way | ABSENT);
 }

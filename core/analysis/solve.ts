@@ -1,15 +1,15 @@
 /** Runs one function over its flow graph: every way each of its files can go, to a fixpoint. */
 import { call } from "./call.ts";
 import { put } from "./collections.ts";
-import { escape, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
+import { escape, escapeNamed, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
 import { type Agenda, isCyclic, openAgenda } from "./agenda.ts";
-import { createFrame, elementsOf, evaluate, type FileRecord, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
+import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
 import { functionOf, keyOf, type Program } from "./program.ts";
 import { giveUp, operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
 import { addWays, mapWays, OTHERS, PENDING, REFUSED, RETURNED, type Summary, UNSUCCESSFUL, UNTIDY, UPLOADED, type Ways } from "./summary.ts";
-import { atomsOf, basenameOf, type FunctionRef, isBelow, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+import { type FunctionRef, isBelow, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 /** One way out of a function. */
 export interface WayOut {
@@ -359,8 +359,8 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
   const values = operand === undefined ? NOTHING : evaluate(frame, state, operand);
   for (const value of reachable(frame, values)) {
     for (const record of frame.files.values())
-      if (record.value.key !== value.key && (isNamedBy(record, value) || (value.kind !== "text" && isBelow(record.value, value))))
-        handBack(state, record.value);
+      if (record.value.key !== value.key && value.kind !== "text" && isBelow(record.value, value)) handBack(state, record.value);
+    escapeNamed(state, frame, value);
     if (!frame.files.has(value.key) && !(value.kind === "joined" && looksLikePath(value))) continue;
     if (fileAt(frame, state, value)) handBack(state, value);
   }
@@ -372,13 +372,6 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
         mapWays(ways, (way) => way | UNSUCCESSFUL),
       );
   addExit(work, { how: "return", span, state, values, caught: block.caught === true, block: at });
-}
-
-/** `/renders/${name}` is what `${RENDERS}/${name}` is served as, if it was made for nothing else. */
-function isNamedBy({ trace, value }: FileRecord, address: Value): boolean {
-  if (trace.output.length === 0 || trace.uploaded.length > 0 || trace.read.length > 0) return false;
-  const name = basenameOf(value);
-  return atomsOf(name).some((part) => part.kind !== "text") && name.key === basenameOf(address).key;
 }
 
 function handBack(state: State, file: Value): void {

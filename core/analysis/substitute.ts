@@ -46,11 +46,15 @@ export function substitute(frame: Frame, state: State, value: Value, exchange: E
       return unionAll(
         substitute(frame, state, value.of, exchange, depth + 1).map((of) => deriveAgain(frame, state, value, of, exchange, depth)),
       );
-    case "joined":
+    case "joined": {
+      const options = value.parts.map((part) => substitute(frame, state, part, exchange, depth + 1));
+      // A path with a part that is not there is no path.
+      if (options.some((option) => option.length > 0 && option.every(isMissing))) return NOTHING;
       return combine(
-        value.parts.map((part) => substitute(frame, state, part, exchange, depth + 1)),
+        options.map((option) => option.filter((one) => !isMissing(one))),
         (parts) => normalized(joined(parts.flatMap(atomsOf))),
       );
+    }
     case "shape":
       return [again(frame, state, value, exchange, depth)];
     case "function":
@@ -58,6 +62,10 @@ export function substitute(frame: Frame, state: State, value: Value, exchange: E
     default:
       return [value];
   }
+}
+
+function isMissing(value: Value): boolean {
+  return value.kind === "literal" && (value.value === undefined || value.value === null);
 }
 
 function captured(frame: Frame, state: State, value: Value & { kind: "symbol" }, exchange: Exchange): Values {

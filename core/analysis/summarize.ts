@@ -20,6 +20,7 @@ export function summarize(program: Program, report: Report): Summary {
       ...returns,
       ...stored.map((store) => store.value),
       ...[...frame.invokes.values()].flatMap((invoke) => invoke.args.flat()),
+      ...[...frame.commands.values()].map((command) => command.words),
     ]).map((value) => value.key),
   );
   const effects: FileEffect[] = [];

@@ -1,7 +1,7 @@
 /** unverified-final: intermediates of an assembly are deleted without looking whether the output exists. */
 import { t } from "@vscode/l10n";
 import { subjectOf } from "../describe.ts";
-import { READ, sameStep } from "../summary.ts";
+import { FAILED, READ, sameStep, type Step } from "../summary.ts";
 import type { Draft, RuleContext } from "./draft.ts";
 
 export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
@@ -27,7 +27,8 @@ export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
     )
       continue;
     if (isInFinally(report, record.value.key)) continue;
-    for (const deleted of record.trace.deleted) {
+    for (const deleted of record.trace.deleted.slice(0, 1)) {
+      if (!isAfterSuccess(report, deleted)) continue;
       if (deleted.file !== report.module.file || told.has(deleted.span.start)) continue;
       if (!report.exits.some((exit) => exit.how === "return" && (exit.state.ways.get(record.value.key) ?? []).some((way) => way & READ)))
         continue;
@@ -48,6 +49,12 @@ export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
     }
   }
   return drafts;
+}
+
+/** Whether the deletion runs when nothing has failed. */
+function isAfterSuccess(report: RuleContext["report"], deleted: Step): boolean {
+  const seen = report.frame.observed.filter((one) => one.what === "delete" && sameStep(one.step, deleted));
+  return seen.length === 0 || seen.some((one) => [...one.ways, ...(one.below?.values() ?? [])].flat().some((way) => !(way & FAILED)));
 }
 
 /** The same deletion runs after an exception, too: there it is not the output's existence that decides. */
