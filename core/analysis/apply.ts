@@ -193,7 +193,10 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
           pending: entry.settles !== "now" && !isInMemory(frame, path, entry),
           inMemory: isInMemory(frame, path, entry),
         });
-      if (thing) addTo(frame, thing, "carries", files);
+      if (thing) {
+        addTo(frame, thing, "carries", files);
+        thing.sent = true;
+      }
       return NOTHING;
     }
     case "assembly": {

@@ -72,6 +72,8 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
   return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
 }
 
+const DEEPEST_NESTING = 6;
+
 function applyInvoke(
   frame: Frame,
   state: State,
@@ -87,11 +89,14 @@ function applyInvoke(
   const given = args.map((values) => unionAll(values.map((value) => substitute(frame, state, value, exchange))));
   if (callee.kind === "function") {
     const context = { event: application.moment.call, receiver: NOTHING, written: "", method: "", args: given, moment: application.moment };
+    if (frame.nesting >= DEEPEST_NESTING) return;
+    frame.nesting += 1;
     runLater(frame, state, context, callee, application.when, given);
-  } else if (callee.kind === "symbol" && callee.root === "parameter") {
+    frame.nesting -= 1;
+  } else if (callee.kind === "symbol" && (callee.root === "parameter" || callee.root === "captured")) {
     const there = frame.invokes.get(callee.key);
     frame.invokes.set(callee.key, { callee, args: given.map((values, index) => union(there?.args[index] ?? NOTHING, values)) });
-  }
+  } else if (callee.kind === "symbol" || callee.kind === "derived") escape(frame, state, given.flat(), application.moment);
 }
 
 function applyStore(frame: Frame, state: State, store: Summary["stores"][number], exchange: Exchange, application: Application): void {

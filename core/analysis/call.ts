@@ -19,6 +19,7 @@ import {
   reference,
   rootOf,
   stable,
+  type Symbol_,
   union,
   unionAll,
   type Value,
@@ -111,7 +112,8 @@ function callTarget(frame: Frame, state: State, context: CallContext, target: Va
     remove(frame, state, [target.of], context.moment, { recursive: true });
     return NOTHING;
   }
-  if (target.kind === "symbol" && target.root === "parameter") {
+  if (isFromCaller(target)) {
+    if (REFUSES.test(context.method === "" ? nameOf(frame, context.event.callee) : context.method)) return NOTHING;
     recordInvoke(frame, state, context, target);
     return [derived("call", target, "", { args: [] })];
   }
@@ -233,7 +235,7 @@ function callUnknown(frame: Frame, state: State, context: CallContext, made?: Li
   const verb = verbOf(name);
   const local = args.filter((values) => values.some((value) => value.kind !== "function"));
   const files = reachable(frame, local.flat());
-  if (/^(?:throw|reject|fail|error|next)$/.test(name)) return NOTHING;
+  if (REFUSES.test(name)) return NOTHING;
   if (verb === "read") use(frame, state, local.flat(), moment);
   else if (MAKES.test(name)) {
     // `downloadVideo(url, path)`: the path is where something is written to.
@@ -245,6 +247,18 @@ function callUnknown(frame: Frame, state: State, context: CallContext, made?: Li
   if (made && made.module !== "global")
     return [{ kind: "symbol", key: `${frame.prefix}:${event.id}`, root: "fresh", library: { module: made.module, path: made.path } }];
   return [resultSymbol(frame, context, receiver)];
+}
+
+const REFUSES = /^(?:throw|reject|fail|error|next)$/;
+
+/** A function that the caller handed in, to this function or to the one around it. */
+function isFromCaller(target: Value): target is Symbol_ {
+  return (
+    target.kind === "symbol" &&
+    (target.root === "parameter" || target.root === "captured") &&
+    target.library === undefined &&
+    target.type === undefined
+  );
 }
 
 const MAKES =

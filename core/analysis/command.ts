@@ -200,5 +200,5 @@ function wordOf(values: Values): Word<Values> {
 function piecesOf(value: Value): Piece<Values>[] {
   if (value.kind === "literal") return [{ text: String(value.value) }];
   if (value.kind !== "text" && value.kind !== "joined") return [{ value: [value] }];
-  return atomsOf(value).map((part) => (part.kind === "text" ? { text: part.text } : { value: [part] }));
+  return atomsOf(value).map((part) => (part.kind === "text" ? { text: part.text } : { value: [part], written: part.key }));
 }

@@ -104,7 +104,7 @@ export function reachable(frame: Frame, values: Values, into: Value[] = [], seen
     seen.add(value.key);
     const thing = thingOf(frame, value);
     if (thing) {
-      for (const list of [...thing.fields.values(), thing.elements, thing.carries, thing.rest])
+      for (const list of [...thing.fields.values(), thing.elements, thing.sent ? NOTHING : thing.carries, thing.rest])
         reachable(frame, list, into, seen, depth + 1);
     } else if (value.kind === "function") {
       for (const bound of value.before ?? []) reachable(frame, bound, into, seen, depth + 1);
@@ -207,6 +207,10 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
       continue;
     }
     for (const record of frame.files.values()) if (derivesFrom(record.value, value)) escapeFile(frame, state, record, moment);
+    // `save(path.replace(ROOT, ""))`, `save(basename(path))`: the file is known under a part of its path.
+    const whole = wholeOf(value);
+    const known = whole === value ? undefined : frame.files.get(whole.key);
+    if (known && known.trace.uploaded.length === 0) escapeFile(frame, state, known, moment);
     if (frame.escapes.size < MOST_ESCAPES && isHandedIn(value)) frame.escapes.set(value.key, value);
   }
 }
@@ -226,6 +230,15 @@ export function escapeNamed(state: State, frame: Frame, address: Value): void {
 }
 
 const MOST_ESCAPES = 80;
+
+/** What a part of a path was cut from. */
+function wholeOf(value: Value): Value {
+  let at = value;
+  while (at.kind === "derived" && (at.how === "basename" || (at.how === "call" && CUTS.test(at.name)))) at = at.of;
+  return at;
+}
+
+const CUTS = /^(?:replace|replaceAll|slice|substring|substr|split|pop|relative|trim|toString|normalize|resolve)$/;
 
 function escapeFile(frame: Frame, state: State, record: FileRecord, moment: Moment): void {
   change(state, record, (way) => way | ESCAPED);

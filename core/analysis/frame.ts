@@ -68,6 +68,8 @@ export interface Frame {
   readonly scratch: boolean;
   /** Calls that delete something. */
   readonly removals: Set<number>;
+  /** Functions that call functions that they were given: how deep. */
+  nesting: number;
   /** Whether the call that was just looked at cannot throw. */
   harmless: boolean;
   /** Returns the promise of an upload, for the caller to wait for. */
@@ -131,6 +133,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     invokes: new Map(),
     scratch,
     removals: new Set(),
+    nesting: 0,
     harmless: false,
     promises: false,
     prefix: `${module.file}:${fn.index}`,
@@ -196,6 +199,7 @@ function merge(frame: Frame, thing: Thing, other: Thing): void {
   if (other.library) thing.library = other.library;
   if (other.as) thing.as = other.as;
   if (other.sink) thing.sink = true;
+  if (other.sent) thing.sent = true;
   for (const [key, item] of other.order) addOrdered(frame, thing, key, item.values, item.spread);
 }
 

@@ -31,6 +31,8 @@ export interface Leak {
   readonly cleaned: readonly WayOut[];
   /** The helper deletes after a failure only. */
   readonly lopsided: boolean;
+  /** A request brought the file. */
+  readonly received: boolean;
 }
 
 /** Who calls what: for each file of a called function, what it is to its callers. */
@@ -58,10 +60,22 @@ export function leaksOf(program: Program, report: Report, callers: Callers): Lea
   return leaks;
 }
 
-/** Without those that a called function has already: whoever makes a file and uses it up is told, not everybody above. */
+/**
+ * One function for each file. Of a file that is made, whoever makes it and uses it up is told, not everybody above; of one that a
+ * request brought, whoever has the request, not the helpers that it is handed to.
+ */
 export function ownLeaks(leaks: readonly (readonly Leak[])[]): readonly (readonly Leak[])[] {
-  const keys = new Set(leaks.flat().map(({ report, record }) => `${keyOf(report.ref)}|${record.value.key}`));
-  return leaks.map((own) => own.filter(({ record }) => !record.from.some((origin) => keys.has(`${keyOf(origin.callee)}|${origin.key}`))));
+  const all = new Map(leaks.flat().map((leak) => [`${keyOf(leak.report.ref)}|${leak.record.value.key}`, leak]));
+  const below = new Map<Leak, Leak[]>();
+  const handedOn = new Set<Leak>();
+  for (const leak of all.values())
+    for (const origin of leak.record.from) {
+      const inner = all.get(`${keyOf(origin.callee)}|${origin.key}`);
+      if (!inner || inner === leak) continue;
+      if (leak.received && inner.received) handedOn.add(inner);
+      else below.set(leak, [...(below.get(leak) ?? []), inner]);
+    }
+  return leaks.map((own) => own.filter((leak) => !handedOn.has(leak) && !below.has(leak)));
 }
 
 function leakOf(program: Program, report: Report, record: FileRecord, callers: Callers): Leak | undefined {
@@ -81,7 +95,8 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
   if (!lopsided && !leaksFurther(program, report, record, callers, new Set())) return undefined;
-  return { report, record, kind: trace.uploaded.length > 0 ? "upload" : "assembly", left: ways.left, cleaned: ways.cleaned, lopsided };
+  const kind = trace.uploaded.length > 0 ? "upload" : "assembly";
+  return { report, record, kind, left: ways.left, cleaned: ways.cleaned, lopsided, received: field };
 }
 
 /** Directories whose files go by the clock, or when the program starts. */

@@ -127,6 +127,8 @@ export interface Thing {
   rest: Values;
   /** What a list holds in order, as far as the code says it: for command lines. Keyed by the place that adds it. */
   readonly order: Map<string, { readonly values: Values; readonly spread?: true | undefined }>;
+  /** What a call that sends results in: it leads back to the file, but whoever gets it has no path. */
+  sent?: true;
   /** A stream that sends what is written to it. */
   sink?: true;
 }

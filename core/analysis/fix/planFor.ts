@@ -67,7 +67,7 @@ function planWithin(context: RuleContext, leak: Leak, { inner }: Step, depth: nu
     const ways = look(report, record);
     const plan =
       ways && ways.left.length > 0
-        ? planFor({ ...context, report }, { report, record, kind: leak.kind, lopsided: false, ...ways }, inner, depth + 1)
+        ? planFor({ ...context, report }, { ...leak, report, record, lopsided: false, ...ways }, inner, depth + 1)
         : undefined;
     if (plan) return plan;
   }
