@@ -74,7 +74,6 @@ function ordered(fn: FlowFunction): Order {
 function successors(block: Block | undefined): number[] {
   if (!block) return [];
   const { exit, handler } = block;
-  const to =
-    exit.exit === "goto" ? [exit.to] : exit.exit === "branch" ? [exit.yes, exit.no] : exit.exit === "any" ? [...exit.to] : [];
+  const to = exit.exit === "goto" ? [exit.to] : exit.exit === "branch" ? [exit.yes, exit.no] : exit.exit === "any" ? [...exit.to] : [];
   return handler === undefined || handler < 0 ? to : [...to, handler];
 }

@@ -228,7 +228,12 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       nameFiles(frame, state, context, path);
       // A manifest: whoever reads it finds the files.
       if (!path.some(isTemporary))
-        escape(frame, state, unionAll(context.args.slice(1).map((values) => unionAll(values.map((value) => thingOf(frame, value)?.rest ?? NOTHING)))), moment);
+        escape(
+          frame,
+          state,
+          unionAll(context.args.slice(1).map((values) => unionAll(values.map((value) => thingOf(frame, value)?.rest ?? NOTHING)))),
+          moment,
+        );
       if (thing) addTo(frame, thing, "carries", path);
       return NOTHING;
     case "temp":

@@ -138,7 +138,8 @@ function applyEffect(
       )
     )
       own.from.push({ callee: application.summary.ref, key: effect.value.key, step });
-    if (effect.normal.length > 0 && effect.normal.every((way) => way & (DELETED | ABSENT | FAILED))) frame.removals.add(application.moment.call.id);
+    if (effect.normal.length > 0 && effect.normal.every((way) => way & (DELETED | ABSENT | FAILED)))
+      frame.removals.add(application.moment.call.id);
     if (application.lexical) observeDeletions(frame, state, effect, file, application);
     if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0))
       observe(frame, state, "use", [file], application.moment);
@@ -163,12 +164,7 @@ function observeDeletions(frame: Frame, state: State, effect: FileEffect, file: 
       ? state
       : {
           env: state.env,
-          ways: new Map([
-            [
-              file.key,
-              mapWays(waysOf(state, file), (way) => way & ~PENDING),
-            ],
-          ]),
+          ways: new Map([[file.key, mapWays(waysOf(state, file), (way) => way & ~PENDING)]]),
         };
   const own = frame.program.reports.get(keyOf(application.summary.ref))?.frame.observed ?? [];
   for (const step of effect.trace.deleted) {

@@ -98,7 +98,10 @@ function isLog({ written, method }: CallContext): boolean {
 /** Functions of the language and its runtime that do not throw in practice. */
 function isHarmless(target: Value): boolean {
   if (target.kind !== "library") return false;
-  if (target.module === "global") return /^(?:console|Math|Date|performance)(?:\.|$)|^(?:String|Number|Boolean|parseInt|parseFloat|isNaN|Array\.isArray|Object\.(?:keys|values|entries))$/.test(target.path);
+  if (target.module === "global")
+    return /^(?:console|Math|Date|performance)(?:\.|$)|^(?:String|Number|Boolean|parseInt|parseFloat|isNaN|Array\.isArray|Object\.(?:keys|values|entries))$/.test(
+      target.path,
+    );
   return target.module === "path" || target.module === "os" || (target.module === "fs" && target.path === "existsSync");
 }
 
@@ -125,7 +128,6 @@ function callTarget(frame: Frame, state: State, context: CallContext, target: Va
   if (entries.length > 0) return applyEntries(frame, state, context, target, entries);
   return undefined;
 }
-
 
 /** Calls a function of the workspace through its summary. */
 export function callFunction(frame: Frame, state: State, context: CallContext, target: FunctionValue): Values {

@@ -100,7 +100,8 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   const { trace } = record;
   add(trace.made, t("made here"), t("made on the way through here"));
   // Of an uploaded file the upload is to be told; what other functions rendered it from is theirs.
-  const here = (steps: readonly Step[]): readonly Step[] => (trace.uploaded.length > 0 ? steps.filter((step) => step.inner === undefined) : steps);
+  const here = (steps: readonly Step[]): readonly Step[] =>
+    trace.uploaded.length > 0 ? steps.filter((step) => step.inner === undefined) : steps;
   add(here(trace.output), t("written by this assembly"), t("written by an assembly on the way through here"));
   add(here(trace.read), t("read by this assembly"), t("read by an assembly on the way through here"));
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));

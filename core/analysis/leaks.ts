@@ -132,7 +132,8 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
     if (ways.some((way) => !(way & (DELETED | LATER | KEPT)))) left.push(exit);
     else if (ways.some((way) => way & (DELETED | LATER))) cleaned.push(exit);
   }
-  if (left.length === 0 && wanted === UPLOADED && isAllDoneHere(report, record)) left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted | there)));
+  if (left.length === 0 && wanted === UPLOADED && isAllDoneHere(report, record))
+    left.push(...cleaned.filter((exit) => isSwallowed(exit, record, wanted | there)));
   // One way out that is reached cleaned and uncleaned: some branch before it cleans.
   for (const exit of left) {
     const ways = exit.state.ways.get(record.value.key) ?? [];

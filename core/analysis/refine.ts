@@ -3,7 +3,7 @@ import { written } from "./call.ts";
 import { reachable, waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
-import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
+import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, sameStep, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
 import { atomsOf, isBelow, isHandedIn, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
@@ -133,8 +133,14 @@ function exists(frame: Frame, state: State, values: Values, outcome: boolean): v
     if (value.kind !== "derived" || value.how !== "call" || value.name !== "exists") continue;
     const directory = value.of;
     for (const record of frame.files.values()) {
-      if (record.value.key === directory.key) set(state, record, (way) => (outcome ? (way & MADE ? way : way | FOUND) : way | ABSENT));
-      else if (!outcome && isBelow(record.value, directory)) set(state, record, (way) => way | ABSENT);
+      if (record.value.key === directory.key) {
+        set(state, record, (way) => (outcome ? (way & MADE ? way : way | FOUND) : way | ABSENT));
+        // What was to be made is not there: the assembly failed, and what it read is needed for the next attempt.
+        if (!outcome)
+          for (const input of frame.files.values())
+            if (record.trace.output.some((step) => input.trace.read.some((read) => sameStep(step, read))))
+              set(state, input, (way) => way | UNSUCCESSFUL);
+      } else if (!outcome && isBelow(record.value, directory)) set(state, record, (way) => way | ABSENT);
     }
   }
 }
@@ -144,9 +150,14 @@ function absent(frame: Frame, state: State, values: Values): void {
   if (values.length === 0) return;
   // What was not handed in needs no deletion, whatever the other side does to it.
   for (const value of values)
-    if (isHandedIn(value) && !frame.files.has(value.key)) state.ways.set(value.key, mapWays(waysOf(state, value), (way) => way | ABSENT));
+    if (isHandedIn(value) && !frame.files.has(value.key))
+      state.ways.set(
+        value.key,
+        mapWays(waysOf(state, value), (way) => way | ABSENT),
+      );
   for (const record of frame.files.values())
-    if (values.some((value) => leadsTo(frame, value, record.value) || atomsOf(record.value)[0]?.key === value.key)) set(state, record, (way) => way | ABSENT);
+    if (values.some((value) => leadsTo(frame, value, record.value) || atomsOf(record.value)[0]?.key === value.key))
+      set(state, record, (way) => way | ABSENT);
 }
 
 function leadsTo(frame: Frame, value: Value, file: Value): boolean {

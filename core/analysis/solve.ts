@@ -8,7 +8,19 @@ import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, t
 import { functionOf, keyOf, type Program } from "./program.ts";
 import { giveUp, operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
-import { addWays, mapWays, OTHERS, PENDING, REFUSED, RETURNED, type Summary, UNSUCCESSFUL, UNTIDY, UPLOADED, type Ways } from "./summary.ts";
+import {
+  addWays,
+  mapWays,
+  OTHERS,
+  PENDING,
+  REFUSED,
+  RETURNED,
+  type Summary,
+  UNSUCCESSFUL,
+  UNTIDY,
+  UPLOADED,
+  type Ways,
+} from "./summary.ts";
 import { type FunctionRef, isBelow, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 /** One way out of a function. */

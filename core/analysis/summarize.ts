@@ -49,7 +49,11 @@ export function summarize(program: Program, report: Report): Summary {
     ref: report.ref,
     effects,
     returns: freeze(returns),
-    stores: stored.map((store) => ({ ...store, object: frozen({ program, frame, env }, store.object), value: frozen({ program, frame, env }, store.value) })),
+    stores: stored.map((store) => ({
+      ...store,
+      object: frozen({ program, frame, env }, store.object),
+      value: frozen({ program, frame, env }, store.value),
+    })),
     escapes: [...frame.escapes.values()],
     commands: [...frame.commands.values()].map((command) => ({
       ...command,
@@ -85,7 +89,8 @@ export function isLopsided(normal: Ways, thrown: Ways): boolean {
 
 export function waysAt(report: Report, key: string, how: "return" | "throw"): Ways {
   let ways: Ways = [];
-  for (const exit of report.exits) if (exit.how === how) ways = addWays(ways, exit.state.ways.get(key) ?? exit.state.ways.get(OTHERS) ?? [0]);
+  for (const exit of report.exits)
+    if (exit.how === how) ways = addWays(ways, exit.state.ways.get(key) ?? exit.state.ways.get(OTHERS) ?? [0]);
   return ways;
 }
 

@@ -28,9 +28,7 @@ function isCleanedAfter({ record }: Leak, upload: Step): boolean {
   const next = record.trace.uploaded
     .filter((step) => step.file === upload.file && step.span.start > upload.span.start)
     .reduce((first, step) => Math.min(first, step.span.start), Number.POSITIVE_INFINITY);
-  return record.trace.deleted.some(
-    (step) => step.file === upload.file && step.span.start > upload.span.start && step.span.start < next,
-  );
+  return record.trace.deleted.some((step) => step.file === upload.file && step.span.start > upload.span.start && step.span.start < next);
 }
 
 function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {

@@ -12,7 +12,10 @@ export function unverifiedFinal({ report }: RuleContext): readonly Draft[] {
     if (record.trace.deleted.length === 0 || record.trace.read.length === 0 || record.lopsided) continue;
     if (record.trace.made.length === 0 && record.trace.output.length === 0) continue;
     const outputs = [...files.values()].filter(
-      (other) => other !== record && other.trace.output.some((step) => record.trace.read.some((read) => sameStep(step, read))),
+      (other) =>
+        other !== record &&
+        !(other.value.kind === "derived" && other.value.name.startsWith("#")) &&
+        other.trace.output.some((step) => record.trace.read.some((read) => sameStep(step, read))),
     );
     if (
       outputs.length === 0 ||

@@ -14,7 +14,8 @@ export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
       if (!record || ways.length === 0 || !ways.every((way) => way & DELETED && !(way & (LATER | FAILED)))) continue;
       const [deleted] = record.trace.deleted;
       const subject = subjectOf(report, record);
-      const move = deleted && deleted.inner === undefined && deleted.file === report.module.file && seen.step.file === report.module.file;
+      const own = deleted?.inner === undefined;
+      const move = deleted && deleted.file === report.module.file && seen.step.file === report.module.file;
       drafts.push({
         rule: "use-after-delete",
         file: seen.step.file,
@@ -24,7 +25,9 @@ export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
         message: t('"{0}" is read here, but was deleted before.', subject),
         related: deleted ? [{ file: deleted.file, span: deleted.span, message: t("deleted here") }] : [],
         ...(move && {
-          fix: { kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement } as const,
+          fix: own
+            ? ({ kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement } as const)
+            : ({ kind: "move-before", file: report.module.file, statement: seen.step.statement, before: deleted.statement } as const),
         }),
       });
     }

@@ -82,7 +82,8 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     for (const manifest of manifests) for (const name of manifest.dependencies) names.add(canonical(name, "").module);
     // Nothing says what the workspace depends on: what any of its files imports.
     if (manifests.length === 0)
-      for (const file of sources.files()) for (const { specifier } of graph.importsOf(file).imports) names.add(canonical(specifier, "").module);
+      for (const file of sources.files())
+        for (const { specifier } of graph.importsOf(file).imports) names.add(canonical(specifier, "").module);
     packages.set(directory, names);
     return names;
   };
