@@ -4,8 +4,8 @@ import { applySummary, mergeArguments } from "./applySummary.ts";
 import { verbOf } from "./catalogue/catalogue.ts";
 import { collectionCall, collectionOf, COLLECTIONS } from "./collections.ts";
 import { escape, fileAt, looksLikePath, make, type Moment, remove, use } from "./effects.ts";
-import type { CallEvent, Operand } from "./flow.ts";
-import { allocate, classOfValue, evaluate, type Frame, libraryOf, readMember, type State, thingOf, typeOf } from "./frame.ts";
+import type { CallEvent, FlowFunction, Operand } from "./flow.ts";
+import { allocate, classOfValue, evaluate, type Frame, libraryOf, moduleFile, readMember, type State, thingOf, typeOf } from "./frame.ts";
 import { classOf, functionOf, indexOf, isWithin, keyOf } from "./program.ts";
 import { summaryOf } from "./solve.ts";
 import { DELETED, LATER, mapWays, RETURNED, type Step } from "./summary.ts";
@@ -56,8 +56,10 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
     args,
     moment: { step, call: event, block, blockIndex },
   };
-  const targets =
+  const called =
     callee.op === "member" ? unionAll(receiver.map((value) => readMember(frame, value, method))) : evaluate(frame, state, callee);
+  // `const upload = require("./upload")` of a module that is a function.
+  const targets = unionAll(called.map((value) => (moduleFile(value) === undefined ? [value] : readMember(frame, value, "default"))));
   if (!frame.scratch) relieve(frame, args);
   const results: Values[] = [];
   let done = false;
@@ -264,7 +266,7 @@ function isFromCaller(target: Value): target is Symbol_ {
 }
 
 const MAKES =
-  /^_*(?:download|write|generate|render|export|convert|extract|capture|make|produce|synthesi[sz]e|screenshot|dump|transcode|encode|compress|resize|trim|merge|concat|combine|mux|fetch|record|text.?to|tts|create(?:.*(?:file|video|audio|image|clip|thumbnail)))/i;
+  /^_*(?:output|(?:save|write|download|pipe)_?to|to_?file|download|write|generate|render|export|convert|extract|capture|make|produce|synthesi[sz]e|screenshot|dump|transcode|encode|compress|resize|trim|merge|concat|combine|mux|fetch|record|text.?to|tts|create(?:.*(?:file|video|audio|image|clip|thumbnail)))/i;
 
 /** A function that was handed to something unknown is called some time, we don't know when. */
 export function runLater(
@@ -282,7 +284,7 @@ export function runLater(
   return applySummary(frame, state, {
     summary,
     target,
-    args: [...(target.before ?? []), ...args],
+    args: executor || !fn ? [...(target.before ?? []), ...args] : filled(frame, fn, [...(target.before ?? []), ...args]),
     self: target.self ?? NOTHING,
     moment: context.moment,
     lexical: fn !== undefined && isWithin(frame.program, target.ref, frame.ref),
@@ -290,6 +292,20 @@ export function runLater(
     key: `${context.event.id}~${target.ref.index}`,
     awaits: when === "now" && summary.async && !executor,
     executor,
+  });
+}
+
+/**
+ * Something for each parameter: what a callback is called with is not known, but it is something. What two callbacks of one function
+ * call the same is taken for the same: `worker.on("completed", (job) => …)` and the `job` that was worked on.
+ */
+function filled(frame: Frame, fn: FlowFunction, args: readonly Values[]): readonly Values[] {
+  if (args.length >= fn.parameters.length) return args;
+  return fn.parameters.map((parameter, index) => {
+    const given = args[index];
+    if (given && given.length > 0) return given;
+    if (parameter.rest || parameter.fallback) return NOTHING;
+    return [{ kind: "symbol", key: `${frame.prefix}:given:${parameter.written}`, root: "fresh" }];
   });
 }
 

@@ -141,7 +141,11 @@ export function make(frame: Frame, state: State, values: Values, moment: Moment,
   for (const value of filesBehind(frame, values)) {
     const record = fileAt(frame, state, value);
     if (!record) continue;
-    change(state, record, (way) => begun(way) | MADE | (output ? OUTPUT : 0));
+    // A callback that was registered before removes the directory: it runs when the file is there.
+    const later = [...frame.files.values()].some(
+      (other) => other.recursive && other !== record && waysOf(state, other.value).some((way) => way & LATER) && isBelow(value, other.value),
+    );
+    change(state, record, (way) => begun(way) | MADE | (output ? OUTPUT : 0) | (later ? LATER : 0));
     note(frame, record, output ? "output" : "made", moment.step);
   }
 }

@@ -72,10 +72,15 @@ export function ownLeaks(leaks: readonly (readonly Leak[])[]): readonly (readonl
     for (const origin of leak.record.from) {
       const inner = all.get(`${keyOf(origin.callee)}|${origin.key}`);
       if (!inner || inner === leak) continue;
-      if (leak.received && inner.received) handedOn.add(inner);
+      // Who made a file without using it up gives way to who did use it up.
+      if ((leak.received && inner.received) || (isUnused(inner.record) && !isUnused(leak.record))) handedOn.add(inner);
       else below.set(leak, [...(below.get(leak) ?? []), inner]);
     }
   return leaks.map((own) => own.filter((leak) => !handedOn.has(leak) && !below.has(leak)));
+}
+
+function isUnused({ trace }: FileRecord): boolean {
+  return trace.uploaded.length === 0 && trace.read.length === 0;
 }
 
 function leakOf(program: Program, report: Report, record: FileRecord, callers: Callers): Leak | undefined {

@@ -395,8 +395,7 @@ function handBack(state: State, file: Value): void {
 
 /** `return null`, `return false`, `return { success: false }`, `return { error }`: the function says that it failed. */
 function isRefusal(frame: Frame, operand: Operand, values: Values): boolean {
-  if (operand.op === "nothing" || operand.op === "literal")
-    return operand.op === "nothing" || operand.value === null || operand.value === false;
+  if (operand.op === "literal") return operand.value === null || operand.value === false;
   if (operand.op === "global" && operand.name === "undefined") return true;
   if (operand.op !== "object") return false;
   const thing = values.map((value) => thingOf(frame, value)).find((one) => one !== undefined);
