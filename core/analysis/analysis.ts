@@ -10,6 +10,7 @@ import type { Analysis, AnalysisOptions, CheckResult } from "./check.ts";
 import type { CallSite, Finding, Fix } from "./finding.ts";
 import { fixesFor, type Trial } from "./fix/fixes.ts";
 import type { FrontEnd } from "./frontEnd.ts";
+import { gather, invalidate, visitedReports } from "./incremental.ts";
 import { callersOf, leaksOf, ownLeaks, sweptBy } from "./leaks.ts";
 import { createProgram, type Program } from "./program.ts";
 import { createReporter } from "./report.ts";
@@ -21,10 +22,20 @@ import { sitesOf } from "./sites.ts";
 import { type Report, summaryOf } from "./solve.ts";
 import { describePlace } from "./sources.ts";
 import { openTypeScript } from "./typescript/frontEnd.ts";
-import { wrappersIn } from "./wrappers.ts";
+import { type CallerCache, reviewCallers, wrappersIn } from "./wrappers.ts";
 
-const ROUNDS = 10;
+const ROUNDS = 12;
 const MOST_FILES = 4000;
+
+/** What a session keeps between its checks. */
+interface Kept {
+  readonly program: Program;
+  /** Files that count, in the program's eyes: those that are judged. */
+  judged: ReadonlySet<string>;
+  readonly callers: CallerCache;
+  /** Of the list of files and of what configures their imports. */
+  readonly revision: number;
+}
 
 export function openAnalysis(options: AnalysisOptions): Analysis {
   const { root, settings } = options;
@@ -32,21 +43,43 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
   const sources = openSources(root, { exclude: settings.exclude });
   const frontEnd: FrontEnd = openTypeScript(sources, catalogue, settings);
   let drafts = new Map<string, Judged>();
+  let kept: Kept | undefined;
+  /** Files whose text changed since, with what they imported before. */
+  const dirty = new Map<string, string>();
+
+  const touch = (file: string): void => {
+    if (kept && !dirty.has(file) && sources.has(file)) dirty.set(file, frontEnd.importsOf(file));
+  };
 
   return {
-    setText: (file, text) => sources.setText(file, text),
-    changed: (files) => sources.changed(files),
+    setText(file, text) {
+      touch(file);
+      sources.setText(file, text);
+    },
+    changed(files) {
+      if (files && files.every((file) => sources.has(file))) for (const file of files) touch(file);
+      else kept = undefined;
+      sources.changed(files);
+    },
     check({ paths, signal, onProgress } = {}) {
       const total = sources.files(signal).length;
-      const judged = new Set(
+      const base = new Set(
         frontEnd
           .candidates({ signal, onFile: (done) => onProgress?.({ done, total }) })
           .concat(frontEnd.deleting())
           .filter((file) => !describePlace(file).test || isNamed(file, paths)),
       );
-      const program = solve(frontEnd, catalogue, judged, signal);
-      if (process.env.OFFCUT_DEBUG) (globalThis as { PROGRAM?: unknown }).PROGRAM = program;
-      const result = judge(program, frontEnd, judged, options, paths);
+      const revision = sources.revision();
+      const same = kept?.revision === revision && [...dirty].every(([file, before]) => frontEnd.importsOf(file) === before);
+      const before = same ? kept : undefined;
+      const now: Kept = before ?? { program: open(frontEnd, catalogue, () => now.judged), judged: base, callers: new Map(), revision };
+      // Whatever goes wrong half way leaves nothing behind.
+      kept = undefined;
+      reviewCallers(now.callers, frontEnd, new Set(dirty.keys()));
+      solve(now, frontEnd, base, new Set(dirty.keys()), signal);
+      dirty.clear();
+      kept = now;
+      const result = judge(now.program, frontEnd, now.judged, options, paths);
       drafts = result.drafts;
       return { ...result.checked, files: total, problems: sources.problems() };
     },
@@ -59,6 +92,14 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
         : [];
     },
   };
+}
+
+function open(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: () => ReadonlySet<string>): Program {
+  return createProgram(catalogue, {
+    load: (file) => (judged().has(file) || frontEnd.isRelevant(file) ? frontEnd.lower(file) : undefined),
+    resolve: frontEnd.resolve,
+    uses: frontEnd.uses,
+  });
 }
 
 /** A finding with what it was made of. */
@@ -86,16 +127,15 @@ function tryOut(
     lower: (file) => (file === change.file ? module : frontEnd.lower(file)),
     sources: { ...sources, read: (file) => (file === change.file ? change.text : sources.read(file)) },
   };
-  const files = new Set([...known.reports.values()].map((report) => report.module.file));
+  const files = new Set(visitedReports(known).map((report) => report.module.file));
   const program = createProgram(known.catalogue, {
     ...known.loader,
     load: (file) => (file === change.file ? module : known.loader.load(file)),
   });
-  for (const file of files) register(program, changed, file);
+  registerAll(program, changed, [...files].sort());
   const concerned = callingFiles(known, change.file);
-  solveFiles(program, concerned, undefined, undefined);
   for (const name of known.wrappers) program.wrappers.add(name);
-  solveFiles(program, concerned, program.wrappers, undefined);
+  solveFiles(program, concerned, undefined);
   const { checked } = judge(program, changed, concerned, options, undefined);
   return { before: judged.map((one) => one.finding).filter((finding) => concerned.has(finding.file)), after: checked.findings };
 }
@@ -105,7 +145,7 @@ function callingFiles(program: Program, file: string): Set<string> {
   const found = new Set([file]);
   for (let size = 0; size !== found.size;) {
     size = found.size;
-    for (const { module, frame } of program.reports.values())
+    for (const { module, frame } of visitedReports(program))
       if ([...frame.files.values()].some((record) => record.from.some((origin) => found.has(origin.callee.file)))) found.add(module.file);
   }
   return found;
@@ -123,45 +163,40 @@ export function isWithinPaths(file: string, paths: readonly string[] | undefined
 }
 
 /** Solves the functions of the judged files that may touch files, and those that call their wrappers, until nobody new turns up. */
-function solve(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: Set<string>, signal: AbortSignal | undefined): Program {
-  const make = (wrappers: Iterable<string>): Program => {
-    const program = createProgram(catalogue, {
-      load: (file) => (judged.has(file) || frontEnd.isRelevant(file) ? frontEnd.lower(file) : undefined),
-      resolve: frontEnd.resolve,
-      uses: frontEnd.uses,
-    });
-    for (const file of judged) register(program, frontEnd, file);
-    for (const name of wrappers) program.wrappers.add(name);
-    return program;
-  };
-  let program = make([]);
-  solveFiles(program, judged, undefined, signal);
-  const seen = new Set<string>();
-  // A method that turned up may be what a call meant that was solved before: then all is solved once more, at the end.
-  let stale = false;
-  for (let round = 0; round < ROUNDS && judged.size <= MOST_FILES; round += 1) {
-    const found = wrappersIn(program, frontEnd, seen);
-    const callers = [...found.files].filter((file) => !judged.has(file) && !describePlace(file).test);
-    const names = [...found.names].filter((name) => !program.wrappers.has(name));
-    if (callers.length === 0 && names.length === 0) {
-      if (!stale) break;
-      stale = false;
-      program = make(program.wrappers);
-      seen.clear();
-      solveFiles(program, judged, undefined, signal);
-      solveFiles(program, judged, program.wrappers, signal);
-      continue;
-    }
-    for (const file of callers) judged.add(file);
-    for (const name of names) program.wrappers.add(name);
-    for (const file of callers) {
-      register(program, frontEnd, file);
-      stale ||= frontEnd.lower(file).classes.some((one) => one.methods.some((method) => program.asked.has(method.name)));
-    }
-    solveFiles(program, callers, undefined, signal);
-    solveFiles(program, judged, program.wrappers, signal);
+function solve(
+  kept: Kept,
+  frontEnd: FrontEnd,
+  base: ReadonlySet<string>,
+  dirty: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): void {
+  const { program } = kept;
+  // Those that were looked at last time are so again, until it is known that they need not be.
+  let judged: ReadonlySet<string> = new Set([...base, ...kept.judged]);
+  let changed = dirty;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const came = [...judged].filter((file) => !kept.judged.has(file));
+    const went = [...kept.judged].filter((file) => !judged.has(file));
+    kept.judged = judged;
+    const files = [...judged].sort();
+    registerAll(program, frontEnd, files);
+    // A file that nobody thought worth loading may have been asked for before.
+    invalidate(program, new Set([...changed, ...came, ...went]));
+    changed = new Set();
+    program.visited.clear();
+    solveFiles(program, files, signal);
+    const found = wrappersIn(program, frontEnd, kept.callers);
+    const needed = new Set(base);
+    for (const file of found.files) if (!describePlace(file).test) needed.add(file);
+    if (needed.size > MOST_FILES || (isSame(needed, judged) && isSame(found.names, program.wrappers))) return;
+    judged = needed;
+    program.wrappers.clear();
+    for (const name of found.names) program.wrappers.add(name);
   }
-  return program;
+}
+
+function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((one) => b.has(one));
 }
 
 /** Whether the workspace has the switch that automatic cleanup should ask. */
@@ -178,27 +213,25 @@ function knowsTheSwitch(root: string, frontEnd: FrontEnd): boolean {
 
 const SWITCH = "AUTO_CLEANUP_ENABLED";
 
-function register(program: Program, frontEnd: FrontEnd, file: string): void {
-  for (const one of frontEnd.lower(file).classes) {
-    program.classes.push({ file, index: one.index });
-    for (const method of one.methods) {
-      const known = program.methods.get(method.name) ?? [];
-      known.push({ file, index: method.function });
-      program.methods.set(method.name, known);
+function registerAll(program: Program, frontEnd: FrontEnd, files: readonly string[]): void {
+  program.classes.length = 0;
+  program.methods.clear();
+  for (const file of files)
+    for (const one of frontEnd.lower(file).classes) {
+      program.classes.push({ file, index: one.index });
+      for (const method of one.methods) {
+        const known = program.methods.get(method.name) ?? [];
+        known.push({ file, index: method.function });
+        program.methods.set(method.name, known);
+      }
     }
-  }
 }
 
-function solveFiles(
-  program: Program,
-  files: Iterable<string>,
-  names: ReadonlySet<string> | undefined,
-  signal: AbortSignal | undefined,
-): void {
+function solveFiles(program: Program, files: Iterable<string>, signal: AbortSignal | undefined): void {
   for (const file of files) {
     signal?.throwIfAborted();
     const module = program.loader.load(file);
-    if (module) for (const index of rootsOf(program, module, names)) summaryOf(program, { file, index });
+    if (module) for (const index of rootsOf(program, module, program.wrappers)) summaryOf(program, { file, index });
   }
 }
 
@@ -209,17 +242,19 @@ function judge(
   options: AnalysisOptions,
   paths: readonly string[] | undefined,
 ): { checked: Omit<CheckResult, "files" | "problems">; drafts: Map<string, Judged> } {
-  const reports = [...program.reports.values()].filter((report) => judged.has(report.module.file));
-  const callers = callersOf(program.reports.values());
+  const visited = visitedReports(program);
+  gather(program, visited);
+  const reports = visited.filter((report) => judged.has(report.module.file));
+  const callers = callersOf(visited);
   const gated = knowsTheSwitch(options.root, frontEnd);
-  const swept = sweptBy(program);
+  const swept = sweptBy(program, visited);
   const reporter = createReporter(frontEnd, options);
   const drafts = new Map<string, Judged>();
   const all: { draft: Draft; report: Report }[] = [];
   const leaksByReport = ownLeaks(reports.map((report) => leaksOf(program, report, callers)));
   for (const [index, report] of reports.entries()) {
     const leaks = leaksByReport[index] ?? [];
-    for (const rule of RULE_LIST) for (const draft of rule({ program, report, callers, leaks, gated, swept })) all.push({ draft, report });
+    for (const rule of RULE_LIST) for (const draft of rule({ program, report, reports: visited, callers, leaks, gated, swept })) all.push({ draft, report });
   }
   const findings: Finding[] = [];
   for (const { draft, finding: found } of reporter.findings(all.map((one) => one.draft))) {

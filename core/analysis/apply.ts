@@ -294,7 +294,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return path.flatMap((value) => (thingOf(frame, value) ? [] : [derived("call", value, "exists", { args: [] })]));
     case "serve":
       if (!frame.scratch)
-        for (const value of path) if (value.kind === "text" || value.kind === "joined") frame.program.served.set(value.key, value);
+        for (const value of path) if (value.kind === "text" || value.kind === "joined") frame.served.set(value.key, value);
       escape(frame, state, path, moment);
       return NOTHING;
     case "own":
@@ -516,7 +516,7 @@ function runCallbacks(frame: Frame, state: State, context: CallContext, entries:
         const args = (invocation.with ?? []).map((place) => valuesAt(frame, context, place));
         // Whoever listens for the end of something has waited for it; who goes on with a promise has not.
         if (invocation.events !== undefined) settle(state, invocation.when);
-        if (!frame.scratch && /setInterval|schedule|Cron/i.test(entry.symbol)) frame.program.scheduled.add(keyOf(value.ref));
+        if (!frame.scratch && /setInterval|schedule|Cron/i.test(entry.symbol)) frame.scheduled.add(keyOf(value.ref));
         const executor = entry.module === "global" && entry.symbol === "Promise";
         const result = runLater(frame, state, context, value, invocation.when, args, executor);
         if (executor || entry.results === "one") results.push(result);

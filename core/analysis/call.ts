@@ -6,6 +6,7 @@ import { collectionCall, collectionOf, COLLECTIONS } from "./collections.ts";
 import { escape, fileAt, looksLikePath, make, type Moment, remove, use } from "./effects.ts";
 import type { CallEvent, FlowFunction, Operand } from "./flow.ts";
 import { allocate, classOfValue, evaluate, type Frame, libraryOf, moduleFile, readMember, type State, thingOf, typeOf } from "./frame.ts";
+import { askFor } from "./incremental.ts";
 import { classOf, functionOf, indexOf, isWithin, keyOf } from "./program.ts";
 import { summaryOf } from "./solve.ts";
 import { DELETED, LATER, mapWays, RETURNED, type Step } from "./summary.ts";
@@ -89,7 +90,7 @@ function relieve(frame: Frame, args: readonly Values[]): void {
         rootOf(value)?.key === "parameter:0",
     ),
   );
-  if (deletes) for (const handler of handlers) program.relieved.add(keyOf(handler.ref));
+  if (deletes) for (const handler of handlers) frame.relieved.add(keyOf(handler.ref));
 }
 
 /** `logger.info(…)` */
@@ -137,7 +138,7 @@ export function callFunction(frame: Frame, state: State, context: CallContext, t
   const args = [...(target.before ?? []), ...context.args];
   const fn = functionOf(frame.program, target.ref);
   const lexical = fn !== undefined && isWithin(frame.program, target.ref, frame.ref);
-  if (!frame.scratch) frame.program.called.add(keyOf(target.ref));
+  if (!frame.scratch) frame.called.add(keyOf(target.ref));
   const results = applySummary(frame, state, {
     summary,
     target,
@@ -189,7 +190,7 @@ function construct(frame: Frame, state: State, context: CallContext, ref: { file
 function dispatch(frame: Frame, context: CallContext): FunctionValue[] {
   const { method, receiver } = context;
   if (method === "" || context.event.callee.op !== "member") return [];
-  frame.program.asked.add(method);
+  askFor(frame.program, method);
   const types = receiver.flatMap((value) => classOfValue(frame, value) ?? []);
   const candidates = frame.program.methods.get(method) ?? [];
   if (candidates.length === 0) return [];
@@ -280,7 +281,7 @@ export function runLater(
 ): Values {
   const summary = summaryOf(frame.program, target.ref);
   const fn = functionOf(frame.program, target.ref);
-  if (!frame.scratch) frame.program.called.add(keyOf(target.ref));
+  if (!frame.scratch) frame.called.add(keyOf(target.ref));
   return applySummary(frame, state, {
     summary,
     target,

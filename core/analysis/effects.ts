@@ -1,5 +1,5 @@
 /** What one event does to files: marks on their ways, and steps on their traces. */
-import type { Block, CallEvent } from "./flow.ts";
+import type { Block, CallEvent, Exit } from "./flow.ts";
 import { type FileRecord, type Frame, type Observation, type State, thingOf } from "./frame.ts";
 import {
   ABSENT,
@@ -361,7 +361,7 @@ function isHandedOn(frame: Frame, handler: number): boolean {
         /^(?:done|next|cb|callback|reject|fail)$/i.test(frame.module.written[event.callee.name] ?? "")
       )
         return true;
-    const { exit } = block;
+    const exit: Exit = block.exit;
     if (exit.exit === "throw") return block.handler === undefined;
     at = exit.exit === "goto" ? exit.to : undefined;
   }

@@ -4,8 +4,9 @@ import { canonical } from "./catalogue/catalogue.ts";
 import type { FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
 import { capturedBy } from "./captures.ts";
 import { lookUpStatic } from "./static.ts";
-import { classOf, exported, type Program, selfClass } from "./program.ts";
-import type { Command, FileEffect, Step, Trace } from "./summary.ts";
+import { addBasis } from "./incremental.ts";
+import { classOf, exported, newBasis, type Program, selfClass } from "./program.ts";
+import type { Command, Step, Trace } from "./summary.ts";
 import {
   atomsOf,
   type ClassRef,
@@ -84,8 +85,11 @@ export interface Frame {
   inDeadCode: boolean;
   /** What files have been through when the current call throws. */
   readonly throwing: Map<string, readonly number[]>;
-  /** Functions that were called, for the report. */
-  readonly called: Map<string, FileEffect[]>;
+  /** What the run says of other functions and of directories: see the sets of the same names of the program. */
+  readonly called: Set<string>;
+  readonly scheduled: Set<string>;
+  readonly relieved: Set<string>;
+  readonly served: Map<string, Value>;
 }
 
 /** Something that a rule wants to know. */
@@ -142,7 +146,10 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     dead: [],
     inDeadCode: false,
     throwing: new Map(),
-    called: new Map(),
+    called: new Set(),
+    scheduled: new Set(),
+    relieved: new Set(),
+    served: new Map(),
   };
 }
 
@@ -359,14 +366,23 @@ export function moduleFile(value: Value): string | undefined {
 
 export function evaluateExported(program: Program, file: string, operand: Operand): Values {
   const known = program.values.get(operand);
-  if (known) return known;
+  if (known) {
+    addBasis(program, known.basis);
+    return known.values;
+  }
   const module = program.loader.load(file);
   const top = module?.functions[0];
   if (!module || !top) return [stable(`${file}#?`)];
+  const outer = program.basis;
+  const basis = newBasis();
+  program.basis = basis;
+  basis.files.add(file);
   const frame = createFrame(program, module, top, true);
   const values = evaluate(frame, { env: new Map(), ways: new Map() }, operand);
   const result = values.map((value) => (value.kind === "thing" ? shapeOf(frame, value, `${file}`) : value));
-  if (program.looking.size === 0) program.values.set(operand, result);
+  program.basis = outer;
+  addBasis(program, basis);
+  if (program.looking.size === 0) program.values.set(operand, { values: result, basis });
   return result;
 }
 

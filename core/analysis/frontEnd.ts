@@ -25,6 +25,10 @@ export interface FrontEnd {
   importersOf(file: string, name: string): readonly string[];
   /** Files that contain one of the first words and one of the second. */
   containing(words: readonly string[], also: readonly string[]): readonly string[];
+  /** The same of one file. */
+  contains(file: string, words: readonly string[], also: readonly string[]): boolean;
+  /** What a file imports and passes on, as a text to compare. */
+  importsOf(file: string): string;
   /** Whether the text names the word anywhere in the workspace. */
   mentions(word: string): boolean;
   /** The edits that carry out a plan, in the file's own style. Undefined: it cannot be done here. */

@@ -105,10 +105,10 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
 }
 
 /** Directories whose files go by the clock, or when the program starts. */
-export function sweptBy(program: Program): readonly Value[] {
+export function sweptBy(program: Program, reports: readonly Report[]): readonly Value[] {
   const swept = new Map<string, Value>();
-  for (const [key, report] of program.reports) {
-    if (report.fn.index !== 0 && !program.scheduled.has(key)) continue;
+  for (const report of reports) {
+    if (report.fn.index !== 0 && !program.scheduled.has(keyOf(report.ref))) continue;
     for (const record of report.frame.files.values()) {
       const directory = record.trace.deleted.length > 0 ? listedIn(record.value) : undefined;
       if (directory) swept.set(directory.key, directory);

@@ -21,8 +21,6 @@ export interface Program {
   readonly called: Set<string>;
   /** Names of functions through which files go: whoever calls one is looked at. */
   readonly wrappers: Set<string>;
-  /** Names of methods whose class had to be guessed, or looked for among those that are known. */
-  readonly asked: Set<string>;
   /** Functions that run by the clock. */
   readonly scheduled: Set<string>;
   /** Handlers of requests whose received files go when the answer is sent. */
@@ -33,16 +31,29 @@ export interface Program {
   /** Functions whose summary is being made; the second time round what is known so far counts. */
   readonly running: Map<string, { again: boolean }>;
   readonly indexes: WeakMap<FlowModule, ModuleIndex>;
+  readonly calls: WeakMap<FlowModule, Calls>;
   /** Methods by name, of the modules that are judged. */
   readonly methods: Map<string, FunctionRef[]>;
   readonly classes: ClassRef[];
+  /** What the work that is under way hangs on so far. */
+  basis: Basis;
+  /** The same of each summary. */
+  readonly bases: Map<string, Basis>;
+  /** Functions that count for the check that is under way. */
+  readonly visited: Set<string>;
   /** Values of what modules export. */
-  readonly values: Map<Operand, Values>;
+  readonly values: Map<Operand, Remembered>;
   /** Values of names outside of the flow, and those that are being looked up. */
-  readonly looked: Map<string, Values>;
+  readonly looked: Map<string, Remembered>;
   readonly looking: Set<string>;
   /** Depth of summaries that wait for each other. */
   depth: number;
+}
+
+/** What each function of a module calls, and those that call something of the catalogue. */
+export interface Calls {
+  readonly touching: ReadonlySet<number>;
+  readonly called: readonly (readonly string[])[];
 }
 
 /** What is looked up often in a module. */
@@ -56,20 +67,48 @@ export interface ModuleIndex {
   readonly guarded: ReadonlySet<Name>;
 }
 
+/** What a result hangs on: it holds as long as none of this has changed. */
+export interface Basis {
+  /** Files that were asked for. */
+  readonly files: Set<string>;
+  /** Functions whose summaries were used. */
+  readonly functions: Set<string>;
+  /** Methods that were looked for among all classes, and which there were. */
+  readonly methods: Map<string, string>;
+}
+
+export interface Remembered {
+  readonly values: Values;
+  readonly basis: Basis;
+}
+
+export function newBasis(): Basis {
+  return { files: new Set(), functions: new Set(), methods: new Map() };
+}
+
 export function createProgram(catalogue: Catalogue, loader: Loader): Program {
-  return {
+  const program: Program = {
     catalogue,
-    loader,
+    loader: {
+      ...loader,
+      load(file) {
+        program.basis.files.add(file);
+        return loader.load(file);
+      },
+    },
+    basis: newBasis(),
+    bases: new Map(),
+    visited: new Set(),
     summaries: new Map(),
     called: new Set(),
     wrappers: new Set(),
-    asked: new Set(),
     scheduled: new Set(),
     relieved: new Set(),
     served: new Map(),
     reports: new Map(),
     running: new Map(),
     indexes: new WeakMap(),
+    calls: new WeakMap(),
     methods: new Map(),
     classes: [],
     values: new Map(),
@@ -77,6 +116,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     looking: new Set(),
     depth: 0,
   };
+  return program;
 }
 
 export function keyOf(ref: FunctionRef | ClassRef): string {

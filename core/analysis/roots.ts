@@ -2,7 +2,7 @@
 import { canonical } from "./catalogue/catalogue.ts";
 import type { Role } from "./catalogue/entry.ts";
 import type { FlowFunction, FlowModule, Operand } from "./flow.ts";
-import { indexOf, type Program } from "./program.ts";
+import { type Calls, indexOf, type Program } from "./program.ts";
 
 const TOUCHES: ReadonlySet<Role> = new Set<Role>([
   "upload",
@@ -18,10 +18,11 @@ const TOUCHES: ReadonlySet<Role> = new Set<Role>([
 ]);
 
 /** Functions of a module with a call that the catalogue knows, or of a function of one of the names; and those around them. */
-export function rootsOf(program: Program, module: FlowModule, names: ReadonlySet<string> | undefined): readonly number[] {
+export function rootsOf(program: Program, module: FlowModule, names: ReadonlySet<string>): readonly number[] {
+  const { touching, called } = lookAt(program, module);
   const found = new Set<number>();
   for (const fn of module.functions) {
-    if (found.has(fn.index) || !calls(program, module, fn, names)) continue;
+    if (found.has(fn.index) || !(touching.has(fn.index) || called[fn.index]?.some((name) => names.has(name)))) continue;
     for (let at: FlowFunction | undefined = fn; at && !found.has(at.index);) {
       found.add(at.index);
       at = at.parent === undefined ? undefined : module.functions[at.parent];
@@ -30,14 +31,24 @@ export function rootsOf(program: Program, module: FlowModule, names: ReadonlySet
   return [...found].sort((a, b) => a - b);
 }
 
-function calls(program: Program, module: FlowModule, fn: FlowFunction, names: ReadonlySet<string> | undefined): boolean {
-  for (const block of fn.blocks)
-    for (const event of block.events) {
-      if (event.event !== "call") continue;
-      const name = calledName(program, module, event.callee);
-      if (names ? names.has(name) : touches(program, module, event.callee, name)) return true;
-    }
-  return false;
+function lookAt(program: Program, module: FlowModule): Calls {
+  const known = program.calls.get(module);
+  if (known) return known;
+  const touching = new Set<number>();
+  const called = module.functions.map((fn) => {
+    const names = new Set<string>();
+    for (const block of fn.blocks)
+      for (const event of block.events) {
+        if (event.event !== "call") continue;
+        const name = calledName(program, module, event.callee);
+        names.add(name);
+        if (!touching.has(fn.index) && touches(program, module, event.callee, name)) touching.add(fn.index);
+      }
+    return [...names];
+  });
+  const calls = { touching, called };
+  program.calls.set(module, calls);
+  return calls;
 }
 
 function touches(program: Program, module: FlowModule, callee: Operand, name: string): boolean {
@@ -52,13 +63,9 @@ function touches(program: Program, module: FlowModule, callee: Operand, name: st
     .some((entry) => TOUCHES.has(entry.role) && (/^[*./]|^global$/.test(entry.module) || loader.uses(module.file, entry.module)));
 }
 
-/** Names of all that a module calls. */
-export function calledNames(program: Program, module: FlowModule): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const fn of module.functions)
-    for (const block of fn.blocks)
-      for (const event of block.events) if (event.event === "call") names.add(calledName(program, module, event.callee));
-  return names;
+/** Whether any function of a module calls something of this name. */
+export function callsAny(program: Program, module: FlowModule, name: string): boolean {
+  return lookAt(program, module).called.some((names) => names.includes(name));
 }
 
 /** The last name of what is called, as whoever defines it calls it. */

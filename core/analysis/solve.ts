@@ -5,7 +5,8 @@ import { escape, escapeNamed, failed, fileAt, looksLikePath, type Moment, reacha
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
 import { type Agenda, isCyclic, openAgenda } from "./agenda.ts";
 import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
-import { functionOf, keyOf, type Program } from "./program.ts";
+import { visit } from "./incremental.ts";
+import { functionOf, keyOf, newBasis, type Program } from "./program.ts";
 import { giveUp, operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
 import {
@@ -55,18 +56,27 @@ export function summaryOf(program: Program, ref: FunctionRef): Summary {
   const key = keyOf(ref);
   const known = program.summaries.get(key);
   const running = program.running.get(key);
+  program.basis.functions.add(key);
   if (running) {
     running.again = true;
     return known ?? emptySummary(ref);
   }
-  if (known) return known;
+  if (known) {
+    visit(program, key);
+    return known;
+  }
   const module = program.loader.load(ref.file);
   const fn = functionOf(program, ref);
   if (!module || !fn || program.depth > DEEPEST) return emptySummary(ref);
   const state = { again: false };
+  const outer = program.basis;
+  program.basis = newBasis();
+  program.bases.set(key, program.basis);
+  program.visited.add(key);
   program.running.set(key, state);
   program.depth += 1;
   try {
+    program.loader.load(ref.file);
     let summary = emptySummary(ref);
     for (let round = 0; round < ROUNDS; round += 1) {
       state.again = false;
@@ -78,6 +88,7 @@ export function summaryOf(program: Program, ref: FunctionRef): Summary {
     }
     return summary;
   } finally {
+    program.basis = outer;
     program.depth -= 1;
     program.running.delete(key);
   }

@@ -2,7 +2,8 @@
 import type { CallEvent, Name } from "./flow.ts";
 import { call } from "./call.ts";
 import { classOfValue, createFrame, evaluate, type Frame, isEmptyCollection, libraryOf, shapeOf, type State } from "./frame.ts";
-import { indexOf } from "./program.ts";
+import { addBasis } from "./incremental.ts";
+import { indexOf, newBasis } from "./program.ts";
 import { NOTHING, type Symbol_, type Value, type Values } from "./value.ts";
 
 const DEEPEST = 12;
@@ -78,19 +79,26 @@ function inScratch(frame: Frame, index: number, name: Name, look: (scratch: Fram
   const { program, module } = frame;
   const fn = module.functions[index];
   const key = `${module.file}#${name}`;
-  if (!fn || program.depth > DEEPEST || program.looking.has(key)) return NOTHING;
+  if (!fn || program.looking.size > DEEPEST || program.looking.has(key)) return NOTHING;
   const known = program.looked.get(key);
-  if (known) return known;
-  program.depth += 1;
+  if (known) {
+    addBasis(program, known.basis);
+    return known.values;
+  }
+  const outer = program.basis;
+  const basis = newBasis();
+  program.basis = basis;
   program.looking.add(key);
   try {
+    program.loader.load(module.file);
     const scratch = createFrame(program, module, fn, true);
     const values = look(scratch, { env: new Map(), ways: new Map() });
     const result = values.map((value) => (value.kind === "thing" ? shapeOf(scratch, value, module.file) : value));
-    if (program.depth === 1) program.looked.set(key, result);
+    if (program.looking.size === 1) program.looked.set(key, { values: result, basis });
     return result;
   } finally {
-    program.depth -= 1;
+    program.basis = outer;
+    addBasis(program, basis);
     program.looking.delete(key);
   }
 }

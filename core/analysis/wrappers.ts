@@ -12,24 +12,40 @@ export interface Wrappers {
   readonly files: ReadonlySet<string>;
 }
 
-/** Those among the functions that were run and are not in `seen`, which they are put into. */
-export function wrappersIn(program: Program, frontEnd: FrontEnd, seen: Set<string>): Wrappers {
+/** Files that may call a function, by what they are searched for. */
+export type CallerCache = Map<string, Set<string>>;
+
+/** Those among the functions that count. */
+export function wrappersIn(program: Program, frontEnd: FrontEnd, cache: CallerCache): Wrappers {
   const names = new Set<string>();
   const files = new Set<string>();
-  for (const [key, summary] of program.summaries) {
-    if (seen.has(key)) continue;
-    seen.add(key);
-    if (!isWrapper(summary)) continue;
+  for (const key of program.visited) {
+    const summary = program.summaries.get(key);
+    if (!summary || !isWrapper(summary)) continue;
     const { file, index } = summary.ref;
     const module = program.loader.load(file);
     const fn = module?.functions[index];
     if (!module || !fn || fn.kind === "module") continue;
     for (const name of [fn.name.slice(fn.name.lastIndexOf(".") + 1), ...exportedAs(module, index)]) names.add(name);
     if (fn.kind === "closure") continue;
-    for (const caller of callersOf(frontEnd, module, index)) files.add(caller);
+    for (const caller of callersOf(frontEnd, module, index, cache)) files.add(caller);
   }
   return { names, files };
 }
+
+/** Brings what was searched for up to date about files whose text, but not whose imports, changed. */
+export function reviewCallers(cache: CallerCache, frontEnd: FrontEnd, dirty: ReadonlySet<string>): void {
+  for (const [key, files] of cache) {
+    if (!key.startsWith(METHOD)) continue;
+    const [words, also] = JSON.parse(key.slice(METHOD.length)) as [string[], string[]];
+    for (const file of dirty) {
+      if (frontEnd.contains(file, words, also)) files.add(file);
+      else files.delete(file);
+    }
+  }
+}
+
+const METHOD = "method ";
 
 /** Whether a caller must know: a file of theirs goes through it, or one comes from it. */
 function isWrapper(summary: Summary): boolean {
@@ -59,19 +75,27 @@ function holds(value: Value, file: Value, depth = 0): boolean {
   return false;
 }
 
-function callersOf(frontEnd: FrontEnd, module: FlowModule, index: number): readonly string[] {
+function callersOf(frontEnd: FrontEnd, module: FlowModule, index: number, cache: CallerCache): Iterable<string> {
   const fn = module.functions[index];
   if (!fn) return [];
+  const search = (key: string, look: () => readonly string[]): ReadonlySet<string> => {
+    const known = cache.get(key);
+    if (known) return known;
+    const found = new Set(look());
+    cache.set(key, found);
+    return found;
+  };
   if (fn.class !== undefined) {
     const owner = module.classes[fn.class];
     const method = owner?.methods.find((one) => one.function === index);
     if (!owner || (!method && fn.kind !== "constructor")) return [];
-    return frontEnd.containing([method?.name ?? owner.name], evidenceOf(module, owner.name, owner.bases));
+    const words = [method?.name ?? owner.name];
+    const also = evidenceOf(module, owner.name, owner.bases);
+    return search(METHOD + JSON.stringify([words, also]), () => frontEnd.containing(words, also));
   }
-  const names = exportedAs(module, index);
-  const result = new Set<string>();
-  for (const name of names) for (const file of frontEnd.importersOf(module.file, name)) result.add(file);
-  return [...result];
+  return exportedAs(module, index).flatMap((name) => [
+    ...search(`import ${module.file} ${name}`, () => frontEnd.importersOf(module.file, name)),
+  ]);
 }
 
 /** Names, one of which is written where somebody has an object of the class. */

@@ -2,7 +2,7 @@
 import { t } from "@vscode/l10n";
 import type { Leak } from "../leaks.ts";
 import { keyOf } from "../program.ts";
-import { calledNames } from "../roots.ts";
+import { callsAny } from "../roots.ts";
 import { DELETED, FAILED, type Step } from "../summary.ts";
 import { atomsOf, dirnameOf, isBelow, type Value } from "../value.ts";
 import type { Mark, RuleContext } from "./draft.ts";
@@ -81,15 +81,14 @@ function isKnown(value: Value): boolean {
 }
 
 /** Whether any code that was read calls a function of this name. */
-function isCalled({ program }: RuleContext, report: RuleContext["report"]): boolean {
+function isCalled({ program, reports }: RuleContext, report: RuleContext["report"]): boolean {
   const name = report.fn.name.slice(report.fn.name.lastIndexOf(".") + 1);
-  const modules = new Set([...program.reports.values()].map((other) => other.module));
-  return [...modules].some((module) => calledNames(program, module).has(name));
+  return [...new Set(reports.map((other) => other.module))].some((module) => callsAny(program, module, name));
 }
 
 /** A helper that would delete this very file, and that nobody calls. */
 function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
-  for (const report of context.program.reports.values()) {
+  for (const report of context.reports) {
     if (report.module.file !== leak.report.module.file || report.fn.kind === "module" || report === leak.report) continue;
     const helper = report.frame.observed.find(
       (one) =>

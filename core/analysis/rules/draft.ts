@@ -31,6 +31,8 @@ export interface Draft {
 export interface RuleContext {
   readonly program: Program;
   readonly report: Report;
+  /** Of all functions that were run. */
+  readonly reports: readonly Report[];
   readonly callers: Callers;
   readonly leaks: readonly Leak[];
   /** Directories that a function empties by the clock or at the start. */

@@ -118,6 +118,9 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     },
     importersOf: (file, name) => graph.importersOfName(file, name),
     containing,
+    contains: (file, words, also) =>
+      prefilter.contains(file, words) && also.some((word) => prefilter.mayContain(file, word)),
+    importsOf: (file) => JSON.stringify(graph.importsOf(file)),
     mentions: (word) => prefilter.filesContaining([word]).length > 0,
     print: (finding, plan, module) => printFix(finding, plan, module, sources.read(plan.file)),
   };

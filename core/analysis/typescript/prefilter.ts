@@ -12,6 +12,8 @@ export interface Prefilter {
   tokensOf(file: string): readonly string[];
   /** The files that contain at least one of the words as a whole word, sorted. Words are identifiers, or several with signs between. */
   filesContaining(words: readonly string[], also?: (file: string) => boolean): readonly string[];
+  /** Whether the file contains one of the words. */
+  contains(file: string, words: readonly string[]): boolean;
   /** Whether the file may contain the word; a few files that do not are let through. Much cheaper than reading it. */
   mayContain(file: string, word: string): boolean;
   /** Whether the file has an import of a directory that does not name it: `"."`, `"../.."`. */
@@ -73,6 +75,14 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
     return hashes.every((hash) => hasBits(words, hash));
   };
 
+  const find = (file: string, wanted: ReturnType<typeof wordsToFind>, also?: (file: string) => boolean): boolean => {
+    if (factsOf(file).generated) return false;
+    const possible = wanted.filter(({ hashes }) => mayContain(file, hashes));
+    if (possible.length === 0 || also?.(file) === false) return false;
+    const text = sources.read(file);
+    return possible.some(({ word }) => containsWord(text, word));
+  };
+
   return {
     candidates({ signal, onFile } = {}) {
       const files = sources.files(signal);
@@ -87,15 +97,10 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
     },
     tokensOf: (file) => factsOf(file).tokens,
     filesContaining(words, also) {
-      const wanted = [...new Set(words)].filter((word) => word !== "").map((word) => ({ word, hashes: hashWords(word) }));
-      return sources.files().filter((file) => {
-        if (factsOf(file).generated) return false;
-        const possible = wanted.filter(({ hashes }) => mayContain(file, hashes));
-        if (possible.length === 0 || also?.(file) === false) return false;
-        const text = sources.read(file);
-        return possible.some(({ word }) => containsWord(text, word));
-      });
+      const wanted = wordsToFind(words);
+      return sources.files().filter((file) => find(file, wanted, also));
     },
+    contains: (file, words) => find(file, wordsToFind(words)),
     mayContain: (file, word) => mayContain(file, hashWords(word)),
     importsUnnamed: (file) => factsOf(file).unnamed,
     passesOn: (file) => factsOf(file).passesOn,
@@ -108,6 +113,10 @@ function isMinified(bytes: Uint8Array): boolean {
   let lines = 1;
   for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines += 1;
   return bytes.length / lines > 250;
+}
+
+function wordsToFind(words: readonly string[]): { readonly word: string; readonly hashes: readonly number[] }[] {
+  return [...new Set(words)].filter((word) => word !== "").map((word) => ({ word, hashes: hashWords(word) }));
 }
 
 /** Whether the word stands in the text with no part of an identifier beside it. */
