@@ -30,6 +30,9 @@ const MOST_FILES = 4000;
 /** What a session keeps between its checks. */
 interface Kept {
   readonly program: Program;
+  /** Files that may hold something, and those that name the switch for automatic cleanup. */
+  readonly candidates: Set<string>;
+  readonly gates: Set<string>;
   /** Files that count, in the program's eyes: those that are judged. */
   judged: ReadonlySet<string>;
   readonly callers: CallerCache;
@@ -63,23 +66,30 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
     },
     check({ paths, signal, onProgress } = {}) {
       const total = sources.files(signal).length;
-      const base = new Set(
-        frontEnd
-          .candidates({ signal, onFile: (done) => onProgress?.({ done, total }) })
-          .concat(frontEnd.deleting())
-          .filter((file) => !describePlace(file).test || isNamed(file, paths)),
-      );
       const revision = sources.revision();
       const same = kept?.revision === revision && [...dirty].every(([file, before]) => frontEnd.importsOf(file) === before);
-      const before = same ? kept : undefined;
-      const now: Kept = before ?? { program: open(frontEnd, catalogue, () => now.judged), judged: base, callers: new Map(), revision };
+      const now: Kept = (same ? kept : undefined) ?? {
+        program: open(frontEnd, catalogue, () => now.judged),
+        candidates: new Set(frontEnd.candidates({ signal, onFile: (done) => onProgress?.({ done, total }) })),
+        gates: new Set(frontEnd.mentioning(SWITCH)),
+        judged: new Set(),
+        callers: new Map(),
+        revision,
+      };
+      for (const file of dirty.keys()) {
+        const put = (set: Set<string>, is: boolean): unknown => (is ? set.add(file) : set.delete(file));
+        put(now.candidates, frontEnd.isCandidate(file));
+        put(now.gates, frontEnd.contains(file, [SWITCH], [SWITCH]));
+      }
+      const base = new Set([...now.candidates].filter((file) => !describePlace(file).test || isNamed(file, paths)));
       // Whatever goes wrong half way leaves nothing behind.
       kept = undefined;
       reviewCallers(now.callers, frontEnd, new Set(dirty.keys()));
       solve(now, frontEnd, base, new Set(dirty.keys()), signal);
       dirty.clear();
       kept = now;
-      const result = judge(now.program, frontEnd, now.judged, options, paths);
+      const gated = now.gates.size > 0 || environmentNames(root);
+      const result = judge(now.program, frontEnd, now.judged, { ...options, gated }, paths);
       drafts = result.drafts;
       return { ...result.checked, files: total, problems: sources.problems() };
     },
@@ -87,7 +97,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       const known = drafts.get(finding.fingerprint + finding.file);
       return known
         ? fixesFor(frontEnd, finding, known.draft, (file, text) =>
-            tryOut(frontEnd, options, [...drafts.values()], known.program, { file, text }),
+            tryOut(frontEnd, { ...options, gated: known.gated }, [...drafts.values()], known.program, { file, text }),
           )
         : [];
     },
@@ -107,6 +117,7 @@ interface Judged {
   readonly draft: Draft;
   readonly program: Program;
   readonly finding: Finding;
+  readonly gated: boolean;
 }
 
 /**
@@ -115,7 +126,7 @@ interface Judged {
  */
 function tryOut(
   frontEnd: FrontEnd,
-  options: AnalysisOptions,
+  options: AnalysisOptions & { readonly gated: boolean },
   judged: readonly Judged[],
   known: Program,
   change: { readonly file: string; readonly text: string },
@@ -199,16 +210,15 @@ function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((one) => b.has(one));
 }
 
-/** Whether the workspace has the switch that automatic cleanup should ask. */
-function knowsTheSwitch(root: string, frontEnd: FrontEnd): boolean {
-  const inFile = [".env", ".env.example", ".env.local", ".env.sample"].some((name) => {
+/** Whether the environment's files name the switch that automatic cleanup should ask. */
+function environmentNames(root: string): boolean {
+  return [".env", ".env.example", ".env.local", ".env.sample"].some((name) => {
     try {
       return readFileSync(join(root, name), "utf8").includes(SWITCH);
     } catch {
       return false;
     }
   });
-  return inFile || frontEnd.mentions(SWITCH);
 }
 
 const SWITCH = "AUTO_CLEANUP_ENABLED";
@@ -239,14 +249,14 @@ function judge(
   program: Program,
   frontEnd: FrontEnd,
   judged: ReadonlySet<string>,
-  options: AnalysisOptions,
+  options: AnalysisOptions & { readonly gated: boolean },
   paths: readonly string[] | undefined,
 ): { checked: Omit<CheckResult, "files" | "problems">; drafts: Map<string, Judged> } {
   const visited = visitedReports(program);
   gather(program, visited);
   const reports = visited.filter((report) => judged.has(report.module.file));
   const callers = callersOf(visited);
-  const gated = knowsTheSwitch(options.root, frontEnd);
+  const { gated } = options;
   const swept = sweptBy(program, visited);
   const reporter = createReporter(frontEnd, options);
   const drafts = new Map<string, Judged>();
@@ -254,7 +264,8 @@ function judge(
   const leaksByReport = ownLeaks(reports.map((report) => leaksOf(program, report, callers)));
   for (const [index, report] of reports.entries()) {
     const leaks = leaksByReport[index] ?? [];
-    for (const rule of RULE_LIST) for (const draft of rule({ program, report, reports: visited, callers, leaks, gated, swept })) all.push({ draft, report });
+    for (const rule of RULE_LIST)
+      for (const draft of rule({ program, report, reports: visited, callers, leaks, gated, swept })) all.push({ draft, report });
   }
   const findings: Finding[] = [];
   for (const { draft, finding: found } of reporter.findings(all.map((one) => one.draft))) {
@@ -262,9 +273,12 @@ function judge(
       ...found,
       fixable: draft.fix !== undefined && frontEnd.print(found, draft.fix, frontEnd.lower(draft.fix.file)) !== undefined,
     };
-    drafts.set(finding.fingerprint + finding.file, { draft, program, finding });
+    drafts.set(finding.fingerprint + finding.file, { draft, program, finding, gated });
     if (isWithinPaths(finding.file, paths)) findings.push(finding);
   }
-  const sites: readonly CallSite[] = sitesOf(reports, callers, findings).filter((site) => isWithinPaths(site.file, paths));
+  const sites: readonly CallSite[] = sitesOf(
+    reports.filter((report) => isWithinPaths(report.module.file, paths)),
+    findings,
+  );
   return { checked: { findings, sites, parsed: judged.size }, drafts };
 }

@@ -143,7 +143,8 @@ export function make(frame: Frame, state: State, values: Values, moment: Moment,
     if (!record) continue;
     // A callback that was registered before removes the directory: it runs when the file is there.
     const later = [...frame.files.values()].some(
-      (other) => other.recursive && other !== record && waysOf(state, other.value).some((way) => way & LATER) && isBelow(value, other.value),
+      (other) =>
+        other.recursive && other !== record && waysOf(state, other.value).some((way) => way & LATER) && isBelow(value, other.value),
     );
     change(state, record, (way) => begun(way) | MADE | (output ? OUTPUT : 0) | (later ? LATER : 0));
     note(frame, record, output ? "output" : "made", moment.step);

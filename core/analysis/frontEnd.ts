@@ -5,13 +5,16 @@ import type { FixPlan } from "./fix/plan.ts";
 import type { Sources } from "./scan.ts";
 
 export interface FrontEnd {
-  /** Files that may hold an upload or an assembly. Throws the signal's reason when it is aborted. */
+  /**
+   * Files that may hold an upload or an assembly, and those that may empty directories: their deletions may be unsafe, or be what
+   * sweeps the files of others. Throws the signal's reason when it is aborted.
+   */
   candidates(options: {
     readonly signal?: AbortSignal | undefined;
     readonly onFile?: ((done: number, total: number) => void) | undefined;
   }): readonly string[];
-  /** Files without uploads that may empty directories: their deletions may be unsafe, or be what sweeps the files of others. */
-  deleting(): readonly string[];
+  /** Whether the file is one of them. */
+  isCandidate(file: string): boolean;
   /** The flow graph of a file; the same object as long as its text is the same. */
   lower(file: string): FlowModule;
   /** The flow graph that the file would have with another text; nothing is remembered. */
@@ -29,8 +32,8 @@ export interface FrontEnd {
   contains(file: string, words: readonly string[], also: readonly string[]): boolean;
   /** What a file imports and passes on, as a text to compare. */
   importsOf(file: string): string;
-  /** Whether the text names the word anywhere in the workspace. */
-  mentions(word: string): boolean;
+  /** Files that contain the word. */
+  mentioning(word: string): readonly string[];
   /** The edits that carry out a plan, in the file's own style. Undefined: it cannot be done here. */
   print(
     finding: Finding,

@@ -1,5 +1,4 @@
 /** All calls that upload, assemble or make files, and what became of the files. */
-import type { Callers } from "./leaks.ts";
 import { templateOf } from "./describe.ts";
 import type { CallSite, Finding, PathTemplate } from "./finding.ts";
 import { rangeOf } from "./report.ts";
@@ -9,7 +8,7 @@ import { isHandedIn } from "./value.ts";
 
 type Draft = { -readonly [Key in keyof CallSite]: CallSite[Key] } & { paths: PathTemplate[] };
 
-export function sitesOf(reports: readonly Report[], _callers: Callers, findings: readonly Finding[]): readonly CallSite[] {
+export function sitesOf(reports: readonly Report[], findings: readonly Finding[]): readonly CallSite[] {
   const sites = new Map<string, Draft>();
   for (const report of reports)
     for (const record of report.frame.files.values()) {

@@ -45,6 +45,8 @@ const RELEVANT = [
 const DELETIONS = ["rm", "rmSync", "rmdir", "rmdirSync", "unlink", "unlinkSync", "rimraf", "rimrafSync", "emptyDir", "del", "deleteAsync"];
 const MANY = ["recursive", "rf", "readdir", "readdirSync", "rimraf", "glob", "del", "cron", "schedule", "setInterval"];
 
+const EXTRA: readonly [words: readonly string[], also: readonly string[]] = [["fs-extra"], ["remove", "removeSync", "emptyDir"]];
+
 const BUILT_IN = new Set([
   "fs",
   "child_process",
@@ -91,11 +93,17 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
   const containing = (words: readonly string[], also: readonly string[]): readonly string[] =>
     prefilter.filesContaining(words, (file) => also.some((word) => prefilter.mayContain(file, word)));
 
+  const contains = (file: string, words: readonly string[], also: readonly string[]): boolean =>
+    prefilter.contains(file, words) && also.some((word) => prefilter.mayContain(file, word));
+
   return {
     sources,
     candidates: (options) =>
-      prefilter.candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) }),
-    deleting: () => [...new Set([...containing(DELETIONS, MANY), ...containing(["fs-extra"], ["remove", "removeSync", "emptyDir"])])],
+      prefilter
+        .candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) })
+        .concat(containing(DELETIONS, MANY), containing(...EXTRA)),
+    isCandidate: (file) =>
+      sources.has(file) && (prefilter.isCandidate(file) || contains(file, DELETIONS, MANY) || contains(file, ...EXTRA)),
     lower(file) {
       const version = sources.version(file);
       const known = modules.get(file);
@@ -118,10 +126,9 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     },
     importersOf: (file, name) => graph.importersOfName(file, name),
     containing,
-    contains: (file, words, also) =>
-      prefilter.contains(file, words) && also.some((word) => prefilter.mayContain(file, word)),
+    contains,
     importsOf: (file) => JSON.stringify(graph.importsOf(file)),
-    mentions: (word) => prefilter.filesContaining([word]).length > 0,
+    mentioning: (word) => prefilter.filesContaining([word]),
     print: (finding, plan, module) => printFix(finding, plan, module, sources.read(plan.file)),
   };
 }

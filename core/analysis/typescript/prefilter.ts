@@ -12,6 +12,8 @@ export interface Prefilter {
   tokensOf(file: string): readonly string[];
   /** The files that contain at least one of the words as a whole word, sorted. Words are identifiers, or several with signs between. */
   filesContaining(words: readonly string[], also?: (file: string) => boolean): readonly string[];
+  /** Whether the file is one of {@link candidates}. */
+  isCandidate(file: string): boolean;
   /** Whether the file contains one of the words. */
   contains(file: string, words: readonly string[]): boolean;
   /** Whether the file may contain the word; a few files that do not are let through. Much cheaper than reading it. */
@@ -83,16 +85,21 @@ export function createPrefilter(sources: Sources, tokens: readonly string[]): Pr
     return possible.some(({ word }) => containsWord(text, word));
   };
 
+  const isCandidate = (file: string): boolean => {
+    const { tokens: found, generated } = factsOf(file);
+    return found.length > 0 && !generated;
+  };
+
   return {
+    isCandidate,
     candidates({ signal, onFile } = {}) {
       const files = sources.files(signal);
       // What was listed once and is gone must not pile up in a long session.
       if (known.size > files.length) for (const file of known.keys()) if (!sources.has(file)) known.delete(file);
       return files.filter((file, index) => {
         signal?.throwIfAborted();
-        const facts = factsOf(file);
         onFile?.(index + 1, files.length);
-        return facts.tokens.length > 0 && !facts.generated;
+        return isCandidate(file);
       });
     },
     tokensOf: (file) => factsOf(file).tokens,
