@@ -1,7 +1,9 @@
 /**
- * The code check, side by side with ast-grep and typescript-eslint: `node bench/check.ts [--repo DIR] [--files N] [--rounds N] [--quick]`.
- * Looks at a generated repository, or at a checkout; with `--quick` without ESLint, which takes minutes. Needs `npm run build`; the contenders are installed when they are missing.
- * Every contender runs in a process of its own, process start included, in turn within each round, on a warm cache.
+ * The code check, side by side with ast-grep and typescript-eslint:
+ * `node bench/check.ts [--repo DIR] [--files N] [--rounds N] [--quick] [--cli FILE]`.
+ * Looks at a generated repository or at a checkout; `--quick` leaves out ESLint, which takes minutes. Needs `npm run build`; the
+ * contenders are installed when they are missing. Every contender runs in a process of its own, process start included, in turn
+ * within each round, on a warm cache.
  */
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";

@@ -64,13 +64,14 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       else kept = undefined;
       sources.changed(files);
     },
-    check({ paths, signal, onProgress } = {}) {
+    check(request = {}) {
+      const { paths, signal } = request;
       const total = sources.files(signal).length;
       const revision = sources.revision();
       const same = kept?.revision === revision && [...dirty].every(([file, before]) => frontEnd.importsOf(file) === before);
       const now: Kept = (same ? kept : undefined) ?? {
         program: open(frontEnd, catalogue, () => now.judged),
-        candidates: new Set(frontEnd.candidates({ signal, onFile: (done) => onProgress?.({ done, total }) })),
+        candidates: new Set(frontEnd.candidates({ signal, onFile: (done) => request.onProgress?.({ done, total }) })),
         gates: new Set(frontEnd.mentioning(SWITCH)),
         judged: new Set(),
         callers: new Map(),
@@ -107,8 +108,8 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
 function open(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: () => ReadonlySet<string>): Program {
   return createProgram(catalogue, {
     load: (file) => (judged().has(file) || frontEnd.isRelevant(file) ? frontEnd.lower(file) : undefined),
-    resolve: frontEnd.resolve,
-    uses: frontEnd.uses,
+    resolve: (from, specifier) => frontEnd.resolve(from, specifier),
+    uses: (file, module) => frontEnd.uses(file, module),
   });
 }
 
@@ -166,7 +167,7 @@ function isNamed(file: string, paths: readonly string[] | undefined): boolean {
   return paths?.some((path) => file === path) ?? false;
 }
 
-export function isWithinPaths(file: string, paths: readonly string[] | undefined): boolean {
+function isWithinPaths(file: string, paths: readonly string[] | undefined): boolean {
   return (
     paths === undefined ||
     paths.some((path) => path === "" || path === "." || file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`))

@@ -71,8 +71,7 @@ function holds(frame: Frame, context: CallContext, entry: Entry): boolean {
   const { when } = entry;
   if (!when) return true;
   const values = valuesAt(frame, context, when.at);
-  if (when.absent)
-    return values.length === 0 || values.every((value) => value.kind === "literal" && (value.value === undefined || value.value === null));
+  if (when.absent) return values.every((value) => value.kind === "literal" && (value.value === undefined || value.value === null));
   if (when.truthy) return values.some(isTruthy);
   const pattern = when.matches === undefined ? undefined : new RegExp(when.matches);
   return pattern === undefined || values.some((value) => value.kind === "text" && pattern.test(value.text));

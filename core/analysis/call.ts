@@ -133,7 +133,7 @@ function callTarget(frame: Frame, state: State, context: CallContext, target: Va
 }
 
 /** Calls a function of the workspace through its summary. */
-export function callFunction(frame: Frame, state: State, context: CallContext, target: FunctionValue): Values {
+function callFunction(frame: Frame, state: State, context: CallContext, target: FunctionValue): Values {
   const summary = summaryOf(frame.program, target.ref);
   const args = [...(target.before ?? []), ...context.args];
   const fn = functionOf(frame.program, target.ref);

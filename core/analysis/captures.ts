@@ -87,7 +87,7 @@ export function capturedBy(module: FlowModule, fn: FlowFunction, depth = 0): Rea
   }
   // A function beside this one that it calls takes its own along.
   const functions = functionNames(module);
-  for (const name of [...names]) {
+  for (const name of Array.from(names)) {
     const beside = functions.get(name);
     const inner = beside === undefined || beside === fn.index ? undefined : module.functions[beside];
     if (inner) for (const captured of capturedBy(module, inner, depth + 1)) names.add(captured);

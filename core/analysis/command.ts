@@ -182,7 +182,7 @@ function wordsOfList(frame: Frame, value: Value, depth = 0): Word<Values>[] | un
   for (const item of thing.order.values()) {
     if (!item.spread) words.push(wordOf(item.values));
     else {
-      const [first] = item.values.filter((one) => thingOf(frame, one) !== undefined && (thingOf(frame, one)?.order.size ?? 0) > 0);
+      const first = item.values.find((one) => thingOf(frame, one) !== undefined && (thingOf(frame, one)?.order.size ?? 0) > 0);
       const inner = first === undefined ? undefined : wordsOfList(frame, first, depth + 1);
       words.push(...(inner ?? [[{ value: unionAll(item.values.map((one) => elementsOf(frame, one))), many: "spread" as const }]]));
     }

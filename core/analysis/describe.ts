@@ -78,7 +78,7 @@ export function templateOf(value: Value): PathTemplate {
 }
 
 /** All places of a step, from the outermost call to the innermost. */
-export function chain(step: Step): Step[] {
+function chain(step: Step): Step[] {
   const steps: Step[] = [];
   for (let at: Step | undefined = step; at && steps.length < 8; at = at.inner) steps.push(at);
   return steps;

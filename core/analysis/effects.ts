@@ -251,7 +251,7 @@ function escapeFile(frame: Frame, state: State, record: FileRecord, moment: Mome
 }
 
 /** Whether the file's path is the value, one of its fields, or one of its elements. */
-export function derivesFrom(file: Value, value: Value): boolean {
+function derivesFrom(file: Value, value: Value): boolean {
   let at: Value = file;
   for (let depth = 0; depth < 8; depth += 1) {
     if (at.key === value.key) return true;

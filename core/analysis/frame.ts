@@ -153,7 +153,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
   };
 }
 
-export function thisOf(frame: Frame): Value {
+function thisOf(frame: Frame): Value {
   return { kind: "symbol", key: "this", root: "this", ...(frame.self && { type: frame.self }) };
 }
 
@@ -271,6 +271,8 @@ export function evaluate(frame: Frame, state: State, operand: Operand): Values {
       ];
     case "opaque":
       return [{ kind: "symbol", key: `?${namesIn(operand).join()}`, root: "fresh" }];
+    default:
+      return operand satisfies never;
   }
 }
 
@@ -340,7 +342,7 @@ export function readName(frame: Frame, state: State, name: Name): Values {
   return lookUpStatic(frame, name);
 }
 
-export function importValue(program: Program, file: string, from: string, name: string): Values {
+function importValue(program: Program, file: string, from: string, name: string): Values {
   const target = program.loader.resolve(file, from);
   if (target === undefined) return [library(...libraryArguments(from, name))];
   if (name === "*") return [moduleValue(program, target)];
@@ -356,7 +358,7 @@ function libraryArguments(from: string, name: string): [string, string] {
   return [module, path];
 }
 
-export function moduleValue(_program: Program, file: string): Value {
+function moduleValue(_program: Program, file: string): Value {
   return { kind: "derived", key: `module:${file}`, how: "call", of: stable(`module:${file}`), name: "", args: [] };
 }
 
@@ -364,7 +366,7 @@ export function moduleFile(value: Value): string | undefined {
   return value.kind === "derived" && value.key.startsWith("module:") ? value.key.slice("module:".length) : undefined;
 }
 
-export function evaluateExported(program: Program, file: string, operand: Operand): Values {
+function evaluateExported(program: Program, file: string, operand: Operand): Values {
   const known = program.values.get(operand);
   if (known) {
     addBasis(program, known.basis);
@@ -379,7 +381,7 @@ export function evaluateExported(program: Program, file: string, operand: Operan
   basis.files.add(file);
   const frame = createFrame(program, module, top, true);
   const values = evaluate(frame, { env: new Map(), ways: new Map() }, operand);
-  const result = values.map((value) => (value.kind === "thing" ? shapeOf(frame, value, `${file}`) : value));
+  const result = values.map((value) => (value.kind === "thing" ? shapeOf(frame, value) : value));
   program.basis = outer;
   addBasis(program, basis);
   if (program.looking.size === 0) program.values.set(operand, { values: result, basis });
@@ -390,14 +392,14 @@ const MOST_SHAPES = 40;
 const DEEPEST_SHAPE = 4;
 
 /** A copy of a thing, and of what it holds, that outlives the heap. What is too large or goes in circles is cut off. */
-export function shapeOf(frame: Frame, value: Value, _id: string, made: Map<string, Value> = new Map(), depth = 0): Value {
+export function shapeOf(frame: Frame, value: Value, made: Map<string, Value> = new Map(), depth = 0): Value {
   if (value.kind !== "thing") return value;
   const thing = frame.heap.get(value.id);
   const known = made.get(value.id);
   if (known) return known;
   if (!thing || depth > DEEPEST_SHAPE || made.size >= MOST_SHAPES) return stable(`?${value.key}`);
   made.set(value.id, stable(`?${value.key}`));
-  const copy = (values: Values): Values => values.map((one) => shapeOf(frame, one, _id, made, depth + 1));
+  const copy = (values: Values): Values => values.map((one) => shapeOf(frame, one, made, depth + 1));
   // Of an object within another one its class is what counts, and the paths that it knows.
   if (depth > 0 && thing.class) {
     const fields = new Map([...thing.fields].filter(([, values]) => values.every((one) => one.kind === "text" || one.kind === "joined")));
@@ -497,14 +499,7 @@ function isClosed(thing: Thing): boolean {
 }
 
 /** A method or field of a class or of one it is derived from. Undefined: it has none of that name. */
-export function classMember(
-  frame: Frame,
-  ref: ClassRef,
-  name: string,
-  self: Values | undefined,
-  isStatic = false,
-  seen = 0,
-): Values | undefined {
+function classMember(frame: Frame, ref: ClassRef, name: string, self: Values | undefined, isStatic = false, seen = 0): Values | undefined {
   const declared = classOf(frame.program, ref);
   if (!declared || seen > 8) return undefined;
   const method = declared.methods.find((one) => one.name === name && (one.static === true) === isStatic);

@@ -47,7 +47,7 @@ export interface Report {
 const DEEPEST = 40;
 const ROUNDS = 3;
 
-export function emptySummary(ref: FunctionRef): Summary {
+function emptySummary(ref: FunctionRef): Summary {
   return { ref, effects: [], returns: NOTHING, stores: [], escapes: NOTHING, commands: [], invokes: [], async: false, complete: false };
 }
 

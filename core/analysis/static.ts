@@ -93,7 +93,7 @@ function inScratch(frame: Frame, index: number, name: Name, look: (scratch: Fram
     program.loader.load(module.file);
     const scratch = createFrame(program, module, fn, true);
     const values = look(scratch, { env: new Map(), ways: new Map() });
-    const result = values.map((value) => (value.kind === "thing" ? shapeOf(scratch, value, module.file) : value));
+    const result = values.map((value) => (value.kind === "thing" ? shapeOf(scratch, value) : value));
     if (program.looking.size === 1) program.looked.set(key, { values: result, basis });
     return result;
   } finally {

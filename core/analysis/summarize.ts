@@ -81,13 +81,13 @@ function weight(effect: FileEffect): number {
 }
 
 /** Deleted where the upload failed, and left where it went well. */
-export function isLopsided(normal: Ways, thrown: Ways): boolean {
+function isLopsided(normal: Ways, thrown: Ways): boolean {
   const left = normal.some((way) => way & UPLOADED && !(way & (DELETED | LATER | FAILED | REFUSED)));
   const never = !normal.some((way) => way & (DELETED | LATER) && !(way & (FAILED | REFUSED)));
   return left && never && [...normal, ...thrown].some((way) => way & DELETED && way & (FAILED | REFUSED));
 }
 
-export function waysAt(report: Report, key: string, how: "return" | "throw"): Ways {
+function waysAt(report: Report, key: string, how: "return" | "throw"): Ways {
   let ways: Ways = [];
   for (const exit of report.exits)
     if (exit.how === how) ways = addWays(ways, exit.state.ways.get(key) ?? exit.state.ways.get(OTHERS) ?? [0]);
@@ -119,7 +119,7 @@ function lastEnv(report: Report): ReadonlyMap<Name, Values> {
 /** A value that outlives the run: things become shapes, closures keep what they capture and no more. */
 function frozen(ending: Ending, value: Value, depth = 0): Value {
   const { program, frame, env } = ending;
-  if (value.kind === "thing") return withFunctions(ending, shapeOf(frame, value, ""), depth);
+  if (value.kind === "thing") return withFunctions(ending, shapeOf(frame, value), depth);
   if (value.kind !== "function" || !value.bound) return value;
   const fn = functionOf(program, value.ref);
   const module = program.loader.load(value.ref.file);
@@ -134,7 +134,7 @@ function frozen(ending: Ending, value: Value, depth = 0): Value {
           values.map((one) => frozen(ending, one, depth + 1)),
         );
     }
-  const self = value.self?.map((one) => (one.kind === "thing" ? shapeOf(frame, one, "") : one));
+  const self = value.self?.map((one) => (one.kind === "thing" ? shapeOf(frame, one) : one));
   const { bound: _, self: __, ...rest } = value;
   return { ...rest, bound, ...(self && { self }) };
 }

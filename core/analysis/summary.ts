@@ -128,7 +128,7 @@ export function innermost(step: Step): Step {
   return at;
 }
 
-export function addWay(ways: Ways, way: number): Ways {
+function addWay(ways: Ways, way: number): Ways {
   return ways.includes(way) ? ways : [...ways, way];
 }
 

@@ -212,7 +212,7 @@ export function same(a: Values, b: Values): boolean {
 }
 
 /** Whether this can be a path or a part of one. */
-export function isAtom(value: Value): value is Atom {
+function isAtom(value: Value): value is Atom {
   return value.kind === "text" || value.kind === "symbol" || value.kind === "derived" || value.kind === "thing";
 }
 

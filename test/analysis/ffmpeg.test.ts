@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readFfmpeg } from "../../core/analysis/catalogue/ffmpeg.ts";
-import { programOf } from "../../core/analysis/catalogue/program.ts";
+import { readProgram } from "../../core/analysis/catalogue/program.ts";
 import { readCommand } from "../../core/analysis/catalogue/shell.ts";
 import { partsOf, show, showFiles, wordsOf } from "./words.ts";
 
@@ -137,26 +137,27 @@ describe("readFfmpeg", () => {
   });
 });
 
-describe("programOf", () => {
-  const names: readonly (readonly [text: string, program: string | undefined])[] = [
-    ["ffmpeg", "ffmpeg"],
-    ["/usr/local/bin/ffmpeg", "ffmpeg"],
-    ["C:\\tools\\ffmpeg.exe", "ffmpeg"],
-    ["ffmpegPath", "ffmpeg"],
-    ["ffmpegStatic", "ffmpeg"],
-    ["ffmpeg-static", "ffmpeg"],
-    ["FFMPEG_BIN", "ffmpeg"],
-    ["process.env.FFMPEG_PATH", "ffmpeg"],
-    ["ffmpegInstaller.path", "ffmpeg"],
-    ["ffprobe", "ffprobe"],
-    ["ffprobePath", "ffprobe"],
-    ["ffplay", "ffprobe"],
-    ["convert", "magick"],
-    ["yt-dlp", "yt-dlp"],
-    ["youtube-dl", "yt-dlp"],
+describe("the program of a command", () => {
+  const names: readonly (readonly [text: string, does: string | undefined])[] = [
+    ["ffmpeg", "assembly"],
+    ["/usr/local/bin/ffmpeg", "assembly"],
+    ["C:\\tools\\ffmpeg.exe", "assembly"],
+    ["ffmpegPath", "assembly"],
+    ["ffmpegStatic", "assembly"],
+    ["ffmpeg-static", "assembly"],
+    ["FFMPEG_BIN", "assembly"],
+    ["process.env.FFMPEG_PATH", "assembly"],
+    ["ffmpegInstaller.path", "assembly"],
+    ["ffprobe", "read"],
+    ["ffprobePath", "read"],
+    ["ffplay", "read"],
+    ["convert", "assembly"],
     ["converter", undefined],
     ["git", undefined],
     ["", undefined],
   ];
-  for (const [text, program] of names) it(`${text || "nothing"} is ${program ?? "unknown"}`, () => assert.equal(programOf(text), program));
+  const rest = [[{ text: "-i" }], [{ text: "in.mp4" }], [{ text: "out.mp4" }]];
+  for (const [text, does] of names)
+    it(`${text || "nothing"} is ${does ?? "unknown"}`, () =>
+      assert.equal(readProgram([text === "" ? [] : [{ text }], ...rest])[0]?.role, does));
 });

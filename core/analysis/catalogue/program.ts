@@ -43,7 +43,7 @@ const TELLING =
   /^-(?:y|vf|af|filter_complex|lavfi|map|vcodec|acodec|c:[avs].*|codec:[avs].*|c|crf|preset|pix_fmt|frames:v|vframes|movflags|b:[av]|ss|shortest)$/;
 
 /** The program that a word or the name of a variable stands for: `ffmpegPath`, `/usr/bin/ffmpeg`, `process.env.FFMPEG_BIN`. */
-export function programOf(text: string): string | undefined {
+function programOf(text: string): string | undefined {
   const name = text.slice(Math.max(text.lastIndexOf("/"), text.lastIndexOf("\\")) + 1).replace(/\.(?:exe|cmd|bat)$/i, "");
   if (/ffprobe|ffplay/i.test(name)) return "ffprobe";
   if (/ffmpeg/i.test(name)) return "ffmpeg";

@@ -110,7 +110,7 @@ function directoriesAbove(file: string): readonly string[] {
 const MISSING = new Set(["missing-cleanup-after-upload", "missing-cleanup-after-assembly", "partial-cleanup", "ineffective-cleanup"]);
 
 function clears(finding: Finding, { before, after }: Trial): boolean {
-  const left = [...before.map(keyOf)];
+  const left = before.map(keyOf);
   const at = left.indexOf(keyOf(finding));
   if (at >= 0) left.splice(at, 1);
   for (const one of after) {
@@ -143,5 +143,7 @@ function titleOf(plan: FixPlan, subject: string): string {
       return t("Delete {0} only if the upload went well", subject);
     case "remove":
       return t("Remove this statement");
+    default:
+      return plan satisfies never;
   }
 }

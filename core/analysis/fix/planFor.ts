@@ -83,7 +83,7 @@ function mayBe(outer: Value, inner: Value): boolean {
 }
 
 /** What is deleted and under which conditions, wherever it goes. */
-export function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion | undefined {
+function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion | undefined {
   const { report, record } = leak;
   const { program } = context;
   const named = record.directory ? undefined : spell(program, report, record.value, primary.span);

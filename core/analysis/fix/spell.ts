@@ -56,7 +56,7 @@ function byArgument(program: Program, report: Report, value: Value, call: Span):
 }
 
 /** The innermost function that the span is part of. */
-export function functionAround(module: FlowModule, span: Span): FlowFunction | undefined {
+function functionAround(module: FlowModule, span: Span): FlowFunction | undefined {
   let found: FlowFunction | undefined;
   for (const fn of module.functions)
     if (

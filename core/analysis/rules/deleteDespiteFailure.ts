@@ -13,8 +13,7 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
   const { program, report } = context;
   const drafts: Draft[] = [];
   for (const record of report.frame.files.values()) {
-    const direct = record.trace.uploaded.filter((step) => step.file === report.module.file);
-    const [upload] = direct;
+    const upload = record.trace.uploaded.find((step) => step.file === report.module.file);
     if (!upload || record.lopsided) continue;
     const owned =
       record.trace.made.length > 0 ||

@@ -17,7 +17,7 @@ export function missingCleanup(context: RuleContext): readonly Draft[] {
 }
 
 /** The call that the file was used up by, in the function that owns it. */
-export function primaryOf(leak: Leak): Step | undefined {
+function primaryOf(leak: Leak): Step | undefined {
   const { trace } = leak.record;
   if (leak.kind === "assembly") return trace.read.at(-1) ?? trace.output.at(-1);
   return (leak.cleaned.length > 0 ? trace.uploaded.find((step) => !isCleanedAfter(leak, step)) : undefined) ?? trace.uploaded[0];

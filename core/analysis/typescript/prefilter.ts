@@ -127,7 +127,7 @@ function wordsToFind(words: readonly string[]): { readonly word: string; readonl
 }
 
 /** Whether the word stands in the text with no part of an identifier beside it. */
-export function containsWord(text: string, word: string): boolean {
+function containsWord(text: string, word: string): boolean {
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
     if (
       !ENDS_IN_WORD.test(text.slice(Math.max(0, at - 2), at)) &&

@@ -72,5 +72,7 @@ function changesOf(source: ts.SourceFile, style: PrintStyle, plan: FixPlan, find
       const taken = place && !isInFinally(place) ? takeOut(source, place) : undefined;
       return taken && [taken.change];
     }
+    default:
+      return plan satisfies never;
   }
 }

@@ -149,7 +149,7 @@ function intoBody(
   const outer = indentAt(text, fn.equalsGreaterThanToken.end);
   const inner = outer + style.indent;
   const written = body.getText(source);
-  const lines = [...statement.split("\n").map((line) => inner + line)];
+  const lines = statement.split("\n").map((line) => inner + line);
   const value = ts.isParenthesizedExpression(body) ? body.expression.getText(source) : written;
   lines[lines.length - 1] += /^(?:if|for|try)\b/.test(statement) && statement.endsWith("}") ? "" : style.semicolon;
   lines.push(`${inner}return ${value}${style.semicolon}`);

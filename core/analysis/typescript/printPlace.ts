@@ -173,7 +173,7 @@ export function isListed(place: ts.Node): boolean {
 }
 
 /** Lines of a statement that come from elsewhere, brought to this depth. */
-export function indented(statement: string, indent: string, style: PrintStyle): string {
+function indented(statement: string, indent: string, style: PrintStyle): string {
   const lines = statement.split(/\r?\n/);
   const [, ...rest] = lines;
   const depth = rest

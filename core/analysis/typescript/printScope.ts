@@ -26,7 +26,7 @@ function declaredIn(node: ts.Node, name: string): ts.Identifier | undefined {
       if (found) return found;
     }
     if (ts.isFunctionExpression(node) && node.name?.text === name) return node.name;
-    return "body" in node && node.body ? hoistedIn(node.body as ts.Node, name) : undefined;
+    return "body" in node && node.body ? hoistedIn(node.body, name) : undefined;
   }
   if (ts.isSourceFile(node)) return hoistedIn(node, name);
   if (ts.isCatchClause(node)) return node.variableDeclaration && inBinding(node.variableDeclaration.name, name);
@@ -98,8 +98,7 @@ function isBlockScoped(identifier: ts.Identifier): boolean {
 }
 
 export function functionAround(node: ts.Node): ts.FunctionLikeDeclaration | undefined {
-  for (let at = node.parent as ts.Node | undefined; at; at = at.parent)
-    if (ts.isFunctionLike(at) && "body" in at) return at as ts.FunctionLikeDeclaration;
+  for (let at = node.parent as ts.Node | undefined; at; at = at.parent) if (ts.isFunctionLike(at) && "body" in at) return at;
   return undefined;
 }
 
