@@ -16,7 +16,9 @@ import {
   type FileEffect,
   LATER,
   mapWays,
+  NO_TRACE,
   PENDING,
+  READ,
   RETURNED,
   type Step,
   type Summary,
@@ -151,7 +153,22 @@ function applyEffect(
       const thrown = mapWays(before, (way) => effect.thrown.map((one) => compose(way, one & ~RETURNED) | FAILED));
       if (effect.thrown.length > 0) frame.throwing.set(record.value.key, addWays(before, thrown));
     }
+    // A list that is read takes what it names along.
+    if (effect.trace.read.length > 0 && own.names.length > 0) readNamed(frame, state, own, effect, application);
     if (effect.recursive) applyBelow(frame, state, file, ways, application.moment.step);
+  }
+}
+
+function readNamed(frame: Frame, state: State, list: FileRecord, effect: FileEffect, application: Application): void {
+  for (const named of filesBehind(frame, list.names)) {
+    const record = fileAt(frame, state, named);
+    if (!record || record === list) continue;
+    state.ways.set(
+      named.key,
+      mapWays(waysOf(state, named), (way) => way | READ),
+    );
+    record.trace = mergeTrace(frame, record.trace, { ...NO_TRACE, read: effect.trace.read }, application);
+    record.sites.add(application.moment.call.id);
   }
 }
 

@@ -413,10 +413,10 @@ function isRefusal(frame: Frame, operand: Operand, values: Values): boolean {
   if (!thing) return false;
   const is = (name: string, wanted: boolean): boolean =>
     thing.fields.get(name)?.some((value: Value) => value.kind === "literal" && value.value === wanted) === true;
+  // A result that is filled in on the way may say either.
+  if (is("success", true) || is("ok", true) || is("uploaded", true)) return false;
   if (is("success", false) || is("ok", false) || is("uploaded", false)) return true;
   return (
-    !is("success", true) &&
-    !is("ok", true) &&
     operand.fields.some(
       (field) => /^(?:error|err|errorMessage)$/.test(field.name) && field.value.op !== "literal" && field.value.op !== "nothing",
     ) &&
