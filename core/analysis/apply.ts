@@ -9,7 +9,7 @@ import { assemble, escape, fileAt, filesBehind, make, observe, pathsInText, remo
 import { addField, addTo, allocate, elementsOf, type Frame, libraryOf, readMember, type State, thingOf } from "./frame.ts";
 import { isTemporary } from "./leaks.ts";
 import { isGuarded, keyOf } from "./program.ts";
-import { outcomesOf } from "./refine.ts";
+import { giveUp, outcomesOf } from "./refine.ts";
 import { summaryOf } from "./solve.ts";
 import { LATER, mapWays, PENDING, REFUSED, UPLOADED } from "./summary.ts";
 import {
@@ -313,15 +313,16 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
         ? NOTHING
         : path;
     case "exit":
-      for (const [key, ways] of state.ways)
-        state.ways.set(
-          key,
-          mapWays(ways, (way) => way | LATER),
-        );
+      // What is left when the program ends is left; when it ends with a code, it has failed.
+      if (isFailure(context.args[0] ?? NOTHING)) giveUp(state);
       return NOTHING;
     default:
       return NOTHING;
   }
+}
+
+function isFailure(codes: Values): boolean {
+  return codes.length > 0 && codes.every((code) => code.kind === "literal" && typeof code.value === "number" && code.value !== 0);
 }
 
 /** `writeFile(list, "file 'a.mp4'")`: the file names others. */

@@ -14,7 +14,9 @@ import {
   DELETED,
   FAILED,
   type FileEffect,
+  FOUND,
   LATER,
+  MADE,
   mapWays,
   NO_TRACE,
   PENDING,
@@ -205,8 +207,10 @@ function change(frame: Frame, state: State, record: FileRecord, ways: readonly n
 
 function effectWays(effect: FileEffect, application: Application): readonly number[] {
   const { when, awaits } = application;
+  // A function that only makes sure that a file is there does not make it a cache.
+  const dropped = RETURNED | (effect.normal.some((way) => way & MADE) ? 0 : FOUND);
   return mapWays(effect.normal, (way) => {
-    let after = way & ~RETURNED;
+    let after = way & ~dropped;
     if (when !== "now" && when !== "onError" && after & DELETED) after = (after & ~DELETED) | LATER;
     if (when !== "now") after &= ~PENDING;
     else if (awaits && after & UPLOADED) after |= PENDING;
