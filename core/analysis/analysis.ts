@@ -262,7 +262,10 @@ function judge(
   const reporter = createReporter(frontEnd, options);
   const drafts = new Map<string, Judged>();
   const all: { draft: Draft; report: Report }[] = [];
-  const leaksByReport = ownLeaks(reports.map((report) => leaksOf(program, report, callers)));
+  const leaksByReport = ownLeaks(
+    program,
+    reports.map((report) => leaksOf(program, report, callers)),
+  );
   for (const [index, report] of reports.entries()) {
     const leaks = leaksByReport[index] ?? [];
     for (const rule of RULE_LIST)

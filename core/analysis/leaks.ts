@@ -1,6 +1,6 @@
 /** Files that a function leaves behind: made or received here, used up here, and there on a successful way out. */
 import type { Frame, FileRecord } from "./frame.ts";
-import { keyOf, type Program } from "./program.ts";
+import { isWithin, keyOf, type Program } from "./program.ts";
 import type { Report, WayOut } from "./solve.ts";
 import {
   ABSENT,
@@ -64,7 +64,7 @@ export function leaksOf(program: Program, report: Report, callers: Callers): Lea
  * One function for each file. Of a file that is made, whoever makes it and uses it up is told, not everybody above; of one that a
  * request brought, whoever has the request, not the helpers that it is handed to.
  */
-export function ownLeaks(leaks: readonly (readonly Leak[])[]): readonly (readonly Leak[])[] {
+export function ownLeaks(program: Program, leaks: readonly (readonly Leak[])[]): readonly (readonly Leak[])[] {
   const all = new Map(leaks.flat().map((leak) => [`${keyOf(leak.report.ref)}|${leak.record.value.key}`, leak]));
   const below = new Map<Leak, Leak[]>();
   const handedOn = new Set<Leak>();
@@ -73,7 +73,8 @@ export function ownLeaks(leaks: readonly (readonly Leak[])[]): readonly (readonl
       const inner = all.get(`${keyOf(origin.callee)}|${origin.key}`);
       if (!inner || inner === leak) continue;
       // Who made a file without using it up gives way to who did use it up.
-      if ((leak.received && inner.received) || (isUnused(inner.record) && !isUnused(leak.record))) handedOn.add(inner);
+      const passed = leak.received && inner.received && !isWithin(program, inner.report.ref, leak.report.ref);
+      if (passed || (isUnused(inner.record) && !isUnused(leak.record))) handedOn.add(inner);
       else below.set(leak, [...(below.get(leak) ?? []), inner]);
     }
   return leaks.map((own) => own.filter((leak) => !handedOn.has(leak) && !below.has(leak)));

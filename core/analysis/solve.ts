@@ -419,8 +419,7 @@ function isRefusal(frame: Frame, operand: Operand, values: Values): boolean {
   return (
     operand.fields.some(
       (field) => /^(?:error|err|errorMessage)$/.test(field.name) && field.value.op !== "literal" && field.value.op !== "nothing",
-    ) &&
-    operand.fields.length <= 2
+    ) && operand.fields.length <= 2
   );
 }
 
