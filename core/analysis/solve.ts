@@ -483,7 +483,8 @@ function lookAtDeadCode(work: Run): void {
   );
   if (dead.length === 0 || frame.files.size === 0) return;
   const env = new Map<string, Values>();
-  for (const state of work.before)
+  // What the names were anywhere: also those that were set in the very block that returns.
+  for (const state of [...work.before, ...[...work.exits.values()].map((exit) => exit.state)])
     if (state) for (const [name, values] of state.env) env.set(name, union(env.get(name) ?? NOTHING, values));
   frame.inDeadCode = true;
   const exits = new Map(work.exits);

@@ -1,5 +1,5 @@
 /** Functions through which files go to an upload or an assembly, or come from one: whoever calls them is looked at, too. */
-import type { FlowModule } from "./flow.ts";
+import type { FlowModule, Operand } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import type { Program } from "./program.ts";
 import { DELETED, MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
@@ -109,14 +109,30 @@ function evidenceOf(module: FlowModule, name: string, bases: readonly { readonly
   return [...words, stem].filter((word) => word.length > 2);
 }
 
+const exports_ = new WeakMap<FlowModule, ReadonlyMap<number, readonly string[]>>();
+
 /** Names under which a function leaves its module, also as a member of an exported object. */
-function exportedAs(module: FlowModule, index: number): string[] {
-  const isIt = (operand: FlowModule["exports"][number]["value"], depth = 0): boolean => {
-    if (operand.op === "function") return operand.index === index;
-    if (operand.op === "object") return operand.fields.some((field) => isIt(field.value, depth + 1));
-    if (operand.op !== "name" || depth > 4) return false;
-    const constant = module.constants.find((one) => one.name === operand.name);
-    return constant !== undefined && isIt(constant.value, depth + 1);
+function exportedAs(module: FlowModule, index: number): readonly string[] {
+  let names = exports_.get(module);
+  if (!names) {
+    names = listExports(module);
+    exports_.set(module, names);
+  }
+  return names.get(index) ?? [];
+}
+
+function listExports(module: FlowModule): ReadonlyMap<number, readonly string[]> {
+  const constants = new Map(module.constants.map((constant) => [constant.name, constant.value]));
+  const names = new Map<number, string[]>();
+  const see = (name: string, operand: Operand | undefined, depth = 0): void => {
+    if (!operand || depth > 4) return;
+    if (operand.op === "function") {
+      const known = names.get(operand.index) ?? [];
+      if (!known.includes(name)) known.push(name);
+      names.set(operand.index, known);
+    } else if (operand.op === "object") for (const field of operand.fields) see(name, field.value, depth + 1);
+    else if (operand.op === "name") see(name, constants.get(operand.name), depth + 1);
   };
-  return module.exports.filter((field) => isIt(field.value)).map((field) => field.name);
+  for (const field of module.exports) see(field.name, field.value);
+  return names;
 }

@@ -4,7 +4,7 @@ import type { Leak } from "../leaks.ts";
 import { keyOf } from "../program.ts";
 import { callsAny } from "../roots.ts";
 import { DELETED, FAILED, type Step } from "../summary.ts";
-import { atomsOf, dirnameOf, isBelow, type Value } from "../value.ts";
+import { atomsOf, dirnameOf, isBelow, isHandedIn, type Value } from "../value.ts";
 import type { Mark, RuleContext } from "./draft.ts";
 
 export interface Attempt {
@@ -80,6 +80,11 @@ function isKnown(value: Value): boolean {
   return atomsOf(value).some((part) => part.kind === "text" && /\w/.test(part.text));
 }
 
+/** What two functions are handed in may have the same key, and is not the same. */
+function startsHandedIn(value: Value): boolean {
+  return atomsOf(value).some((part) => isHandedIn(part));
+}
+
 /** Whether any code that was read calls a function of this name. */
 function isCalled({ program, reports }: RuleContext, report: RuleContext["report"]): boolean {
   const name = report.fn.name.slice(report.fn.name.lastIndexOf(".") + 1);
@@ -95,7 +100,7 @@ function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
         one.what === "delete" &&
         one.values.some(
           (value) =>
-            value.key === leak.record.value.key ||
+            (value.key === leak.record.value.key && !isHandedIn(value) && !startsHandedIn(value)) ||
             (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
         ),
     );

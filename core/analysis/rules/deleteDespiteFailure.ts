@@ -2,11 +2,11 @@
 import { t } from "@vscode/l10n";
 import { subjectOf } from "../describe.ts";
 import type { FileRecord, Observation } from "../frame.ts";
-import { isHandedIn, isBelow } from "../value.ts";
+import { isHandedIn } from "../value.ts";
 import { isReceived } from "../leaks.ts";
 import { planDespite } from "../fix/planDespite.ts";
 import type { Report } from "../solve.ts";
-import { DELETED, ESCAPED, FAILED, KEPT, MADE, REFUSED } from "../summary.ts";
+import { DELETED, ESCAPED, FAILED, KEPT, REFUSED } from "../summary.ts";
 import type { Draft, RuleContext } from "./draft.ts";
 
 export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
@@ -43,8 +43,7 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
 
 function isWrong(report: Report, record: FileRecord, seen: Observation): boolean {
   const at = seen.values.findIndex((value) => value.key === record.value.key);
-  const below = at < 0 && seen.recursive === true && seen.values.some((value) => isBelow(record.value, value));
-  if (at < 0) return below && false;
+  if (at < 0) return false;
   const refused = (seen.ways[at] ?? []).filter((way) => way & REFUSED && !(way & (KEPT | ESCAPED)));
   if (refused.length === 0) return false;
   // By value, and nobody looked.
@@ -59,6 +58,6 @@ function isReached(report: Report, record: FileRecord, how: "return" | "throw"):
   return report.exits.some(
     (exit) =>
       exit.how === how &&
-      (exit.state.ways.get(record.value.key) ?? []).some((way) => way & REFUSED && way & DELETED && (way & MADE || true)),
+      (exit.state.ways.get(record.value.key) ?? []).some((way) => way & REFUSED && way & DELETED),
   );
 }
