@@ -46,7 +46,14 @@ export function openSources(root: string, options: ListOptions = { exclude: [] }
 
   const list = (signal?: AbortSignal): Set<string> => {
     if (listed) return listed;
-    const files = listSources(root, signal ? { ...options, signal } : options);
+    const files = listSources(root, {
+      ...options,
+      ...(signal && { signal }),
+      onUnreadable(directory) {
+        const message = t("could not be read and was not analysed; exclude it or allow it to be read");
+        problems.set(directory, { severity: "info", source: directory === "" ? "." : directory, message });
+      },
+    });
     listed = new Set(files);
     for (const file of overlays.keys()) if (isSource(root, file, options)) listed.add(file);
     sorted = listed.size === files.length ? files : undefined;

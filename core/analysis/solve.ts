@@ -231,11 +231,14 @@ function holdSites(frame: Frame, _state: State, args: readonly Operand[], callee
   }
 }
 
+/** Calls that one name can wait for: a text that a thousand calls have gone into waits for none in particular. */
+const MOST_SITES = 48;
+
 function waitFor(frame: Frame, name: string, sites: ReadonlySet<number>): void {
   if (sites.size === 0) return;
   const own = frame.sites.get(name) ?? new Set();
   const size = own.size;
-  for (const site of sites) own.add(site);
+  for (const site of sites) if (own.size < MOST_SITES) own.add(site);
   frame.sites.set(name, own);
   if (own.size !== size) frame.changes += 1;
 }
@@ -244,7 +247,7 @@ function comeFrom(frame: Frame, name: string, sites: ReadonlySet<number>): void 
   if (sites.size === 0) return;
   const own = frame.outcomes.get(name) ?? new Set();
   const size = own.size;
-  for (const site of sites) own.add(site);
+  for (const site of sites) if (own.size < MOST_SITES) own.add(site);
   frame.outcomes.set(name, own);
   if (own.size !== size) frame.changes += 1;
 }

@@ -6,6 +6,8 @@ export interface ListOptions {
   /** Patterns as in a `.gitignore` at the workspace's root. */
   readonly exclude: readonly string[];
   readonly signal?: AbortSignal;
+  /** Is told directories that may not be read, without a trailing slash. */
+  readonly onUnreadable?: (directory: string) => void;
 }
 
 /** What the place of a file says about it. */
@@ -52,7 +54,7 @@ export function listSources(root: string, options: ListOptions): readonly string
   const excludes = parseIgnore(options.exclude.join("\n"), "");
   const visit = (directory: string, above: readonly IgnoreFile[]): void => {
     options.signal?.throwIfAborted();
-    const entries = readDirectory(join(root, directory));
+    const entries = readDirectory(join(root, directory), () => options.onUnreadable?.(directory.slice(0, -1)));
     const ignores = entries.some((entry) => entry.name === ".gitignore") ? enterDirectory(root, directory, above) : above;
     for (const entry of entries) {
       const path = directory + entry.name;
@@ -212,11 +214,12 @@ function escape(character: string): string {
   return character.replace(/[\\^$.*+?()[\]{}|/-]/, "\\$&");
 }
 
-function readDirectory(path: string): readonly Dirent[] {
+function readDirectory(path: string, onUnreadable: () => void): readonly Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true });
-  } catch {
+  } catch (error) {
     // Gone in the meantime, or not ours to read.
+    if (error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM")) onUnreadable();
     return [];
   }
 }

@@ -56,8 +56,6 @@ function isWrong(report: Report, record: FileRecord, seen: Observation): boolean
 /** Whether the function ends like this with the upload failed and the file gone. */
 function isReached(report: Report, record: FileRecord, how: "return" | "throw"): boolean {
   return report.exits.some(
-    (exit) =>
-      exit.how === how &&
-      (exit.state.ways.get(record.value.key) ?? []).some((way) => way & REFUSED && way & DELETED),
+    (exit) => exit.how === how && (exit.state.ways.get(record.value.key) ?? []).some((way) => way & REFUSED && way & DELETED),
   );
 }
