@@ -14,7 +14,7 @@ import { atomsOf, combine, isHandedIn, joined, NOTHING, normalized, text, unionA
 export function runCommand(frame: Frame, state: State, context: CallContext, entry: Entry): void {
   if (!handsOver(frame, context, entry)) {
     if (entry.shell === undefined) {
-      for (const argv of argvOf(frame, context, entry)) for (const one of readProgram(argv)) runProgram(frame, state, context.moment, one);
+      for (const argv of argvOf(frame, context, entry)) runProgramOf(frame, state, context.moment, argv);
     } else for (const line of valuesAt(frame, context, entry.shell)) runLine(frame, state, context.moment, line);
   }
   // `execFile("ffmpeg", args, done)`
@@ -81,7 +81,7 @@ export function applyCommand(frame: Frame, state: State, command: Command, momen
 /** A line as a shell reads it: its commands, and where their output goes. */
 function runLine(frame: Frame, state: State, moment: Moment, line: Value): void {
   for (const { argv, redirections } of readCommand(piecesOf(line))) {
-    for (const one of readProgram(argv)) runProgram(frame, state, moment, one);
+    runProgramOf(frame, state, moment, argv);
     for (const { mode, to } of redirections) {
       const files = fileOf({ word: to });
       if (mode === "read") use(frame, state, files, moment);
@@ -94,6 +94,12 @@ function writtenAt(frame: Frame, context: CallContext, place: string | undefined
   const [root] = place === undefined ? [] : placesOf(place);
   const operand = root?.root === "argument" ? context.event.args[root.index] : undefined;
   return operand === undefined ? "" : written(frame, operand);
+}
+
+function runProgramOf(frame: Frame, state: State, moment: Moment, argv: readonly Word<Values>[]): void {
+  const uses = readProgram(argv);
+  if (uses.length === 0) frame.obscure.push(moment.step.span.start);
+  for (const one of uses) runProgram(frame, state, moment, one);
 }
 
 function runProgram(frame: Frame, state: State, moment: Moment, program: ProgramUse<Values>): void {

@@ -89,9 +89,11 @@ const MOST_MARKS = 14;
 /** The way of a file as marks: made, used up, and where it is left. */
 export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   const marks: Mark[] = [];
-  const add = (steps: readonly Step[], outer: string, inner: string): void => {
+  const add = (steps: readonly Step[], outer: string, inner: string, whole = true): void => {
     for (const step of steps.slice(0, 3))
       for (const [depth, at] of chain(step).entries()) {
+        // Calls on the way to where a file is read have files of their own.
+        if (!whole && at.inner !== undefined) continue;
         if (primary && at.file === primary.file && at.span.start === primary.span.start) continue;
         if (marks.length < MOST_MARKS && !marks.some((mark) => mark.file === at.file && mark.span.start === at.span.start))
           marks.push({ file: at.file, span: at.span, message: depth === 0 && at.inner === undefined ? outer : inner });
@@ -103,7 +105,7 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   const here = (steps: readonly Step[]): readonly Step[] =>
     trace.uploaded.length > 0 ? steps.filter((step) => step.inner === undefined) : steps;
   add(here(trace.output), t("written by this assembly"), t("written by an assembly on the way through here"));
-  add(here(trace.read), t("read by this assembly"), t("read by an assembly on the way through here"));
+  add(here(trace.read), t("read by this assembly"), t("read by an assembly on the way through here"), false);
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;
 }

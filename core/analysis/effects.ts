@@ -100,7 +100,7 @@ export function filesBehind(frame: Frame, values: Values, depth = 0): Values {
 /** Every file that can be reached from a value: through fields, elements and contents. */
 export function reachable(frame: Frame, values: Values, into: Value[] = [], seen: Set<string> = new Set(), depth = 0): Value[] {
   for (const value of values) {
-    if (seen.has(value.key) || depth > 5 || into.length > 60) continue;
+    if (seen.has(value.key) || depth > 10 || into.length > 60) continue;
     seen.add(value.key);
     const thing = thingOf(frame, value);
     if (thing) {

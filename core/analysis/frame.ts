@@ -67,6 +67,8 @@ export interface Frame {
   readonly invokes: Map<string, { callee: Value; args: readonly Values[] }>;
   /** Set while a value is looked up outside of the flow: nothing is recorded then. */
   readonly scratch: boolean;
+  /** Where programs are run of which nothing is known. */
+  readonly obscure: number[];
   /** Calls that delete something. */
   readonly removals: Set<number>;
   /** Functions that call functions that they were given: how deep. */
@@ -136,6 +138,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     commands: new Map(),
     invokes: new Map(),
     scratch,
+    obscure: [],
     removals: new Set(),
     nesting: 0,
     harmless: false,
@@ -234,7 +237,7 @@ export function classOfValue(frame: Frame, value: Value): ClassRef | undefined {
 export function evaluate(frame: Frame, state: State, operand: Operand): Values {
   switch (operand.op) {
     case "text":
-      return [text(operand.text)];
+      return [text(fromHere(operand.text))];
     case "literal":
       return [literal(operand.value)];
     case "nothing":
@@ -274,6 +277,11 @@ export function evaluate(frame: Frame, state: State, operand: Operand): Values {
     default:
       return operand satisfies never;
   }
+}
+
+/** `./a/b` is `a/b`. */
+function fromHere(written: string): string {
+  return /^\.\/[\w.]/.test(written) && written.length > 3 ? written.slice(2) : written;
 }
 
 /** Long texts stop growing: a loop that appends to one would never end. */

@@ -95,6 +95,8 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
     if (record.lopsided) return undefined;
     if (isHandedIn(record.value) && !field) return undefined;
     if (!field && !isMade(record)) return undefined;
+    // Whoever ran the program named the file.
+    if (record.value.kind !== "joined" && rootOf(record.value)?.key.includes("argv")) return undefined;
     // A server hands it out.
     if (!isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory))) return undefined;
   }

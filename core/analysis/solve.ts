@@ -1,5 +1,5 @@
 /** Runs one function over its flow graph: every way each of its files can go, to a fixpoint. */
-import { call } from "./call.ts";
+import { call, runLater } from "./call.ts";
 import { put } from "./collections.ts";
 import { escape, escapeNamed, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
@@ -383,6 +383,7 @@ function leave(work: Run, block: Block, at: number, state: State): void {
 function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, operand?: Operand): void {
   const { frame } = work;
   const values = operand === undefined ? NOTHING : evaluate(frame, state, operand);
+  handOut(frame, state, values, momentOf(frame, span, block, at));
   for (const value of reachable(frame, values)) {
     for (const record of frame.files.values())
       if (record.value.key !== value.key && value.kind !== "text" && isBelow(record.value, value)) handBack(state, record.value);
@@ -398,6 +399,17 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
         mapWays(ways, (way) => way | UNSUCCESSFUL),
       );
   addExit(work, { how: "return", span, state, values, caught: block.caught === true, block: at });
+}
+
+/** `return { file, cleanup: () => rm(directory) }`: whoever gets a function is going to call it. */
+function handOut(frame: Frame, state: State, values: Values, moment: Moment): void {
+  if (frame.files.size === 0) return;
+  const functions = values.flatMap((value) => [value, ...[...(thingOf(frame, value)?.fields.values() ?? [])].flat()]);
+  for (const value of functions) {
+    if (value.kind !== "function") continue;
+    const context = { event: moment.call, receiver: NOTHING, written: "", method: "", args: [], moment };
+    runLater(frame, state, context, value);
+  }
 }
 
 function handBack(state: State, file: Value): void {

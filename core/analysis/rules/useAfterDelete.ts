@@ -1,8 +1,16 @@
 /** use-after-delete: the path is read after it was deleted. */
 import { t } from "@vscode/l10n";
 import { subjectOf } from "../describe.ts";
-import { DELETED, FAILED, LATER } from "../summary.ts";
+import type { Report } from "../solve.ts";
+import { DELETED, FAILED, LATER, type Step } from "../summary.ts";
+import type { FileRecord } from "../frame.ts";
 import type { Draft, RuleContext } from "./draft.ts";
+
+/** A directory that went may have been filled again by a program of which nothing is known. */
+function isFilledAgain(report: Report, { value, trace }: FileRecord, use: Step): boolean {
+  if (report.frame.observed.some((seen) => seen.what === "delete" && seen.values.some((one) => one.key === value.key))) return false;
+  return report.frame.obscure.some((ran) => ran < use.span.start && trace.deleted.some((step) => step.span.start < ran));
+}
 
 export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
   const drafts: Draft[] = [];
@@ -11,7 +19,13 @@ export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
     for (const [index, value] of seen.values.entries()) {
       const record = report.frame.files.get(value.key);
       const ways = seen.ways[index] ?? [];
-      if (!record || ways.length === 0 || !ways.every((way) => way & DELETED && !(way & (LATER | FAILED)))) continue;
+      if (
+        !record ||
+        isFilledAgain(report, record, seen.step) ||
+        ways.length === 0 ||
+        !ways.every((way) => way & DELETED && !(way & (LATER | FAILED)))
+      )
+        continue;
       const [deleted] = record.trace.deleted;
       const subject = subjectOf(report, record);
       const own = deleted?.inner === undefined;
