@@ -8,7 +8,7 @@ import { runCommand } from "./command.ts";
 import { assemble, escape, fileAt, filesBehind, make, observe, pathsInText, remove, upload, use, waysOf } from "./effects.ts";
 import { addField, addTo, allocate, elementsOf, type Frame, libraryOf, readMember, type State, thingOf } from "./frame.ts";
 import { isTemporary } from "./leaks.ts";
-import { isGuarded, keyOf } from "./program.ts";
+import { indexOf, isGuarded, keyOf } from "./program.ts";
 import { giveUp, outcomesOf } from "./refine.ts";
 import { summaryOf } from "./solve.ts";
 import { LATER, mapWays, PENDING, REFUSED, UPLOADED } from "./summary.ts";
@@ -263,6 +263,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return NOTHING;
     }
     case "chain": {
+      markOutputs(frame, context, path);
       const chain = thing ?? context.receiver.map((value) => thingOf(frame, value)).find((one) => one !== undefined);
       if (chain) {
         addTo(frame, chain, "inputs", from);
@@ -323,6 +324,17 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
 
 function isFailure(codes: Values): boolean {
   return codes.length > 0 && codes.every((code) => code.kind === "literal" && typeof code.value === "number" && code.value !== 0);
+}
+
+/** In a chain of many lines: the end of the call that names the outputs, on the line where it ends. */
+function markOutputs(frame: Frame, context: CallContext, outputs: Values): void {
+  const { callee, span } = context.event;
+  const before =
+    callee.op === "member" && callee.of.op === "name" ? indexOf(frame.program, frame.module).calls.get(callee.of.name) : undefined;
+  if (!before || outputs.length === 0) return;
+  const line = frame.module.lineStarts.findLast((start) => start < span.end) ?? 0;
+  const mark = { start: Math.max(before.call.span.end, line), end: span.end };
+  for (const value of filesBehind(frame, outputs)) frame.marks.set(value.key, mark);
 }
 
 /** `writeFile(list, "file 'a.mp4'")`: the file names others. */

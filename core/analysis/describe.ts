@@ -4,7 +4,7 @@ import type { PathTemplate } from "./finding.ts";
 import type { FileRecord } from "./frame.ts";
 import type { Mark } from "./rules/draft.ts";
 import type { Report } from "./solve.ts";
-import type { Step } from "./summary.ts";
+import { innermost, type Step } from "./summary.ts";
 import { atomsOf, TMP, type Value } from "./value.ts";
 
 /** The name under which the function knows the file, else what is known of its path. */
@@ -95,8 +95,9 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
         // Calls on the way to where a file is read have files of their own.
         if (!whole && at.inner !== undefined) continue;
         if (primary && at.file === primary.file && at.span.start === primary.span.start) continue;
-        if (marks.length < MOST_MARKS && !marks.some((mark) => mark.file === at.file && mark.span.start === at.span.start))
-          marks.push({ file: at.file, span: at.span, message: depth === 0 && at.inner === undefined ? outer : inner });
+        const span = at.mark ?? at.span;
+        if (marks.length < MOST_MARKS && !marks.some((mark) => mark.file === at.file && mark.span.start === span.start))
+          marks.push({ file: at.file, span, message: depth === 0 && at.inner === undefined ? outer : inner });
       }
   };
   const { trace } = record;
@@ -104,7 +105,10 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   // Of an uploaded file the upload is to be told; what other functions rendered it from is theirs.
   const here = (steps: readonly Step[]): readonly Step[] =>
     trace.uploaded.length > 0 ? steps.filter((step) => step.inner === undefined) : steps;
+  const isMarked = (step: Step): boolean => innermost(step).mark !== undefined;
   add(here(trace.output), t("written by this assembly"), t("written by an assembly on the way through here"));
+  if (trace.uploaded.length > 0)
+    add(trace.output.filter(isMarked), t("written by this assembly"), t("written by an assembly on the way through here"), false);
   add(here(trace.read), t("read by this assembly"), t("read by an assembly on the way through here"), false);
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;

@@ -147,7 +147,8 @@ export function make(frame: Frame, state: State, values: Values, moment: Moment,
         other.recursive && other !== record && waysOf(state, other.value).some((way) => way & LATER) && isBelow(value, other.value),
     );
     change(state, record, (way) => begun(way) | MADE | (output ? OUTPUT : 0) | (later ? LATER : 0));
-    note(frame, record, output ? "output" : "made", moment.step);
+    const mark = output ? frame.marks.get(value.key) : undefined;
+    note(frame, record, output ? "output" : "made", mark ? { ...moment.step, mark } : moment.step);
   }
 }
 

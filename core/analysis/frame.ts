@@ -1,7 +1,7 @@
 /** One run over one function: its heap, its files, and what names and operands are at a place of it. */
 import type { LibraryValue } from "./catalogue/entry.ts";
 import { canonical } from "./catalogue/catalogue.ts";
-import type { FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
+import type { FlowFunction, FlowModule, Name, Operand, Span } from "./flow.ts";
 import { capturedBy } from "./captures.ts";
 import { lookUpStatic } from "./static.ts";
 import { addBasis } from "./incremental.ts";
@@ -67,6 +67,8 @@ export interface Frame {
   readonly invokes: Map<string, { callee: Value; args: readonly Values[] }>;
   /** Set while a value is looked up outside of the flow: nothing is recorded then. */
   readonly scratch: boolean;
+  /** Where a chain of calls names its outputs, by their keys. */
+  readonly marks: Map<string, Span>;
   /** Where programs are run of which nothing is known. */
   readonly obscure: number[];
   /** Calls that delete something. */
@@ -138,6 +140,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     commands: new Map(),
     invokes: new Map(),
     scratch,
+    marks: new Map(),
     obscure: [],
     removals: new Set(),
     nesting: 0,

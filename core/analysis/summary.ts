@@ -14,6 +14,8 @@ export interface Step {
   /** What is called, as it is written. */
   readonly written: string;
   readonly function: FunctionRef;
+  /** The part of a long chain of calls that names the file: `.output(path)`. */
+  readonly mark?: Span;
   readonly inner?: Step;
 }
 
