@@ -371,6 +371,7 @@ export function written(frame: Frame, operand: Operand, depth = 0): string {
     case "global":
       return operand.name;
     case "import":
+      if (operand.as !== undefined) return operand.as;
       return operand.name === "default" || operand.name === "*" ? operand.from : operand.name;
     case "member":
       return `${written(frame, operand.of, depth + 1)}.${operand.name}`;

@@ -393,6 +393,7 @@ export function observe(frame: Frame, state: State, what: Observation["what"], f
     ...(removal && {
       recursive: removal.recursive,
       escapes: removal.caught !== true && (moment.block.handler === undefined || isHandedOn(frame, moment.block.handler)),
+      guarded: removal.caught === true,
       awaited: removal.awaited ?? true,
       caught: moment.block.caught === true,
     }),

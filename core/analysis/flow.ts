@@ -30,8 +30,8 @@ export type Operand =
   | { readonly op: "name"; readonly name: Name }
   /** The object that the method belongs to. Arrow functions see that of the function around them. */
   | { readonly op: "this" }
-  /** What `name` of the module `from` is: `default`, `*` for the whole module, or an exported name. */
-  | { readonly op: "import"; readonly from: string; readonly name: string }
+  /** What `name` of the module `from` is: `default`, `*` for the whole module, or an exported name. `as`: how this file calls it. */
+  | { readonly op: "import"; readonly from: string; readonly name: string; readonly as?: string }
   /** A name that nothing in the file declares: `process`, `console`, `__dirname`. */
   | { readonly op: "global"; readonly name: string }
   /** Text put together: templates, `+`, f-strings. */

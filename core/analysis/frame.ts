@@ -109,6 +109,8 @@ export interface Observation {
   /** An error here leaves the function. */
   readonly escapes?: boolean;
   readonly awaited?: boolean;
+  /** Its error goes nowhere: it has a callback, a `catch` of its own, or is told to be silent. */
+  readonly guarded?: boolean;
   readonly caught?: boolean;
   readonly direct?: boolean;
   readonly block: number;

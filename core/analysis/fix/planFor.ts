@@ -30,7 +30,7 @@ export function planFor(context: RuleContext, leak: Leak, primary: Step, depth =
     isReturn(report.fn, left.span) &&
     !overlaps(left.span, [primary.statement, ...uses]) &&
     left.span.start > primary.statement.start;
-  if (dead && left && contains(report.fn.span, dead.step.statement) && isReturn(report.fn, left.span)) {
+  if (dead?.guarded && left && contains(report.fn.span, dead.step.statement) && isReturn(report.fn, left.span)) {
     if (leaves) return { kind: "move-before", file: primary.file, statement: dead.step.statement, before: left.span };
     return { kind: "delete-after", ...deletion, uses, instead: dead.step.statement };
   }

@@ -17,8 +17,8 @@ export function member(of: Operand, name: string): Operand {
   return { op: "member", of, name };
 }
 
-export function imported(from: string, name: string): Operand {
-  return { op: "import", from, name };
+export function imported(from: string, name: string, as?: string): Operand {
+  return { op: "import", from, name, ...(as !== undefined && as !== name && { as }) };
 }
 
 /** Joins texts; neighbouring literal parts become one. */

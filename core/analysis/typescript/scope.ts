@@ -129,12 +129,12 @@ function bindImport(scope: Scope, node: ts.ImportDeclaration): void {
   if (!node.importClause || !ts.isStringLiteral(node.moduleSpecifier)) return;
   const from = node.moduleSpecifier.text;
   const { name, namedBindings } = node.importClause;
-  if (name) scope.names.set(name.text, imported(from, "default"));
+  if (name) scope.names.set(name.text, imported(from, "default", name.text));
   if (!namedBindings) return;
-  if (ts.isNamespaceImport(namedBindings)) scope.names.set(namedBindings.name.text, imported(from, "*"));
+  if (ts.isNamespaceImport(namedBindings)) scope.names.set(namedBindings.name.text, imported(from, "*", namedBindings.name.text));
   else
     for (const element of namedBindings.elements)
-      scope.names.set(element.name.text, imported(from, (element.propertyName ?? element.name).text));
+      scope.names.set(element.name.text, imported(from, (element.propertyName ?? element.name).text, element.name.text));
 }
 
 function setFunction(flow: FunctionState, node: ts.FunctionDeclaration): void {
