@@ -69,6 +69,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       const total = sources.files(signal).length;
       const revision = sources.revision();
       const same = kept?.revision === revision && [...dirty].every(([file, before]) => frontEnd.importsOf(file) === before);
+      if (!same) frontEnd.importsChanged();
       const now: Kept = (same ? kept : undefined) ?? {
         program: open(frontEnd, catalogue, () => now.judged),
         candidates: new Set(frontEnd.candidates({ signal, onFile: (done) => request.onProgress?.({ done, total }) })),

@@ -225,6 +225,8 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       use(frame, state, from, moment);
       make(frame, state, path, moment);
       nameFiles(frame, state, context, path);
+      // What grows is kept: a log, a history.
+      if (/^(?:promises\.)?append/i.test(entry.symbol) && !path.some(isTemporary)) escape(frame, state, path, moment);
       // A manifest: whoever reads it finds the files.
       if (!path.some(isTemporary))
         escape(

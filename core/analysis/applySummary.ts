@@ -61,19 +61,34 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
     for (const words of substitute(frame, state, command.words, exchange))
       applyCommand(frame, state, { ...command, program, words }, { ...application.moment, step: wrap(application, command.step) });
   }
-  for (const effect of summary.effects)
-    for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
+  // `const result = await use(file); await rm(file); return result`: what was handed in runs before the file goes.
+  const goes = (effect: FileEffect): boolean => effect.normal.some((way) => way & (DELETED | LATER));
+  const first = summary.invokes.length === 0 ? summary.effects : summary.effects.filter((effect) => !goes(effect));
+  const last = summary.invokes.length === 0 ? [] : summary.effects.filter(goes);
+  applyEffects(frame, state, first, exchange, application);
   if (summary.escapes.length > 0)
     escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
+  const resolved = invokeAll(frame, state, exchange, application);
+  applyEffects(frame, state, last, exchange, application);
+  if (application.executor) return resolved;
+  return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
+}
+
+/** Calls what the function calls of what it was given; results in what an executor resolves with. */
+function invokeAll(frame: Frame, state: State, exchange: Exchange, application: Application): Values {
   let resolved = NOTHING;
-  for (const invoke of summary.invokes) {
+  for (const invoke of application.summary.invokes) {
     if (application.executor && invoke.callee.kind === "symbol" && invoke.callee.index === 0)
       resolved = union(resolved, unionAll((invoke.args[0] ?? NOTHING).map((value) => substitute(frame, state, value, exchange))));
     for (const callee of substitute(frame, state, invoke.callee, exchange))
       applyInvoke(frame, state, callee, invoke.args, exchange, application);
   }
-  if (application.executor) return resolved;
-  return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
+  return resolved;
+}
+
+function applyEffects(frame: Frame, state: State, effects: readonly FileEffect[], exchange: Exchange, application: Application): void {
+  for (const effect of effects)
+    for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
 }
 
 const DEEPEST_NESTING = 6;

@@ -16,6 +16,7 @@ import {
   type FunctionRef,
   type FunctionValue,
   type Library,
+  normalized,
   NOTHING,
   reference,
   rootOf,
@@ -62,6 +63,7 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
   // `const upload = require("./upload")` of a module that is a function.
   const targets = unionAll(called.map((value) => (moduleFile(value) === undefined ? [value] : readMember(frame, value, "default"))));
   if (!frame.scratch) relieve(frame, args);
+  if (!frame.scratch) noteDestination(frame, targets, args);
   const results: Values[] = [];
   let done = false;
   const harmless = (targets.length > 0 && targets.every((target) => isHarmless(target))) || isLog(context);
@@ -91,6 +93,18 @@ function relieve(frame: Frame, args: readonly Values[]): void {
     ),
   );
   if (deletes) for (const handler of handlers) frame.relieved.add(keyOf(handler.ref));
+}
+
+/** `multer({ dest: "uploads/" })` */
+function noteDestination(frame: Frame, targets: Values, args: readonly Values[]): void {
+  if (!targets.some((target) => target.kind === "library" && target.module === "multer")) return;
+  const [options] = args[0] ?? NOTHING;
+  const thing = options && thingOf(frame, options);
+  for (const name of ["dest", "destination"])
+    for (const value of thing?.fields.get(name) ?? NOTHING) {
+      const directory = normalized(value);
+      if (directory.kind === "text" || directory.kind === "joined") frame.destinations.set(directory.key, directory);
+    }
 }
 
 /** `logger.info(…)` */

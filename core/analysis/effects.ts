@@ -1,5 +1,6 @@
 /** What one event does to files: marks on their ways, and steps on their traces. */
 import type { Block, CallEvent, Exit } from "./flow.ts";
+import { isTemporary } from "./leaks.ts";
 import { type FileRecord, type Frame, type Observation, type State, thingOf } from "./frame.ts";
 import {
   ABSENT,
@@ -167,7 +168,8 @@ export function upload(
         mapWays(waysOf(state, record.value), (way) => way | REFUSED | FAILED),
       );
       change(state, record, (way) => {
-        const sent = way | UPLOADED | (options.pending ? PENDING : 0);
+        // Another attempt that went well makes up for those that did not.
+        const sent = (way & ~(REFUSED | FAILED)) | UPLOADED | (options.pending ? PENDING : 0);
         return options.byValue ? [sent, way | REFUSED] : sent;
       });
       note(frame, record, "uploaded", moment.step);
@@ -223,9 +225,10 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
 
 /** `/renders/${name}` is what `${RENDERS}/${name}` is served as, if it was made for nothing else. */
 function isNamedBy({ trace, value }: FileRecord, address: Value): boolean {
-  if (trace.output.length === 0 || trace.uploaded.length > 0 || trace.read.length > 0) return false;
+  // In a directory for temporary files the name alone says nothing: what is uploaded is called like that, too.
+  if (isTemporary(value) && (trace.output.length === 0 || trace.uploaded.length > 0 || trace.read.length > 0)) return false;
   const name = basenameOf(value);
-  return atomsOf(name).some((part) => part.kind !== "text") && name.key === basenameOf(address).key;
+  return atomsOf(name).some((part) => part.kind !== "text") && (name.key === address.key || name.key === basenameOf(address).key);
 }
 
 /** Files that are handed on under the address that they are served at. */

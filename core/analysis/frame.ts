@@ -94,6 +94,7 @@ export interface Frame {
   readonly scheduled: Set<string>;
   readonly relieved: Set<string>;
   readonly served: Map<string, Value>;
+  readonly destinations: Map<string, Value>;
 }
 
 /** Something that a rule wants to know. */
@@ -158,6 +159,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     scheduled: new Set(),
     relieved: new Set(),
     served: new Map(),
+    destinations: new Map(),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What is kept from one check to the next: a result holds as long as nothing that it hangs on has changed. */
+import { readShapes } from "./leaks.ts";
 import { type Basis, keyOf, type Program } from "./program.ts";
 import type { Report } from "./solve.ts";
 
@@ -80,11 +81,13 @@ export function invalidate(program: Program, dirty: ReadonlySet<string>): void {
 
 /** What the functions that count say of each other. */
 export function gather(program: Program, reports: readonly Report[]): void {
-  for (const set of [program.called, program.scheduled, program.relieved, program.served]) set.clear();
+  for (const set of [program.called, program.scheduled, program.relieved, program.served, program.read, program.destinations]) set.clear();
+  for (const shape of readShapes(reports)) program.read.add(shape);
   for (const { frame } of reports) {
     for (const key of frame.called) program.called.add(key);
     for (const key of frame.scheduled) program.scheduled.add(key);
     for (const key of frame.relieved) program.relieved.add(key);
+    for (const [key, directory] of frame.destinations) program.destinations.set(key, directory);
     for (const [key, directory] of frame.served) program.served.set(key, directory);
   }
 }

@@ -20,7 +20,7 @@ import {
   UNTIDY,
   UPLOADED,
 } from "./summary.ts";
-import { atomsOf, type Derived, isBelow, isHandedIn, listedIn, rootOf, TMP, type Value } from "./value.ts";
+import { atomsOf, type Derived, isBelow, HOME, isHandedIn, listedIn, rootOf, TMP, type Value } from "./value.ts";
 
 export interface Leak {
   readonly report: Report;
@@ -80,6 +80,46 @@ export function ownLeaks(program: Program, leaks: readonly (readonly Leak[])[]):
   return leaks.map((own) => own.filter((leak) => !handedOn.has(leak) && !below.has(leak)));
 }
 
+/** Whether uploads of requests are put where a server hands them out. */
+function receivedAreServed(program: Program): boolean {
+  const served = [...program.served.values()];
+  return [...program.destinations.values()].some(
+    (destination) =>
+      !isTemporary(destination) && served.some((directory) => directory.key === destination.key || isBelow(destination, directory)),
+  );
+}
+
+/** Whether the file is meant to stay: the state of an application, or what other functions read. */
+function isKept(value: Value, read: ReadonlySet<string>): boolean {
+  return atomsOf(value)[0]?.key === HOME.key || read.has(shapeOfPath(value));
+}
+
+/** Whether there is only one such file, which is written over and over, and not in a directory for temporary files. */
+export function isSingle(value: Value): boolean {
+  return !isTemporary(value) && atomsOf(value).every((part) => part.kind === "text" || (part.kind === "symbol" && part.root === "stable"));
+}
+
+/** The texts of a path, with a hole for each part that is not known. */
+function shapeOfPath(value: Value): string {
+  return atomsOf(value)
+    .map((part) => (part.kind === "text" ? part.text : "*"))
+    .join("");
+}
+
+/** Shapes of paths that functions read which neither make nor send them. */
+export function readShapes(reports: readonly Report[]): Set<string> {
+  const shapes = new Set<string>();
+  for (const report of reports)
+    for (const { value, trace } of report.frame.files.values())
+      if (
+        value.kind === "joined" &&
+        trace.used.some((step) => step.inner === undefined) &&
+        trace.made.length + trace.output.length + trace.uploaded.length + trace.deleted.length + trace.read.length === 0
+      )
+        shapes.add(shapeOfPath(value));
+  return shapes;
+}
+
 function isUnused({ trace }: FileRecord): boolean {
   return trace.uploaded.length === 0 && trace.read.length === 0;
 }
@@ -90,13 +130,14 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   if (trace.uploaded.length === 0 && trace.read.length === 0 && trace.output.length === 0) return undefined;
   const field = isReceived(program, frame, record.value);
   const lopsided = isLopsidedHere(report, record);
-  if (field && program.relieved.has(keyOf(report.ref))) return undefined;
+  if (field && (program.relieved.has(keyOf(report.ref)) || receivedAreServed(program))) return undefined;
   if (!lopsided) {
     if (record.lopsided) return undefined;
     if (isHandedIn(record.value) && !field) return undefined;
     if (!field && !isMade(record)) return undefined;
     // Whoever ran the program named the file.
     if (record.value.kind !== "joined" && rootOf(record.value)?.key.includes("argv")) return undefined;
+    if (trace.uploaded.length > 0 && !isTemporary(record.value) && isKept(record.value, program.read)) return undefined;
     // A server hands it out.
     if (!isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory))) return undefined;
   }

@@ -25,6 +25,10 @@ export interface Program {
   readonly scheduled: Set<string>;
   /** Handlers of requests whose received files go when the answer is sent. */
   readonly relieved: Set<string>;
+  /** Directories that files of requests are put into. */
+  readonly destinations: Map<string, Value>;
+  /** Shapes of paths that functions read which do not make them. */
+  readonly read: Set<string>;
   /** Directories whose files a server hands out. */
   readonly served: Map<string, Value>;
   readonly reports: Map<string, Report>;
@@ -104,6 +108,8 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     wrappers: new Set(),
     scheduled: new Set(),
     relieved: new Set(),
+    destinations: new Map(),
+    read: new Set(),
     served: new Map(),
     reports: new Map(),
     running: new Map(),

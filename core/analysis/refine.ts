@@ -26,6 +26,8 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
     return state;
   }
   if (test.test === "equal") equal(frame, state, test.left, test.right, outcome);
+  // `if (size > 1024)`: on the other side what was made is not worth keeping its inputs away from.
+  else if (!outcome) for (const operand of test.of) for (const value of evaluate(frame, state, operand)) tooSmall(frame, state, value);
   return state;
 }
 
@@ -143,6 +145,18 @@ function exists(frame: Frame, state: State, values: Values, outcome: boolean): v
       } else if (!outcome && isBelow(record.value, directory)) set(state, record, (way) => way | ABSENT);
     }
   }
+}
+
+/** What the size of an output says: the assembly may have failed. */
+function tooSmall(frame: Frame, state: State, size: Value): void {
+  let at = size;
+  while (at.kind === "derived" && at.how === "member") at = at.of;
+  if (at === size || at.kind !== "derived" || at.how !== "call" || at.name !== "exists") return;
+  const output = frame.files.get(at.of.key);
+  if (!output || output.trace.output.length === 0) return;
+  for (const input of frame.files.values())
+    if (output.trace.output.some((step) => input.trace.read.some((read) => sameStep(step, read))))
+      set(state, input, (way) => way | UNSUCCESSFUL);
 }
 
 /** `if (tempPath)`: on the other side the name holds no path, and so there is no file of it. */

@@ -1,6 +1,6 @@
 /** Functions worth running: those that may touch a file themselves, and those that call one which does. */
 import { canonical } from "./catalogue/catalogue.ts";
-import type { Role } from "./catalogue/entry.ts";
+import type { Entry, Role } from "./catalogue/entry.ts";
 import type { FlowFunction, FlowModule, Operand } from "./flow.ts";
 import { type Calls, indexOf, type Program } from "./program.ts";
 
@@ -56,16 +56,21 @@ function touches(program: Program, module: FlowModule, callee: Operand, name: st
   for (const source of [importOf(program, module, callee), ...wrappedBy(program, module, callee)]) {
     if (!source) continue;
     const { module: from, path } = canonical(source.from, source.name);
-    if (catalogue.at({ module: from, path }).some((entry) => TOUCHES.has(entry.role))) return true;
+    if (catalogue.at({ module: from, path }).some(isTouching)) return true;
   }
   return catalogue
     .named(name)
-    .some((entry) => TOUCHES.has(entry.role) && (/^[*./]|^global$/.test(entry.module) || loader.uses(module.file, entry.module)));
+    .some((entry) => isTouching(entry) && (/^[*./]|^global$/.test(entry.module) || loader.uses(module.file, entry.module)));
 }
 
 /** Whether any function of a module calls something of this name. */
 export function callsAny(program: Program, module: FlowModule, name: string): boolean {
   return lookAt(program, module).called.some((names) => names.includes(name));
+}
+
+/** Also what is only read counts: a file that others read is not there to be deleted. */
+function isTouching({ role, module }: Entry): boolean {
+  return TOUCHES.has(role) || ((role === "carrier" || role === "read") && /^fs(?:-extra)?$/.test(module));
 }
 
 /** The last name of what is called, as whoever defines it calls it. */

@@ -18,6 +18,11 @@ const REFUSED = new Set([
   // The files are made in a callback and have no name where they are used up: somebody has to decide where to keep their paths.
   "ineffective-cleanup/sweep-in-menu-only",
 ]);
+/** There is only one such file, written over and over: it may be the data itself, and only its owner can say that it may go. */
+const ONLY_ONE = new Set([
+  "missing-cleanup-after-upload/fixed-name-sent-again",
+  "missing-cleanup-after-upload/removes-the-directory-with-unlink",
+]);
 /** A look at the output from within a callback is not seen yet, so it is left out. */
 const UNSEEN = new Set(["missing-cleanup-after-assembly/exec-callback-string", "missing-cleanup-after-assembly/fluent-events-only"]);
 const ROUNDS = 3;
@@ -35,7 +40,7 @@ describe("fixes of the cases", () => {
   after(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
   for (const one of cases) {
-    if (UNSEEN.has(one.id)) continue;
+    if (UNSEEN.has(one.id) || ONLY_ONE.has(one.id)) continue;
     it(`${one.id}: each fix clears its finding and nothing else changes`, () => {
       const { analysis, findings } = open(one.folder, one);
       const unfixable = findings.filter((finding) => !finding.fixable && FIXABLE.has(finding.rule) && asksFor(one, finding));

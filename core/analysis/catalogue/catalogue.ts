@@ -157,7 +157,8 @@ interface Named {
 /** A function without a module may be any: one that is imported from wherever, or a method of whatever. */
 function nameEntry(call: NamedCall, role: "upload" | "assembly" | "delete"): Named {
   const { argument = 0, module = "*" } = call;
-  const place = typeof argument === "number" || /^\d/.test(argument) ? `${argument}` : `0.${argument}|@${argument.split(".", 1)[0]}`;
+  const place =
+    typeof argument === "number" || /^\d/.test(argument) ? `${argument}` : `0.${argument}|0.${argument}[]|@${argument.split(".", 1)[0]}`;
   const names = role === "assembly" ? { from: place } : { path: place };
   const recursive = role === "delete" && ({ recursive: true } as const);
   return {

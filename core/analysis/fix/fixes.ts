@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { t } from "@vscode/l10n";
 import { applyEdits } from "../applyEdits.ts";
-import type { Finding, Fix } from "../finding.ts";
+import type { Finding, Fix, TextEdit } from "../finding.ts";
 import type { FrontEnd } from "../frontEnd.ts";
 import type { Draft } from "../rules/draft.ts";
 import type { FixPlan, HelperHome } from "./plan.ts";
@@ -41,11 +41,21 @@ function firstThatClears(
     const changes = frontEnd.print(finding, plan, module);
     const [change] = changes ?? [];
     if (!changes || !change) continue;
-    const text = applyEdits(frontEnd.sources.read(plan.file), change.edits);
-    if (!clears(finding, tryOut(plan.file, text))) continue;
+    const text = changed(frontEnd.sources.read(plan.file), change.edits);
+    if (text === undefined || !clears(finding, tryOut(plan.file, text))) continue;
     return home ? frontEnd.print(finding, { ...plan, ...home }, module) : changes;
   }
   return undefined;
+}
+
+/** Undefined: the plan wants one place changed in two ways. */
+function changed(text: string, edits: readonly TextEdit[]): string | undefined {
+  try {
+    return applyEdits(text, edits);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 interface Variant {

@@ -3,7 +3,7 @@ import { t } from "@vscode/l10n";
 import { marksOf, subjectOf } from "../describe.ts";
 import type { RuleId } from "../finding.ts";
 import { planFor } from "../fix/planFor.ts";
-import type { Leak } from "../leaks.ts";
+import { isSingle, type Leak } from "../leaks.ts";
 import { type Step, sameStep } from "../summary.ts";
 import { isBelow } from "../value.ts";
 import type { Draft, Mark, RuleContext } from "./draft.ts";
@@ -52,7 +52,8 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
       : leak.kind === "upload"
         ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee)
         : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
-  const fix = planFor(context, leak, primary);
+  // A file of which there is only one may be the data itself: nobody but its owner can say that it may go.
+  const fix = isSingle(record.value) ? undefined : planFor(context, leak, primary);
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
   return {

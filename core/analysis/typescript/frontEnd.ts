@@ -124,6 +124,7 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
       if (dependenciesOf(file).has(module)) return true;
       return graph.importsOf(file).imports.some((entry) => canonical(entry.specifier, "").module === module);
     },
+    importsChanged: () => packages.clear(),
     importersOf: (file, name) => graph.importersOfName(file, name),
     containing,
     contains,
