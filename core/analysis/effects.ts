@@ -58,7 +58,17 @@ export function fileAt(frame: Frame, state: State, value: Value): FileRecord | u
   if (frame.scratch || !isPath(value)) return undefined;
   let record = frame.files.get(value.key);
   if (!record) {
-    record = { value, trace: NO_TRACE, directory: false, recursive: false, from: [], lopsided: false, sites: new Set(), names: NOTHING };
+    record = {
+      value,
+      trace: NO_TRACE,
+      directory: false,
+      recursive: false,
+      from: [],
+      lopsided: false,
+      named: false,
+      sites: new Set(),
+      names: NOTHING,
+    };
     frame.files.set(value.key, record);
     frame.changes += 1;
   }
@@ -223,19 +233,24 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
   }
 }
 
-/** `/renders/${name}` is what `${RENDERS}/${name}` is served as, if it was made for nothing else. */
-function isNamedBy({ trace, value }: FileRecord, address: Value): boolean {
-  // In a directory for temporary files the name alone says nothing: what is uploaded is called like that, too.
-  if (isTemporary(value) && (trace.output.length === 0 || trace.uploaded.length > 0 || trace.read.length > 0)) return false;
+/** `/renders/${name}` is what `${RENDERS}/${name}` is served as. */
+function isNamedBy(value: Value, address: Value): boolean {
   const name = basenameOf(value);
   return atomsOf(name).some((part) => part.kind !== "text") && (name.key === address.key || name.key === basenameOf(address).key);
 }
 
-/** Files that are handed on under the address that they are served at. */
+/**
+ * Files that are handed on under the address that they are served at: that is what an output is for that nothing else is done with.
+ * Of others it is not known, and so no fix may delete them.
+ */
 export function escapeNamed(state: State, frame: Frame, address: Value): void {
   if (address.kind !== "joined") return;
-  for (const record of frame.files.values())
-    if (record.value.key !== address.key && isNamedBy(record, address)) change(state, record, (way) => way | ESCAPED);
+  for (const record of frame.files.values()) {
+    const { value, trace } = record;
+    if (value.key === address.key || !isNamedBy(value, address)) continue;
+    if (trace.output.length > 0 && trace.uploaded.length === 0 && trace.read.length === 0) change(state, record, (way) => way | ESCAPED);
+    else if (!isTemporary(value)) record.named = true;
+  }
 }
 
 const MOST_ESCAPES = 80;

@@ -39,6 +39,8 @@ export interface FileRecord {
   /** Effects of called functions that this file was part of. */
   readonly from: { readonly callee: FunctionRef; readonly key: string; readonly step: Step }[];
   lopsided: boolean;
+  /** Its name, without its directory, was handed on. */
+  named: boolean;
   /** Calls of this function that did something to it. */
   readonly sites: Set<number>;
   /** Files that its text names: the list that a program reads its inputs from. */

@@ -52,8 +52,8 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
       : leak.kind === "upload"
         ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee)
         : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
-  // A file of which there is only one may be the data itself: nobody but its owner can say that it may go.
-  const fix = isSingle(record.value) ? undefined : planFor(context, leak, primary);
+  // A file of which there is only one, or whose name is kept, may be the data itself: only its owner can say that it may go.
+  const fix = isSingle(record.value) || record.named ? undefined : planFor(context, leak, primary);
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
   return {
