@@ -19,6 +19,7 @@ import {
   PENDING,
   READ,
   REFUSED,
+  RETURNED,
   type Step,
   type Trace,
   UPLOADED,
@@ -243,12 +244,14 @@ function isNamedBy(value: Value, address: Value): boolean {
  * Files that are handed on under the address that they are served at: that is what an output is for that nothing else is done with.
  * Of others it is not known, and so no fix may delete them.
  */
-export function escapeNamed(state: State, frame: Frame, address: Value): void {
+export function escapeNamed(state: State, frame: Frame, address: Value, returned = false): void {
   if (address.kind !== "joined") return;
   for (const record of frame.files.values()) {
     const { value, trace } = record;
     if (value.key === address.key || !isNamedBy(value, address)) continue;
-    if (trace.output.length > 0 && trace.uploaded.length === 0 && trace.read.length === 0) change(state, record, (way) => way | ESCAPED);
+    // The bare name goes back to who knows the directory; an address has its server.
+    const bit = returned && basenameOf(value).key === address.key ? RETURNED : ESCAPED;
+    if (trace.output.length > 0 && trace.uploaded.length === 0 && trace.read.length === 0) change(state, record, (way) => way | bit);
     else if (!isTemporary(value)) record.named = true;
   }
 }

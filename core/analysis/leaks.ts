@@ -106,6 +106,12 @@ function shapeOfPath(value: Value): string {
     .join("");
 }
 
+/** Whether the path tells where it leads: `data/{}.json` does, `{}/{}` may lead anywhere. */
+function startsKnown(value: Value): boolean {
+  const [first] = atomsOf(value);
+  return first?.kind === "text" && /\w{3}/.test(first.text);
+}
+
 /** Shapes of paths that functions read which neither make nor send them. */
 export function readShapes(reports: readonly Report[]): Set<string> {
   const shapes = new Set<string>();
@@ -113,6 +119,7 @@ export function readShapes(reports: readonly Report[]): Set<string> {
     for (const { value, trace } of report.frame.files.values())
       if (
         value.kind === "joined" &&
+        startsKnown(value) &&
         trace.used.some((step) => step.inner === undefined) &&
         trace.made.length + trace.output.length + trace.uploaded.length + trace.deleted.length + trace.read.length === 0
       )

@@ -387,7 +387,7 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
   for (const value of reachable(frame, values)) {
     for (const record of frame.files.values())
       if (record.value.key !== value.key && value.kind !== "text" && isBelow(record.value, value)) handBack(state, record.value);
-    escapeNamed(state, frame, value);
+    escapeNamed(state, frame, value, true);
     if (!frame.files.has(value.key) && !(value.kind === "joined" && looksLikePath(value))) continue;
     if (fileAt(frame, state, value)) handBack(state, value);
   }
