@@ -6,6 +6,7 @@ const runs = [
   ["scan.ts", "100000"],
   ["scan.ts", "1000000"],
   ["clean.ts", "10000"],
+  ["check.ts", "--quick"],
 ] as const;
 
 for (const [file, size] of runs) {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -11,14 +10,9 @@ const isClean = ({ id }: Case): boolean => /\/clean-/.test(id);
 const expectsOwnRule = ({ rule, expectations }: Case): boolean =>
   expectations.some(({ optional, alternatives }) => !optional && alternatives.some((one) => one.rule === rule));
 
-const DISAGREEMENTS = new Set(
-  JSON.parse(readFileSync(new URL("../fixtures/check/disagreements.json", import.meta.url), "utf8")) as string[],
-);
-
 describe("cases of the code analysis", () => {
   for (const one of cases) {
-    // The analysis is being built: what it does not yet tell right is listed, and shrinks (issue 3).
-    (DISAGREEMENTS.has(one.id) ? it.skip : it)(one.id, () => {
+    it(one.id, () => {
       const { findings, problems } = openAnalysis({ root: one.folder, settings: settingsOf(one.folder) }).check();
       const difference = compare(one, findings);
       const said = explain(one, difference);

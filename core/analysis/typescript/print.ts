@@ -51,9 +51,32 @@ function offsetOf(module: FlowModule, { range }: Finding): number {
   return (module.lineStarts[range.start.line - 1] ?? 0) + range.start.column - 1;
 }
 
+/** Whether what stands at the offset is run on some ways through its own statement only. */
+function isConditional(source: ts.SourceFile, offset: number): boolean {
+  let node: ts.Node = source;
+  for (let inner: ts.Node | undefined = node; inner;) {
+    node = inner;
+    inner = ts.forEachChild(node, (child) => (child.getStart(source) <= offset && offset < child.end ? child : undefined));
+  }
+  for (; node.parent && !ts.isStatement(node) && !ts.isFunctionLike(node); node = node.parent) {
+    const { parent } = node;
+    if (ts.isConditionalExpression(parent) && node !== parent.condition) return true;
+    if (ts.isBinaryExpression(parent) && node === parent.right && SHORT_CIRCUITS.has(parent.operatorToken.kind)) return true;
+  }
+  return false;
+}
+
+const SHORT_CIRCUITS: ReadonlySet<ts.SyntaxKind> = new Set([
+  ts.SyntaxKind.AmpersandAmpersandToken,
+  ts.SyntaxKind.BarBarToken,
+  ts.SyntaxKind.QuestionQuestionToken,
+]);
+
 function changesOf(source: ts.SourceFile, style: PrintStyle, plan: FixPlan, finding: number): readonly Change[] | undefined {
   switch (plan.kind) {
     case "delete-after":
+      // In `wanted ? await upload(file) : undefined` no place is reached only by what was uploaded.
+      if (isConditional(source, finding)) return undefined;
       return deleteAfter(source, style, plan);
     case "delete-before":
       return deleteBefore(source, style, plan);
