@@ -3,7 +3,7 @@ import { written } from "./call.ts";
 import { reachable, waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
-import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, sameStep, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
+import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
 import { atomsOf, isBelow, isHandedIn, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
@@ -21,13 +21,13 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
     if (outcome && constant.op === "literal" && constant.value === 0 && isFilled(frame, state, operand)) return undefined;
   }
   if (!outcome && test.test === "truthy" && isFilled(frame, state, test.of)) return undefined;
+  // `if (size > 1024)`: on the other side what was made is not worth taking its inputs away for.
+  if (!outcome) for (const operand of comparedBy(test)) for (const value of evaluate(frame, state, operand)) tooSmall(frame, state, value);
   if (test.test === "truthy") {
     truthy(frame, state, test.of, outcome);
     return state;
   }
   if (test.test === "equal") equal(frame, state, test.left, test.right, outcome);
-  // `if (size > 1024)`: on the other side what was made is not worth keeping its inputs away from.
-  else if (!outcome) for (const operand of test.of) for (const value of evaluate(frame, state, operand)) tooSmall(frame, state, value);
   return state;
 }
 
@@ -138,13 +138,15 @@ function exists(frame: Frame, state: State, values: Values, outcome: boolean): v
       if (record.value.key === directory.key) {
         set(state, record, (way) => (outcome ? (way & MADE ? way : way | FOUND) : way | ABSENT));
         // What was to be made is not there: the assembly failed, and what it read is needed for the next attempt.
-        if (!outcome)
-          for (const input of frame.files.values())
-            if (record.trace.output.some((step) => input.trace.read.some((read) => sameStep(step, read))))
-              set(state, input, (way) => way | UNSUCCESSFUL);
+        if (!outcome && record.trace.output.length > 0) giveUp(state);
       } else if (!outcome && isBelow(record.value, directory)) set(state, record, (way) => way | ABSENT);
     }
   }
+}
+
+function comparedBy(test: Test): readonly Operand[] {
+  if (test.test === "unknown") return test.of;
+  return test.test === "truthy" ? (test.of.op === "opaque" ? test.of.of : [test.of]) : [];
 }
 
 /** What the size of an output says: the assembly may have failed. */
@@ -152,11 +154,7 @@ function tooSmall(frame: Frame, state: State, size: Value): void {
   let at = size;
   while (at.kind === "derived" && at.how === "member") at = at.of;
   if (at === size || at.kind !== "derived" || at.how !== "call" || at.name !== "exists") return;
-  const output = frame.files.get(at.of.key);
-  if (!output || output.trace.output.length === 0) return;
-  for (const input of frame.files.values())
-    if (output.trace.output.some((step) => input.trace.read.some((read) => sameStep(step, read))))
-      set(state, input, (way) => way | UNSUCCESSFUL);
+  if ((frame.files.get(at.of.key)?.trace.output.length ?? 0) > 0) giveUp(state);
 }
 
 /** `if (tempPath)`: on the other side the name holds no path, and so there is no file of it. */
