@@ -36,7 +36,7 @@ export interface UndoOptions {
 /** The caller holds the lock and keeps `journal` open for the run. */
 export async function undoRun(state: RunState, journal: Journal, options: UndoOptions = {}): Promise<UndoResult> {
   const wanted = options.paths === undefined ? undefined : new Set(options.paths);
-  const held = state.files.filter((file) => file.state === "held" && (wanted === undefined || wanted.has(file.path)));
+  const held = freePlacesFirst(state.files.filter((file) => file.state === "held" && (wanted === undefined || wanted.has(file.path))));
   const retry = createRetry();
   using pins = createPins();
   const errors: ItemError[] = [];
@@ -87,6 +87,13 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
   journal.sync();
   for (const root of new Set(held.map((file) => file.root))) removeHold(root, state.run);
   return { run: state.run, restoredFiles, restoredSpace, renamed, errors, cancelled: options.signal?.aborted ?? false };
+}
+
+/** The name that one file has to take beside its place may be another's own, which is to come back to it. */
+function freePlacesFirst(files: readonly RunFile[]): readonly RunFile[] {
+  const [free, taken]: [RunFile[], RunFile[]] = [[], []];
+  for (const file of files) (fs.existsSync(path.join(file.root, file.path)) ? taken : free).push(file);
+  return [...free, ...taken];
 }
 
 class Missing extends Error {

@@ -217,12 +217,13 @@ async function cleanCancelled(_model: Model, real: Workspace): Promise<void> {
 async function undoOne(model: Model, real: Workspace, n: number): Promise<void> {
   const run = pick(model.heldRuns(), n);
   if (run === undefined) return;
+  const held = model.files.filter((one) => one.place === "held" && one.run === run);
+  const taken = held.filter((file) => model.at(file.path)).map((file) => file.path);
   const result = await undo(loadConfig(real.root), run);
   assert.deepEqual(result.errors, []);
   const renamed = new Map(result.renamed.map(({ path, to }) => [path, to]));
-  for (const file of model.files.filter((one) => one.place === "held" && one.run === run)) {
-    const taken = model.at(file.path) !== undefined;
-    assert.equal(renamed.has(file.path), taken);
+  assert.deepEqual([...renamed.keys()].sort(), taken.sort());
+  for (const file of held) {
     file.path = renamed.get(file.path) ?? file.path;
     file.place = "original";
   }

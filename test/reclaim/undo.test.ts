@@ -48,6 +48,18 @@ describe("undo", function () {
     assert.deepEqual(result.errors, []);
   });
 
+  it("R63: a file whose place is free gets it, though another would take that name beside its own", async () => {
+    workspace.write(".cache/audio/p1/scene-1.restored-1.mp3", Buffer.from("came back once before"));
+    const both = workspace.snapshot();
+    const { run } = await clean(workspace);
+    workspace.write(AUDIO, Buffer.from("newer"));
+    const result = await back(run);
+    assert.deepEqual(result.renamed, [{ path: AUDIO, to: ".cache/audio/p1/scene-1.restored-2.mp3" }]);
+    const after = workspace.snapshot();
+    assert.deepEqual(after.get(".cache/audio/p1/scene-1.restored-1.mp3"), both.get(".cache/audio/p1/scene-1.restored-1.mp3"));
+    assert.deepEqual(after.get(".cache/audio/p1/scene-1.restored-2.mp3"), both.get(AUDIO));
+  });
+
   it("R63: also when a link or a directory took the place", async () => {
     const { run } = await clean(workspace);
     const precious = workspace.write("precious.txt", Buffer.from("precious"));
