@@ -48,7 +48,8 @@ function countLines(text: string): number {
   return text.split("\n").length - 1;
 }
 
-const COMPILER_OPTIONS = {
+/** For a checker that takes any file, whether its imports resolve or not. */
+export const COMPILER_OPTIONS = {
   target: "es2022",
   module: "preserve",
   moduleResolution: "bundler",

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { COMPILER_OPTIONS } from "./codeTree.ts";
 
 /** A command to be run in the directory that is looked at, and how its output tells how many files it looked at. */
 export interface Contender {
@@ -63,17 +64,7 @@ export function eslint(home: string, scratch: string, root: string): Contender {
   writeFileSync(
     join(folder, "tsconfig.json"),
     JSON.stringify({
-      compilerOptions: {
-        target: "es2022",
-        module: "preserve",
-        moduleResolution: "bundler",
-        jsx: "preserve",
-        allowJs: true,
-        noEmit: true,
-        strict: true,
-        skipLibCheck: true,
-        types: [],
-      },
+      compilerOptions: COMPILER_OPTIONS,
       include: [`${root}/**/*`],
       exclude: ignores.map((pattern) => `${root}/${pattern}`),
     }),

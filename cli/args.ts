@@ -27,6 +27,7 @@ const OPTIONS = {
   "exit-code": { type: "boolean" },
   format: { type: "string" },
   rule: { type: "string", multiple: true },
+  explain: { type: "string" },
   sort: { type: "string" },
   "max-warnings": { type: "string" },
   fix: { type: "boolean" },
@@ -51,6 +52,7 @@ export interface Arguments {
   readonly note?: string;
   readonly format?: string;
   readonly rules?: readonly string[];
+  readonly explain?: string;
   readonly sort?: string;
   readonly maxWarnings?: string;
   readonly baseline?: string;
@@ -73,7 +75,7 @@ export const COMMANDS: Readonly<Record<string, { readonly options: readonly Opti
   auto: { options: ["yes"], positionals: 1 },
   migrate: { options: ["yes", "dry-run"], positionals: 0 },
   doctor: { options: [], positionals: 0 },
-  check: { options: ["format", "rule", "sort", "max-warnings", "fix", "baseline", "update-baseline"], positionals: Infinity },
+  check: { options: ["format", "rule", "sort", "max-warnings", "fix", "baseline", "update-baseline", "explain"], positionals: Infinity },
   lsp: { options: ["stdio"], positionals: 0 },
 };
 
@@ -148,7 +150,7 @@ export function repeatChoices(args: Arguments): string {
 }
 
 function toArguments(values: Values, command: string, positionals: readonly string[]): Arguments {
-  const { root, project, store, path, plan, note, format, rule, sort, baseline, "max-warnings": maxWarnings } = values;
+  const { root, project, store, path, plan, note, format, rule, explain, sort, baseline, "max-warnings": maxWarnings } = values;
   for (const [name, list] of Object.entries({ project, store, path, rule })) {
     if (list?.some((value) => value.trim() === "")) throw new UsageError(t("--{0} is empty; an empty choice chooses nothing", name));
   }
@@ -164,6 +166,7 @@ function toArguments(values: Values, command: string, positionals: readonly stri
     ...(note !== undefined && { note }),
     ...(format !== undefined && { format }),
     ...(rule && { rules: rule }),
+    ...(explain !== undefined && { explain }),
     ...(sort !== undefined && { sort }),
     ...(maxWarnings !== undefined && { maxWarnings }),
     ...(baseline !== undefined && { baseline }),

@@ -1,6 +1,7 @@
 /** `--help`. */
 import { t } from "@vscode/l10n";
 import { COMMANDS, type OptionName } from "./args.ts";
+import { explainRules } from "./check/ruleTexts.ts";
 
 function summarise(): Readonly<Record<string, string>> {
   return {
@@ -50,6 +51,7 @@ function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option:
     fix: ["--fix", t("change the code: apply the fixes and show what remains")],
     baseline: ["--baseline FILE", t("leave out what is in this file; default: offcut-baseline.json, if it is there")],
     "update-baseline": ["--update-baseline", t("write what is found to the baseline")],
+    explain: ["--explain RULE", t("show the page about a rule: why it matters, what is wrong and what is right")],
     stdio: ["--stdio", t("talk over standard input and output, as it does anyway")],
   };
 }
@@ -71,8 +73,17 @@ function explainFurther(): Readonly<Record<string, readonly string[]>> {
       "",
       t("Exit codes: 0 no errors or warnings beside those in the baseline · 1 some · 2 usage or configuration ·"),
       `            ${t("130 stopped by Ctrl-C")}`,
+      "",
+      t("Rules (--explain RULE has the page of one):"),
+      ...explainShortly(),
     ],
   };
+}
+
+function explainShortly(): readonly string[] {
+  const rules = Object.entries(explainRules());
+  const width = Math.max(...rules.map(([rule]) => rule.length));
+  return rules.map(([rule, { short }]) => `  ${rule.padEnd(width)}  ${short}`);
 }
 
 export function helpFor(command: string): string {

@@ -31,17 +31,13 @@ export function showSummary(terminal: Terminal, plan: Plan): void {
   terminal.print(
     ...table(terminal, columns, rows),
     "",
-    terminal.style(
-      "bold",
-      t(
-        "{0} in {1} to clean up; keeps {2} in {3}.",
-        formatBytes(plan.totals.reclaim.bytes),
-        countFiles(plan.totals.reclaim.files),
-        formatBytes(plan.totals.keep.bytes),
-        countFiles(plan.totals.keep.files),
-      ),
-    ),
+    terminal.style("bold", t("{0} in {1} to clean up; keeps {2} in {3}.", ...sayTotals(plan))),
   );
+}
+
+/** Bytes and files to reclaim, bytes and files to keep. */
+function sayTotals({ totals: { reclaim, keep } }: Plan): readonly string[] {
+  return [reclaim, keep].flatMap(({ bytes, files }) => [formatBytes(bytes), countFiles(files)]);
 }
 
 export function showProblems(terminal: Terminal, plan: Plan, notes: boolean): void {
@@ -82,16 +78,7 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
   showKept(terminal, keep, options);
   terminal.print(
     "",
-    terminal.style(
-      "bold",
-      t(
-        "Would reclaim {0} in {1}; keeps {2} in {3}.",
-        formatBytes(plan.totals.reclaim.bytes),
-        countFiles(plan.totals.reclaim.files),
-        formatBytes(plan.totals.keep.bytes),
-        countFiles(plan.totals.keep.files),
-      ),
-    ),
+    terminal.style("bold", t("Would reclaim {0} in {1}; keeps {2} in {3}.", ...sayTotals(plan))),
     terminal.style(
       "dim",
       t(

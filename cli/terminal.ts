@@ -17,6 +17,8 @@ export interface Terminal {
   /** One line that changes in place; nothing in a pipe. */
   progress(text: string | undefined): void;
   style(style: Style, text: string): string;
+  /** Leads to a `file:` address where the terminal can do that, which is nowhere to be seen; elsewhere only the text. */
+  link(text: string, address: string | undefined): string;
   ask(question: string): Promise<string>;
 }
 
@@ -25,9 +27,9 @@ const PROGRESS_MS = 100;
 /** C0, C1 and DEL, line and paragraph separators, and the marks that reorder text. */
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-/** The same, but for the colours that `style` adds. */
+/** The same, but for the colours that `style` adds, and the links that `link` does (https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda). */
 // oxlint-disable-next-line no-control-regex
-const CONTROLS_NOT_COLOURS = new RegExp(`(\\x1b\\[[0-9;]*m)|${CONTROLS.source}`, "g");
+const CONTROLS_NOT_OURS = new RegExp(`(\\x1b\\[[0-9;]*m|\\x1b\\]8;;(?:file:[!-~]*)?\\x1b\\\\)|${CONTROLS.source}`, "g");
 
 /** Makes control characters visible: a file's name must not move the cursor, colour a line or pretend to be another line. */
 export function visible(text: string): string {
@@ -42,7 +44,7 @@ function escapeControl(character: string): string {
 
 /** The last guard: whatever was forgotten on the way here. */
 function guard(line: string): string {
-  return line.replace(CONTROLS_NOT_COLOURS, (match: string, colour: string | undefined) => colour ?? escapeControl(match));
+  return line.replace(CONTROLS_NOT_OURS, (match: string, ours: string | undefined) => ours ?? escapeControl(match));
 }
 
 let dropsBrokenPipes = false;
@@ -61,7 +63,10 @@ function dropBrokenPipes(): void {
 export function createTerminal(json: boolean): Terminal {
   const [reads, prints, warns] = [tty.isatty(0), tty.isatty(1), tty.isatty(2)];
   const live = warns && !json;
-  const colours = prints && !process.env["NO_COLOR"]; // Only one that is not empty counts (no-color.org).
+  // Only a NO_COLOR that is not empty counts (no-color.org).
+  const colours = prints && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
+  // The console of Linux itself, which is no terminal emulator, would print parts of the address.
+  const links = colours && process.env["TERM"] !== "linux";
   dropBrokenPipes();
   let last = 0;
   let shown = false;
@@ -93,6 +98,8 @@ export function createTerminal(json: boolean): Terminal {
       shown = true;
     },
     style: (style, text) => (colours ? styleText(style, visible(text), { validateStream: false }) : visible(text)),
+    link: (text, address) =>
+      links && address !== undefined ? `\x1b]8;;${visible(address)}\x1b\\${visible(text)}\x1b]8;;\x1b\\` : visible(text),
     async ask(question) {
       erase();
       const prompt = readline.createInterface({ input: process.stdin, output: process.stderr });

@@ -50,6 +50,7 @@ const NPM = [
   "dist/types",
   "schema",
   "l10n",
+  "docs/rules",
   "README.md",
   "CHANGELOG.md",
   "LICENSE",
@@ -117,8 +118,9 @@ function packForNpm(stage) {
     node("node_modules/offcut/dist/cli.cjs", "--version"),
     node("--input-type=module", "-e", 'import { cleanupProjectFiles } from "offcut"; console.log(typeof cleanupProjectFiles)'),
     node("-e", 'console.log(typeof require("offcut").cleanupProjectFiles)'),
+    node("node_modules/offcut/dist/cli.cjs", "check", "--explain", "partial-cleanup").includes("\nSilence it\n"),
   ];
-  if (seen.join() !== `${version},function,function`) throw new Error(`dist/offcut.tgz does not work once installed: ${seen.join()}`);
+  if (seen.join() !== `${version},function,function,true`) throw new Error(`dist/offcut.tgz does not work once installed: ${seen.join()}`);
 }
 
 function fillStage(stage, contents, foreignKeys) {

@@ -42,6 +42,8 @@ export function openBaseline(args: Arguments, root: string): BaselineFile {
       throw new UsageError(t("the baseline {0} is not there; write it with offcut check --baseline {0} --update-baseline", label));
     return { file, label };
   }
+  // That an empty file is no baseline is said to those who want to use it.
+  if (text.trim() === "" && args.has("update-baseline")) return { file, label };
   return { file, label, baseline: readBaseline(text, label) };
 }
 

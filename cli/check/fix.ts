@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
-import { applyEdits, collide } from "../../core/analysis/applyEdits.ts";
+import { applyEdits, collide, lineEndOf } from "../../core/analysis/applyEdits.ts";
 import type { Analysis, CheckResult } from "../../core/analysis/check.ts";
 import type { Finding, Fix, TextEdit } from "../../core/analysis/finding.ts";
 import type { Problem } from "../../core/model.ts";
@@ -132,8 +132,11 @@ function withoutCollisions(fixes: readonly Accepted[]): readonly Accepted[] {
 function write(root: string, { accepted, sources }: Proposal, refused: Set<string>, problems: Problem[]): readonly Fixed[] {
   return groupByFiles(accepted).flatMap((group): Fixed[] => {
     const edits = new Map<string, TextEdit[]>();
-    for (const { fix } of group)
+    /** By file that is made: the one whose finding has it made, and whose line ends it gets. */
+    const models = new Map<string, string>();
+    for (const { finding, fix } of group)
       for (const change of fix.edits) {
+        if (change.create && !models.has(change.file)) models.set(change.file, finding.file);
         const others = edits.get(change.file) ?? [];
         edits.set(change.file, [...others, ...change.edits.filter((edit) => !others.some((other) => isSame(edit, other)))]);
       }
@@ -141,7 +144,10 @@ function write(root: string, { accepted, sources }: Proposal, refused: Set<strin
     try {
       const changes = [...edits].map(([file, list]): Change => {
         const before = sources.get(file);
-        return { file, before, after: applyEdits(before?.text ?? "", list) };
+        const model = models.get(file);
+        if (before || model === undefined) return { file, before, after: applyEdits(before?.text ?? "", list) };
+        const { text } = sources.get(model) ?? readSource(root, model);
+        return { file, before, after: applyEdits("", list, lineEndOf(text)) };
       });
       writeChanges(root, changes);
       return group.map(({ finding, fix }) => ({ finding, title: fix.title }));

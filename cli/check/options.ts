@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { type RuleId, RULES } from "../../core/analysis/finding.ts";
+import { meantRule } from "../../core/analysis/strayIgnores.ts";
 import { type Arguments, UsageError } from "../args.ts";
 import { isBelow } from "./write.ts";
 
@@ -52,14 +53,34 @@ function maxWarningsOf(text: string | undefined): number {
 
 function rulesOf(words: readonly string[] | undefined): ReadonlySet<RuleId> | undefined {
   if (words === undefined) return undefined;
-  const names = words.flatMap((word) => word.split(",")).map((name) => name.trim());
-  return new Set(
-    names.map((name) => {
-      const rule = RULES.find((one) => one === name);
-      if (rule === undefined) throw new UsageError(t('there is no rule "{0}"; the rules are {1}', name, RULES.join(", ")));
-      return rule;
-    }),
+  const names = words
+    .flatMap((word) => word.split(","))
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  if (names.length === 0) throw new UsageError(t("--rule names no rule; the rules are {0}", RULES.join(", ")));
+  return new Set(names.map(ruleOf));
+}
+
+/** Throws a {@link UsageError} when there is none of that name. */
+function ruleOf(name: string): RuleId {
+  const rule = RULES.find((one) => one === name);
+  if (rule !== undefined) return rule;
+  const meant = meantRule(name);
+  throw new UsageError(
+    meant === undefined
+      ? t('there is no rule "{0}"; the rules are {1}', name, RULES.join(", "))
+      : t('there is no rule "{0}"; did you mean "{1}"?', name, meant),
   );
+}
+
+/** The rule to be explained, if that is what was asked for instead of a check. */
+export function explainedRule({ explain, format, positionals }: Arguments): RuleId | undefined {
+  if (explain === undefined) return undefined;
+  if (positionals.length > 0) throw new UsageError(t('--explain takes one rule and no paths, so leave out "{0}"', positionals[0] ?? ""));
+  if (format !== undefined && format !== "text" && format !== "json")
+    throw new UsageError(t("--explain prints text or json; leave out --format {0}", format));
+  if (explain.trim() === "") throw new UsageError(t("--explain needs a rule; the rules are {0}", RULES.join(", ")));
+  return ruleOf(explain.trim());
 }
 
 function pathsOf(words: readonly string[], root: string): readonly string[] | undefined {

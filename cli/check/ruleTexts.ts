@@ -9,11 +9,6 @@ export interface RuleText {
   readonly full: string;
 }
 
-/** The page about a rule, from the root of Offcut's own repository. */
-export function pageOf(rule: RuleId): string {
-  return `docs/rules/${rule}.md`;
-}
-
 export function explainRules(): Readonly<Record<RuleId, RuleText>> {
   return {
     "missing-cleanup-after-upload": {

@@ -15,7 +15,8 @@ import {
 } from "../../core/analysis/finding.ts";
 import type { Problem } from "../../core/model.ts";
 import { preferredFix, type Report } from "./report.ts";
-import { explainRules, pageOf } from "./ruleTexts.ts";
+import { formatPage, readPage } from "./rulePage.ts";
+import { explainRules } from "./ruleTexts.ts";
 
 const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 const LEVEL: Readonly<Record<Severity, "error" | "warning" | "note">> = {
@@ -33,6 +34,9 @@ const INCOMPLETE_CLEANUP: ReadonlySet<RuleId> = new Set([
   "partial-cleanup",
 ]);
 const CWE = { name: "CWE", index: 0 } as const;
+
+/** A page without colours, in lines as long as they are in a file. */
+const PLAIN = { style: (_style: unknown, text: string): string => text, columns: Infinity };
 
 /** The name of the base that all locations are relative to. */
 const BASE = "SRCROOT";
@@ -76,14 +80,18 @@ function toRules(): readonly object[] {
     name: id.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
     shortDescription: { text: texts[id].short },
     fullDescription: { text: texts[id].full },
-    // A helpUri would have to be absolute.
-    help: { text: `${texts[id].full} ${pageOf(id)}`, markdown: `${texts[id].full} [${pageOf(id)}](${pageOf(id)})` },
+    // The page itself: a helpUri would have to be absolute, and the log is read on other machines.
+    help: toHelp(readPage(id)),
     defaultConfiguration: { level: LEVEL[DEFAULT_SEVERITY[id]] },
     ...(INCOMPLETE_CLEANUP.has(id) && {
       relationships: [{ target: { id: "459", toolComponent: CWE }, kinds: ["superset"] }],
       properties: { tags: ["external/cwe/cwe-459"] },
     }),
   }));
+}
+
+function toHelp(markdown: string): object {
+  return { text: formatPage(PLAIN, markdown).join("\n"), markdown };
 }
 
 function toTaxonomy(): object {

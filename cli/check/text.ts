@@ -5,11 +5,11 @@ import { countFiles, formatBytes } from "../../core/words.ts";
 import { type Terminal, visible } from "../terminal.ts";
 import { drawFrame } from "./frame.ts";
 import { countSeverities, type Report } from "./report.ts";
-import { pageOf } from "./ruleTexts.ts";
+import { addressOf } from "./rulePage.ts";
 import type { Sources } from "./sources.ts";
-import { cutTo, widthOf, wrap } from "./width.ts";
+import { cutTo, HARD_SPACE, widthOf, wrap } from "./width.ts";
 
-type Screen = Pick<Terminal, "style" | "columns">;
+type Screen = Pick<Terminal, "style" | "columns" | "link">;
 
 const COLOUR = { error: "red", warning: "yellow", information: "blue", hint: "cyan" } as const;
 const INDENT = "  ";
@@ -24,13 +24,22 @@ export function formatReport(screen: Screen, report: Report, sources: Sources): 
     ...(fixed.length > 0 ? [""] : []),
     ...report.findings.flatMap((finding) => [...formatFinding(screen, finding, sources), ""]),
     ...formatSummary(screen, report),
+    ...formatHelp(screen, report),
   ];
+}
+
+/** Once, however many findings there are. */
+function formatHelp(screen: Screen, { findings }: Report): readonly string[] {
+  const [rule, ...others] = new Set(findings.map((finding) => finding.rule));
+  if (rule === undefined) return [];
+  const command = `offcut check --explain ${others.length === 0 ? rule : "RULE"}`.replaceAll(" ", HARD_SPACE);
+  return wrap(t("Why, and what is right: {0}", command), screen.columns - 1).map((line) => screen.style("dim", line));
 }
 
 function formatFinding(screen: Screen, finding: Finding, sources: Sources): readonly string[] {
   const { severity, rule, message, onDisk, path, fixable } = finding;
   const head = [
-    `${placeOf(screen, finding)} ${screen.style([COLOUR[severity], "bold"], nameOf(severity))} ${rule}`,
+    `${placeOf(screen, finding)} ${screen.style([COLOUR[severity], "bold"], nameOf(severity))} ${screen.link(rule, addressOf(rule))}`,
     ...wrap(message, screen.columns - INDENT.length - 1).map((line) => `${INDENT}${screen.style("bold", line)}`),
   ];
   // A hint is said in passing.
@@ -39,7 +48,7 @@ function formatFinding(screen: Screen, finding: Finding, sources: Sources): read
     ...(onDisk && onDisk.files > 0
       ? [[t("{0}, {1} on disk now", countFiles(onDisk.files), formatBytes(onDisk.bytes)), ...(path ? [path.text] : [])].join(": ")]
       : []),
-    [pageOf(rule), ...(fixable ? [t("offcut check --fix can mend this")] : [])].join(" · "),
+    ...(fixable ? [t("offcut check --fix can mend this")] : []),
   ];
   return [
     ...head,
@@ -75,7 +84,8 @@ function formatFrame(screen: Screen, { severity, range }: Finding, lines: readon
 }
 
 /** `1 made here  src/render.ts:12  const file = …`, with columns as far as they fit. */
-function formatSteps(screen: Screen, { related }: Finding, sources: Sources): readonly string[] {
+function formatSteps(screen: Screen, finding: Finding, sources: Sources): readonly string[] {
+  const related = finding.related.filter((step, i, all) => i === 0 || !isSameLine(step, all[i - 1]));
   const places = related.map((step) => `${step.file}:${step.line}`);
   const digits = String(related.length).length;
   const messages = related.map((step) => visible(step.message));
@@ -91,6 +101,11 @@ function formatSteps(screen: Screen, { related }: Finding, sources: Sources): re
     const columns = [pad(message, messageWidth), code === "" ? place : pad(place, placeWidth), ...(code === "" ? [] : [code])];
     return `${number} ${columns[0]}  ${screen.style("dim", columns.slice(1).join(INDENT))}`;
   });
+}
+
+/** Two steps within a line read as one. */
+function isSameLine(step: Related, before: Related | undefined): boolean {
+  return step.file === before?.file && step.line === before.line && step.message === before.message;
 }
 
 function codeOf(step: Related, sources: Sources): string {
@@ -113,10 +128,9 @@ export function formatSummary(screen: Screen, report: Report): readonly string[]
     : findings.some((one) => one.severity === "warning")
       ? "yellow"
       : "green";
-  return [
-    screen.style([worst, "bold"], `${found}${mend}; ${looked}`),
-    ...(baseline ? formatBaselineUse(baseline).map((line) => screen.style("dim", line)) : []),
-  ];
+  const lay = (lines: readonly string[], style: Parameters<Screen["style"]>[0]): readonly string[] =>
+    lines.flatMap((line) => wrap(line, screen.columns - 1)).map((line) => screen.style(style, line));
+  return [...lay([`${found}${mend}; ${looked}`], [worst, "bold"]), ...lay(baseline ? formatBaselineUse(baseline) : [], "dim")];
 }
 
 function sayFound({ findings, fixed = [] }: Report): string {

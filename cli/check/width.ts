@@ -51,6 +51,9 @@ export function cutTo(text: string, width: number): string {
   return `${result}…`;
 }
 
+/** Stands for a space at which no line may end, until {@link wrap} has made lines. */
+export const HARD_SPACE = "\u00a0";
+
 /** Breaks between words. A word that is wider than a line stays whole, for it may be a path to be copied. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -62,5 +65,5 @@ export function wrap(text: string, width: number): string[] {
       line = word;
     } else line = longer;
   }
-  return [...lines, line];
+  return [...lines, line].map((one) => one.replaceAll(HARD_SPACE, " "));
 }

@@ -3,6 +3,7 @@ import { t } from "@vscode/l10n";
 import type { Analysis, AnalysisSettings, CheckProgress, CheckResult } from "../../core/analysis/check.ts";
 import { measure } from "../../core/analysis/disk.ts";
 import { DEFAULT_SEVERITY, type Finding, type RuleId } from "../../core/analysis/finding.ts";
+import { describePlace, listSources } from "../../core/analysis/sources.ts";
 import type { Config } from "../../core/config/config.ts";
 import { loadConfig } from "../../core/config/load.ts";
 import type { Problem } from "../../core/model.ts";
@@ -12,8 +13,9 @@ import { compareWith, openBaseline, updateBaseline } from "../check/baselineFile
 import { fixFindings } from "../check/fix.ts";
 import { toWorkflowCommands } from "../check/github.ts";
 import { toJson } from "../check/json.ts";
-import { type CheckOptions, readOptions } from "../check/options.ts";
+import { type CheckOptions, explainedRule, readOptions } from "../check/options.ts";
 import { countSeverities, type Report, sortFindings } from "../check/report.ts";
+import { formatPage, readPage, toJsonPage } from "../check/rulePage.ts";
 import { printable, toSarif } from "../check/sarif.ts";
 import { openSources } from "../check/sources.ts";
 import { formatReport, formatSummary } from "../check/text.ts";
@@ -26,6 +28,8 @@ declare const OFFCUT_VERSION: string | undefined;
 /** Finds the code that leaves files behind. Writes nothing but what `--fix` and `--update-baseline` ask for. */
 export async function check(context: Context): Promise<ExitCode> {
   const { args, signal } = context;
+  const explained = explainedRule(args);
+  if (explained !== undefined) return explain(context, explained);
   const root = realRoot(context.root);
   const options = readOptions(args, root);
   const config = loadConfig(root);
@@ -48,7 +52,7 @@ export async function check(context: Context): Promise<ExitCode> {
   show(context, options, {
     root,
     findings: sortFindings(findings, options.sort),
-    problems: [...noticed(config), ...result.problems, ...(mending?.problems ?? []), ...missed(result, options)],
+    problems: [...noticed(config), ...result.problems, ...(mending?.problems ?? []), ...missed(result, config, options)],
     files: result.files,
     parsed: result.parsed,
     durationMs: performance.now() - began,
@@ -59,6 +63,12 @@ export async function check(context: Context): Promise<ExitCode> {
   if (signal.aborted) return EXIT.interrupted;
   const { error, warning } = countSeverities(shown);
   return error > 0 || warning > options.maxWarnings ? EXIT.findings : EXIT.done;
+}
+
+function explain({ args, terminal }: Context, rule: RuleId): ExitCode {
+  if (args.json || args.format === "json") terminal.printJson(toJsonPage(rule));
+  else terminal.print(...formatPage(terminal, readPage(rule)));
+  return EXIT.done;
 }
 
 /** Looking through a link is no danger, unlike cleaning through one. */
@@ -108,10 +118,14 @@ function noticed(config: Config): readonly Problem[] {
   return config.file === undefined ? [] : config.problems.filter((problem) => problem.severity !== "info");
 }
 
-function missed({ files }: CheckResult, { paths }: CheckOptions): readonly Problem[] {
-  if (files > 0) return [];
+/** Paths without code, which are a slip more often than not. */
+function missed({ files, findings }: CheckResult, { root, analysis }: Config, { paths = [""] }: CheckOptions): readonly Problem[] {
+  if (files > 0 && (findings.length > 0 || paths.includes(""))) return [];
+  const sources = files === 0 ? [] : listSources(root, { exclude: analysis.exclude });
+  const isLookedAt = (path: string): boolean =>
+    sources.some((file) => file === path || (file.startsWith(`${path}/`) && !describePlace(file).test));
   const message = t("has no code to look at; tests, fixtures, what git ignores and what is excluded in offcut.json are left out");
-  return [{ severity: "warning", source: paths?.join(", ") ?? ".", message }];
+  return paths.filter((path) => !isLookedAt(path)).map((path): Problem => ({ severity: "warning", source: path || ".", message }));
 }
 
 function show(context: Context, { format }: CheckOptions, report: Report): void {

@@ -6,21 +6,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { extendCatalogue, loadCatalogue } from "./catalogue/catalogue.ts";
-import type { Analysis, AnalysisOptions, CheckResult } from "./check.ts";
-import type { CallSite, Finding, Fix } from "./finding.ts";
-import { fixesFor, type Trial } from "./fix/fixes.ts";
+import type { Analysis, AnalysisOptions } from "./check.ts";
+import type { Finding, Fix } from "./finding.ts";
+import { fixesFor } from "./fix/fixes.ts";
+import type { FlowModule } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import { gather, invalidate, visitedReports } from "./incremental.ts";
-import { callersOf, leaksOf, ownLeaks, sweptBy } from "./leaks.ts";
+import { type Changes, followEdits, invalidate } from "./incremental.ts";
+import { type Found, isWithinPaths, judge, type JudgeOptions } from "./judge.ts";
 import { createProgram, type Program } from "./program.ts";
-import { createReporter } from "./report.ts";
-import { RULE_LIST } from "./rules/rules.ts";
 import type { Draft } from "./rules/draft.ts";
 import { openSources } from "./scan.ts";
-import { rootsOf } from "./roots.ts";
 import { sitesOf } from "./sites.ts";
-import { type Report, summaryOf } from "./solve.ts";
+import { registerAll, solveFiles } from "./solveFiles.ts";
 import { describePlace } from "./sources.ts";
+import { strayIgnores } from "./strayIgnores.ts";
+import { tryOut } from "./trial.ts";
 import { openTypeScript } from "./typescript/frontEnd.ts";
 import { type CallerCache, reviewCallers, wrappersIn } from "./wrappers.ts";
 
@@ -35,6 +35,8 @@ interface Kept {
   readonly gates: Set<string>;
   /** Files that count, in the program's eyes: those that are judged. */
   judged: ReadonlySet<string>;
+  /** What they said. */
+  readonly flows: Map<string, FlowModule>;
   readonly callers: CallerCache;
   /** Of the list of files and of what configures their imports. */
   readonly revision: number;
@@ -45,7 +47,9 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
   const catalogue = extendCatalogue(loadCatalogue(), settings);
   const sources = openSources(root, { exclude: settings.exclude });
   const frontEnd: FrontEnd = openTypeScript(sources, catalogue, settings);
-  let drafts = new Map<string, Judged>();
+  let last: { readonly kept: Kept; readonly options: JudgeOptions; readonly paths: readonly string[] | undefined } | undefined;
+  /** What is found in all files, once somebody has asked for that. */
+  let whole: readonly Found[] | undefined;
   let kept: Kept | undefined;
   /** Files whose text changed since, with what they imported before. */
   const dirty = new Map<string, string>();
@@ -54,7 +58,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
     if (kept && !dirty.has(file) && sources.has(file)) dirty.set(file, frontEnd.importsOf(file));
   };
 
-  return {
+  const analysis: Analysis = {
     setText(file, text) {
       touch(file);
       sources.setText(file, text);
@@ -75,6 +79,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
         candidates: new Set(frontEnd.candidates({ signal, onFile: (done) => request.onProgress?.({ done, total }) })),
         gates: new Set(frontEnd.mentioning(SWITCH)),
         judged: new Set(),
+        flows: new Map(),
         callers: new Map(),
         revision,
       };
@@ -91,19 +96,35 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       dirty.clear();
       kept = now;
       const gated = now.gates.size > 0 || environmentNames(root);
-      const result = judge(now.program, frontEnd, now.judged, { ...options, gated }, paths);
-      drafts = result.drafts;
-      return { ...result.checked, files: total, problems: sources.problems() };
+      last = { kept: now, options: { ...options, gated }, paths };
+      whole = undefined;
+      const { found, reports } = judge(now.program, frontEnd, now.judged, last.options, paths);
+      if (paths === undefined) whole = found;
+      const findings = found.map(({ draft, finding }) => ({ ...finding, fixable: isPrintable(frontEnd, draft, finding) }));
+      const strays = [...now.judged]
+        .filter((file) => isWithinPaths(file, paths))
+        .sort()
+        .flatMap((file) => strayIgnores(frontEnd.lower(file)));
+      const problems = [...sources.problems(), ...strays];
+      return { findings, sites: sitesOf(reports, findings), parsed: now.judged.size, files: total, problems };
     },
     fixes(finding): readonly Fix[] {
-      const known = drafts.get(finding.fingerprint + finding.file);
-      return known
-        ? fixesFor(frontEnd, finding, known.draft, (file, text) =>
-            tryOut(frontEnd, { ...options, gated: known.gated }, [...drafts.values()], known.program, { file, text }),
-          )
-        : [];
+      // Edits are of the text as it is now.
+      if (dirty.size > 0) analysis.check(last?.paths && { paths: last.paths });
+      if (!last) return [];
+      const { options, kept } = last;
+      whole ??= judge(kept.program, frontEnd, kept.judged, options, undefined).found;
+      const before = whole.map((one) => one.finding);
+      const known = whole.find((one) => one.finding.fingerprint === finding.fingerprint && one.finding.file === finding.file);
+      return known ? fixesFor(frontEnd, known, (file, text) => tryOut(frontEnd, options, before, kept.program, { file, text })) : [];
     },
   };
+  return analysis;
+}
+
+function isPrintable(frontEnd: FrontEnd, draft: Draft, finding: Finding): boolean {
+  const plan = draft.fix?.();
+  return plan !== undefined && frontEnd.print(finding, plan, frontEnd.lower(plan.file)) !== undefined;
 }
 
 function open(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: () => ReadonlySet<string>): Program {
@@ -114,65 +135,8 @@ function open(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: () =>
   });
 }
 
-/** A finding with what it was made of. */
-interface Judged {
-  readonly draft: Draft;
-  readonly program: Program;
-  readonly finding: Finding;
-  readonly gated: boolean;
-}
-
-/**
- * What would be found if the file said something else, where that can make a difference: in it, and in whoever calls it. The sources
- * stay as they are, and so does everything that is known of other files.
- */
-function tryOut(
-  frontEnd: FrontEnd,
-  options: AnalysisOptions & { readonly gated: boolean },
-  judged: readonly Judged[],
-  known: Program,
-  change: { readonly file: string; readonly text: string },
-): Trial {
-  const module = frontEnd.parse(change.file, change.text);
-  const { sources } = frontEnd;
-  const changed: FrontEnd = {
-    ...frontEnd,
-    lower: (file) => (file === change.file ? module : frontEnd.lower(file)),
-    sources: { ...sources, read: (file) => (file === change.file ? change.text : sources.read(file)) },
-  };
-  const files = new Set(visitedReports(known).map((report) => report.module.file));
-  const program = createProgram(known.catalogue, {
-    ...known.loader,
-    load: (file) => (file === change.file ? module : known.loader.load(file)),
-  });
-  registerAll(program, changed, [...files].sort());
-  const concerned = callingFiles(known, change.file);
-  for (const name of known.wrappers) program.wrappers.add(name);
-  solveFiles(program, concerned, undefined);
-  const { checked } = judge(program, changed, concerned, options, undefined);
-  return { before: judged.map((one) => one.finding).filter((finding) => concerned.has(finding.file)), after: checked.findings };
-}
-
-/** The file, and those whose files go through its functions. */
-function callingFiles(program: Program, file: string): Set<string> {
-  const found = new Set([file]);
-  for (let size = 0; size !== found.size;) {
-    size = found.size;
-    for (const { module, frame } of visitedReports(program))
-      if ([...frame.files.values()].some((record) => record.from.some((origin) => found.has(origin.callee.file)))) found.add(module.file);
-  }
-  return found;
-}
-
 function isNamed(file: string, paths: readonly string[] | undefined): boolean {
   return paths?.some((path) => file === path) ?? false;
-}
-
-function isWithinPaths(file: string, paths: readonly string[] | undefined): boolean {
-  return (
-    paths === undefined ||
-    paths.some((path) => path === "" || path === "." || file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`))
-  );
 }
 
 /** Solves the functions of the judged files that may touch files, and those that call their wrappers, until nobody new turns up. */
@@ -186,7 +150,7 @@ function solve(
   const { program } = kept;
   // Those that were looked at last time are so again, until it is known that they need not be.
   let judged: ReadonlySet<string> = new Set([...base, ...kept.judged]);
-  let changed = dirty;
+  let changed = followEdits(program, dirty, { before: kept.flows, now: (file) => frontEnd.lower(file) });
   for (let round = 0; round < ROUNDS; round += 1) {
     const came = [...judged].filter((file) => !kept.judged.has(file));
     const went = [...kept.judged].filter((file) => !judged.has(file));
@@ -194,19 +158,23 @@ function solve(
     const files = [...judged].sort();
     registerAll(program, frontEnd, files);
     // A file that nobody thought worth loading may have been asked for before.
-    invalidate(program, new Set([...changed, ...came, ...went]));
-    changed = new Set();
+    invalidate(program, { ...changed, files: new Set([...changed.files, ...came, ...went]) });
+    changed = NOTHING;
     program.visited.clear();
     solveFiles(program, files, signal);
     const found = wrappersIn(program, frontEnd, kept.callers);
     const needed = new Set(base);
     for (const file of found.files) if (!describePlace(file).test) needed.add(file);
-    if (needed.size > MOST_FILES || (isSame(needed, judged) && isSame(found.names, program.wrappers))) return;
+    if (needed.size > MOST_FILES || (isSame(needed, judged) && isSame(found.names, program.wrappers))) break;
     judged = needed;
     program.wrappers.clear();
     for (const name of found.names) program.wrappers.add(name);
   }
+  kept.flows.clear();
+  for (const file of kept.judged) kept.flows.set(file, frontEnd.lower(file));
 }
+
+const NOTHING: Changes = { files: new Set(), parts: new Map() };
 
 function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((one) => b.has(one));
@@ -224,66 +192,3 @@ function environmentNames(root: string): boolean {
 }
 
 const SWITCH = "AUTO_CLEANUP_ENABLED";
-
-function registerAll(program: Program, frontEnd: FrontEnd, files: readonly string[]): void {
-  program.classes.length = 0;
-  program.methods.clear();
-  for (const file of files)
-    for (const one of frontEnd.lower(file).classes) {
-      program.classes.push({ file, index: one.index });
-      for (const method of one.methods) {
-        const known = program.methods.get(method.name) ?? [];
-        known.push({ file, index: method.function });
-        program.methods.set(method.name, known);
-      }
-    }
-}
-
-function solveFiles(program: Program, files: Iterable<string>, signal: AbortSignal | undefined): void {
-  for (const file of files) {
-    signal?.throwIfAborted();
-    const module = program.loader.load(file);
-    if (module) for (const index of rootsOf(program, module, program.wrappers)) summaryOf(program, { file, index });
-  }
-}
-
-function judge(
-  program: Program,
-  frontEnd: FrontEnd,
-  judged: ReadonlySet<string>,
-  options: AnalysisOptions & { readonly gated: boolean },
-  paths: readonly string[] | undefined,
-): { checked: Omit<CheckResult, "files" | "problems">; drafts: Map<string, Judged> } {
-  const visited = visitedReports(program);
-  gather(program, visited);
-  const reports = visited.filter((report) => judged.has(report.module.file));
-  const callers = callersOf(visited);
-  const { gated } = options;
-  const swept = sweptBy(program, visited);
-  const reporter = createReporter(frontEnd, options);
-  const drafts = new Map<string, Judged>();
-  const all: { draft: Draft; report: Report }[] = [];
-  const leaksByReport = ownLeaks(
-    program,
-    reports.map((report) => leaksOf(program, report, callers)),
-  );
-  for (const [index, report] of reports.entries()) {
-    const leaks = leaksByReport[index] ?? [];
-    for (const rule of RULE_LIST)
-      for (const draft of rule({ program, report, reports: visited, callers, leaks, gated, swept })) all.push({ draft, report });
-  }
-  const findings: Finding[] = [];
-  for (const { draft, finding: found } of reporter.findings(all.map((one) => one.draft))) {
-    const finding = {
-      ...found,
-      fixable: draft.fix !== undefined && frontEnd.print(found, draft.fix, frontEnd.lower(draft.fix.file)) !== undefined,
-    };
-    drafts.set(finding.fingerprint + finding.file, { draft, program, finding, gated });
-    if (isWithinPaths(finding.file, paths)) findings.push(finding);
-  }
-  const sites: readonly CallSite[] = sitesOf(
-    reports.filter((report) => isWithinPaths(report.module.file, paths)),
-    findings,
-  );
-  return { checked: { findings, sites, parsed: judged.size }, drafts };
-}

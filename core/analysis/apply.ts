@@ -5,13 +5,29 @@ import type { Entry } from "./catalogue/entry.ts";
 import { listOf, put } from "./collections.ts";
 import { type Place, placesOf } from "./catalogue/place.ts";
 import { runCommand } from "./command.ts";
-import { assemble, escape, fileAt, filesBehind, make, observe, pathsInText, remove, upload, use, waysOf } from "./effects.ts";
+import {
+  assemble,
+  escape,
+  fileAt,
+  filesBehind,
+  make,
+  observe,
+  pathsInText,
+  reachable,
+  remove,
+  serve,
+  upload,
+  use,
+  waysOf,
+  wholeOf,
+} from "./effects.ts";
+import type { Span } from "./flow.ts";
 import { addField, addTo, allocate, elementsOf, type Frame, libraryOf, readMember, type State, thingOf } from "./frame.ts";
 import { isTemporary } from "./leaks.ts";
 import { indexOf, isGuarded, keyOf } from "./program.ts";
 import { giveUp, outcomesOf } from "./refine.ts";
 import { summaryOf } from "./solve.ts";
-import { LATER, mapWays, PENDING, REFUSED, UPLOADED } from "./summary.ts";
+import { LATER, mapWays, PENDING, REFUSED, type Step, UPLOADED } from "./summary.ts";
 import {
   basenameOf,
   combine,
@@ -86,7 +102,7 @@ export function valuesAt(frame: Frame, context: CallContext, places: string): Va
 }
 
 function atPlace(frame: Frame, context: CallContext, place: Place): Values {
-  let values = rootValues(context, place);
+  let values = rootValues(frame, context, place);
   for (const step of place.steps) {
     if (step.step === "field") values = unionAll(values.map((value) => fieldOf(frame, value, step.name)));
     else if (step.step === "each") values = unionAll(values.map((value) => elementsOf(frame, value)));
@@ -95,8 +111,10 @@ function atPlace(frame: Frame, context: CallContext, place: Place): Values {
   return values;
 }
 
-function rootValues(context: CallContext, place: Place): Values {
+function rootValues(frame: Frame, context: CallContext, place: Place): Values {
   switch (place.root) {
+    case "given":
+      return [{ kind: "symbol", key: `${frame.prefix}:called:${place.name}`, root: "fresh" }];
     case "argument":
       return place.rest ? context.args.slice(place.index).flat() : (context.args[place.index] ?? NOTHING);
     case "last":
@@ -174,6 +192,7 @@ function resultThing(frame: Frame, context: CallContext, entries: readonly Entry
   if (same?.library && returned && same.library.path === returned.path && same.library.module === returned.module) return receiver;
   const id = `${frame.prefix}:call:${context.event.id}`;
   const thing = allocate(frame, id);
+  frame.begins.set(id, context.event.span);
   if (returned) thing.library = returned;
   return reference(id);
 }
@@ -211,7 +230,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
         entry.holds === "body" ? sinks(frame, path) : path,
         unionAll([...collected.map((one) => one.outputs), ...foreign.map((value) => readMember(frame, value, "#outputs"))]),
       );
-      assemble(frame, state, filesIn(frame, inputs), outputs, moment);
+      assemble(frame, state, filesIn(frame, inputs), outputs, { ...moment, step: withBeginning(frame, context) });
       for (const value of context.receiver) {
         const chain = thingOf(frame, value);
         if (chain) addTo(frame, chain, "outputs", path);
@@ -294,10 +313,14 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       // `stat` of what is gone fails; only to ask whether it is there does not.
       if (/stat/i.test(entry.symbol)) for (const value of filesBehind(frame, path)) observe(frame, state, "use", [value], moment);
       return path.flatMap((value) => (thingOf(frame, value) ? [] : [derived("call", value, "exists", { args: [] })]));
+    case "mention":
+      if (context.args.length === 1) escape(frame, state, printedBy(frame, path), moment);
+      return NOTHING;
     case "serve":
       if (!frame.scratch)
         for (const value of path) if (value.kind === "text" || value.kind === "joined") frame.served.set(value.key, value);
-      escape(frame, state, path, moment);
+      if (entry.once) serve(frame, state, path, moment);
+      else escape(frame, state, path, moment);
       return NOTHING;
     case "own":
       escape(frame, state, path, moment);
@@ -324,6 +347,19 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
   }
 }
 
+/** The step of a call that ends a chain. */
+function withBeginning(frame: Frame, { receiver, moment }: CallContext): Step {
+  const [begun] = receiver.flatMap((value) => (value.kind === "thing" ? (frame.begins.get(value.id) ?? []) : []));
+  if (!begun) return moment.step;
+  const known = begunSteps.get(moment.step);
+  if (known?.begun === begun) return known;
+  const step = { ...moment.step, begun };
+  begunSteps.set(moment.step, step);
+  return step;
+}
+
+const begunSteps = new WeakMap<Step, Step>();
+
 function isFailure(codes: Values): boolean {
   return codes.length > 0 && codes.every((code) => code.kind === "literal" && typeof code.value === "number" && code.value !== 0);
 }
@@ -334,8 +370,15 @@ function markOutputs(frame: Frame, context: CallContext, outputs: Values): void 
   const before =
     callee.op === "member" && callee.of.op === "name" ? indexOf(frame.program, frame.module).calls.get(callee.of.name) : undefined;
   if (!before || outputs.length === 0) return;
-  const line = frame.module.lineStarts.findLast((start) => start < span.end) ?? 0;
-  const mark = { start: Math.max(before.call.span.end, line), end: span.end };
+  const mark: Span = {
+    // Lines may change and leave the call as it is.
+    get start() {
+      return Math.max(before.call.span.end, frame.module.lineStarts.findLast((start) => start < span.end) ?? 0);
+    },
+    get end() {
+      return span.end;
+    },
+  };
   for (const value of filesBehind(frame, outputs)) frame.marks.set(value.key, mark);
 }
 
@@ -348,6 +391,15 @@ function nameFiles(frame: Frame, state: State, context: CallContext, path: Value
     const record = fileAt(frame, state, value);
     if (record) record.names = union(record.names, names);
   }
+}
+
+/** `console.log(JSON.stringify(result))`: a program's output. The files that it names and that were not sent are what it was run for. */
+function printedBy(frame: Frame, values: Values): Values {
+  const data = values.flatMap((value) => thingOf(frame, value) ?? []).filter((thing) => thing.as === "path" && thing.rest.length > 0);
+  return reachable(
+    frame,
+    data.flatMap((thing) => thing.rest),
+  ).filter((value) => (frame.files.get(wholeOf(value).key)?.trace.uploaded.length ?? 0) === 0);
 }
 
 /** The contents were read before: the file may go while they are sent. */
@@ -490,7 +542,7 @@ function pathOf(frame: Frame, context: CallContext, entry: Entry, path: Values):
     case "home":
       return [HOME];
     case "unique":
-      return [{ kind: "symbol", key: `${frame.prefix}:${context.event.id}`, root: "fresh" }];
+      return [{ kind: "symbol", key: `${frame.prefix}:${context.event.id}`, root: "fresh", unique: true }];
     default:
       return opaquePath(context, path);
   }

@@ -3,14 +3,14 @@ import type { Position, Range, TextEdit } from "./finding.ts";
 
 /**
  * Applies edits whose ranges are those of the text as it was. Several insertions at one place keep their order. Line ends of what is
- * inserted become those of the text. Throws a `RangeError` when edits overlap or point outside of the text: they were made for another one.
+ * inserted become those of the text, or `lineEnd` for a text that has none yet. Throws a `RangeError` when edits overlap or point outside
+ * of the text: they were made for another one.
  */
-export function applyEdits(text: string, edits: readonly TextEdit[]): string {
+export function applyEdits(text: string, edits: readonly TextEdit[], lineEnd = lineEndOf(text)): string {
   const starts = lineStarts(text);
   const ordered = edits
     .map((edit) => ({ from: offsetOf(text, starts, edit.range.start), to: offsetOf(text, starts, edit.range.end), text: edit.text }))
     .sort((a, b) => a.from - b.from || a.to - b.to);
-  const lineEnd = dominantLineEnd(text);
   let result = "";
   let at = 0;
   for (const edit of ordered) {
@@ -28,13 +28,15 @@ export function collide(a: Range, b: Range): boolean {
   return compare(a.start, b.end) < 0 && compare(b.start, a.end) < 0;
 }
 
-const LINE_END = /\r\n|\r|\n/g;
+/** As in the language server protocol. */
+export const LINE_END = /\r\n|\r|\n/g;
 
 function compare(a: Position, b: Position): number {
   return a.line - b.line || a.column - b.column;
 }
 
-function lineStarts(text: string): readonly number[] {
+/** Offsets at which lines begin, as editors count them. */
+export function lineStarts(text: string): readonly number[] {
   return [0, ...[...text.matchAll(LINE_END)].map((match) => match.index + match[0].length)];
 }
 
@@ -46,7 +48,8 @@ function offsetOf(text: string, starts: readonly number[], { line, column }: Pos
   return start + column - 1;
 }
 
-function dominantLineEnd(text: string): string {
+/** How most lines of a text end. */
+export function lineEndOf(text: string): string {
   const all = text.match(LINE_END) ?? [];
   const windows = all.filter((one) => one === "\r\n").length;
   return windows * 2 > all.length ? "\r\n" : "\n";

@@ -27,7 +27,7 @@ import {
   type Trace,
   UPLOADED,
 } from "./summary.ts";
-import { type FunctionValue, NOTHING, reference, unionAll, union, type Values } from "./value.ts";
+import { type FunctionValue, isHandedIn, NOTHING, reference, unionAll, union, type Value, type Values } from "./value.ts";
 
 export interface Application {
   readonly summary: Summary;
@@ -112,10 +112,14 @@ function applyInvoke(
     frame.nesting += 1;
     runLater(frame, state, context, callee, application.when, given);
     frame.nesting -= 1;
-  } else if (callee.kind === "symbol" && (callee.root === "parameter" || callee.root === "captured")) {
+  } else if (callee.kind === "symbol" ? callee.root === "parameter" || callee.root === "captured" : isMemberHandedIn(callee)) {
     const there = frame.invokes.get(callee.key);
     frame.invokes.set(callee.key, { callee, args: given.map((values, index) => union(there?.args[index] ?? NOTHING, values)) });
   } else if (callee.kind === "symbol" || callee.kind === "derived") escape(frame, state, given.flat(), application.moment);
+}
+
+function isMemberHandedIn(callee: Value): boolean {
+  return callee.kind === "derived" && callee.how === "member" && isHandedIn(callee);
 }
 
 function applyStore(frame: Frame, state: State, store: Summary["stores"][number], exchange: Exchange, application: Application): void {

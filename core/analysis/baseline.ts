@@ -35,11 +35,13 @@ export interface Comparison {
 
 /** Throws a {@link ConfigError} that names the lines when the text is no baseline. */
 export function readBaseline(text: string, label: string = BASELINE_FILE): Baseline {
-  if (text.trim() === "") throw new ConfigError([problemAt(label, 1, t("is empty; write it with offcut check --update-baseline"))]);
+  if (text.trim() === "") throw new ConfigError([problemAt(label, 1, t("is empty; write it with {0}", updateCommand(label)))]);
   const document = parseDocument(text, label);
   const { value } = document;
   if (!isRecord(value) || !Array.isArray(value["findings"]))
-    throw new ConfigError([problemAt(label, 1, t('is no baseline: it has no "findings"; write it with offcut check --update-baseline'))]);
+    throw new ConfigError([
+      problemAt(label, 1, t('is no baseline: it has no "findings"; take it away and write another with {0}', updateCommand(label))),
+    ]);
   if (value["schema"] !== SCHEMA)
     throw new ConfigError([
       problemAt(
@@ -100,6 +102,10 @@ export function formatBaseline(baseline: Baseline): string {
 
 function keyOf({ rule, file, fingerprint }: Pick<BaselineEntry, "rule" | "file" | "fingerprint">): string {
   return [file, rule, fingerprint].join("\0");
+}
+
+function updateCommand(label: string): string {
+  return label === BASELINE_FILE ? "offcut check --update-baseline" : `offcut check --baseline ${label} --update-baseline`;
 }
 
 function faultOf(entry: unknown): keyof BaselineEntry | undefined {

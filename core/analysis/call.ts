@@ -13,6 +13,7 @@ import { DELETED, LATER, mapWays, RETURNED, type Step } from "./summary.ts";
 import { waysOf, reachable } from "./effects.ts";
 import {
   derived,
+  isHandedIn,
   type FunctionRef,
   type FunctionValue,
   type Library,
@@ -137,6 +138,15 @@ function callTarget(frame: Frame, state: State, context: CallContext, target: Va
     recordInvoke(frame, state, context, target);
     return [derived("call", target, "", { args: [] })];
   }
+  // `workDir.removeCallback()`: whoever made the object knows what that does.
+  if (
+    context.args.length === 0 &&
+    REMOVES.test(context.method) &&
+    target.kind === "derived" &&
+    target.how === "member" &&
+    isHandedIn(target)
+  )
+    recordInvoke(frame, state, context, target);
   const dispatched = dispatch(frame, context);
   if (dispatched.length > 0) return unionAll(dispatched.map((one) => callFunction(frame, state, context, one)));
   const collected = collectionCall(frame, state, context, target);
@@ -268,6 +278,7 @@ function callUnknown(frame: Frame, state: State, context: CallContext, made?: Li
   return [resultSymbol(frame, context, receiver)];
 }
 
+const REMOVES = /^_*(?:remove|clean|dispose|discard|delete|unlink|destroy|release|purge)/i;
 const REFUSES = /^(?:throw|reject|fail|error|next)$/;
 
 /** A function that the caller handed in, to this function or to the one around it. */

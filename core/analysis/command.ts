@@ -5,17 +5,22 @@ import type { Entry } from "./catalogue/entry.ts";
 import type { FileWord } from "./catalogue/ffmpeg.ts";
 import { placesOf } from "./catalogue/place.ts";
 import { type ProgramUse, readProgram } from "./catalogue/program.ts";
-import { type Piece, readCommand, type Word } from "./catalogue/shell.ts";
+import { type Piece, readCommand, type Command as SimpleCommand, type Word } from "./catalogue/shell.ts";
 import { assemble, make, type Moment, remove, upload, use } from "./effects.ts";
 import type { Command } from "./summary.ts";
 import { elementsOf, type Frame, type State, thingOf } from "./frame.ts";
 import { atomsOf, combine, isHandedIn, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
 
+/** One command of a command line. */
+type Line = Pick<SimpleCommand<Values>, "argv" | "redirections">;
+
 export function runCommand(frame: Frame, state: State, context: CallContext, entry: Entry): void {
   if (!handsOver(frame, context, entry)) {
-    if (entry.shell === undefined) {
-      for (const argv of argvOf(frame, context, entry)) runProgramOf(frame, state, context.moment, argv);
-    } else for (const line of valuesAt(frame, context, entry.shell)) runLine(frame, state, context.moment, line);
+    const alternatives: readonly (readonly Line[])[] =
+      entry.shell === undefined
+        ? argvOf(frame, context, entry).map((argv) => [{ argv, redirections: [] }])
+        : valuesAt(frame, context, entry.shell).map((line) => readCommand(piecesOf(line)));
+    runOneOf(frame, state, context.moment, alternatives);
   }
   // `execFile("ffmpeg", args, done)`
   const last = context.args.at(-1) ?? NOTHING;
@@ -65,7 +70,7 @@ export function applyCommand(frame: Frame, state: State, command: Command, momen
     return;
   }
   if (command.shell) {
-    runLine(frame, state, moment, command.words);
+    runLine(frame, state, moment, readCommand(piecesOf(command.words)));
     return;
   }
   const words = wordsOfList(frame, command.words);
@@ -78,9 +83,27 @@ export function applyCommand(frame: Frame, state: State, command: Command, momen
   for (const use of readProgram([...program, ...words])) runProgram(frame, state, moment, use);
 }
 
+/** One command line, as far as it is known which. What one of them would make is there for the next run, not for another of them. */
+function runOneOf(frame: Frame, state: State, moment: Moment, alternatives: readonly (readonly Line[])[]): void {
+  const uses = alternatives.flatMap((commands) => commands.flatMap(({ argv }) => readProgram(argv)));
+  const isSimple = alternatives.every((commands) => commands.length === 1 && commands[0]?.redirections.length === 0);
+  if (alternatives.length > 1 && isSimple && uses.length === alternatives.length && uses.every(({ role }) => role === "assembly")) {
+    const { inputs, outputs } = filesOf(uses);
+    assemble(frame, state, inputs, outputs, moment);
+  } else for (const commands of alternatives) runLine(frame, state, moment, commands);
+}
+
+function filesOf(uses: readonly ProgramUse<Values>[]): { readonly inputs: Values; readonly outputs: Values } {
+  const distinct = (values: Values): Values => [...new Map(values.map((value) => [value.key, value])).values()];
+  return {
+    inputs: distinct(uses.flatMap(({ inputs }) => inputs.flatMap((word) => ownOf(fileOf(word))))),
+    outputs: distinct(uses.flatMap(({ outputs }) => outputs.flatMap(fileOf))),
+  };
+}
+
 /** A line as a shell reads it: its commands, and where their output goes. */
-function runLine(frame: Frame, state: State, moment: Moment, line: Value): void {
-  for (const { argv, redirections } of readCommand(piecesOf(line))) {
+function runLine(frame: Frame, state: State, moment: Moment, commands: readonly Line[]): void {
+  for (const { argv, redirections } of commands) {
     runProgramOf(frame, state, moment, argv);
     for (const { mode, to } of redirections) {
       const files = fileOf({ word: to });
@@ -98,13 +121,12 @@ function writtenAt(frame: Frame, context: CallContext, place: string | undefined
 
 function runProgramOf(frame: Frame, state: State, moment: Moment, argv: readonly Word<Values>[]): void {
   const uses = readProgram(argv);
-  if (uses.length === 0) frame.obscure.push(moment.step.span.start);
+  if (uses.length === 0) frame.obscure.push(moment.step.span);
   for (const one of uses) runProgram(frame, state, moment, one);
 }
 
 function runProgram(frame: Frame, state: State, moment: Moment, program: ProgramUse<Values>): void {
-  const inputs = program.inputs.flatMap((word) => ownOf(fileOf(word)));
-  const outputs = program.outputs.flatMap(fileOf);
+  const { inputs, outputs } = filesOf([program]);
   switch (program.role) {
     case "assembly":
       assemble(frame, state, inputs, outputs, moment);

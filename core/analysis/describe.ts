@@ -1,6 +1,7 @@
 /** Words for what was found: how the code calls a file, and the way that it went. */
 import { t } from "@vscode/l10n";
 import type { PathTemplate } from "./finding.ts";
+import type { Span } from "./flow.ts";
 import type { FileRecord } from "./frame.ts";
 import type { Mark } from "./rules/draft.ts";
 import type { Report } from "./solve.ts";
@@ -89,15 +90,19 @@ const MOST_MARKS = 14;
 /** The way of a file as marks: made, used up, and where it is left. */
 export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   const marks: Mark[] = [];
+  const put = (file: string, span: Span, message: string): void => {
+    if (marks.length < MOST_MARKS && !marks.some((mark) => mark.file === file && mark.span.start === span.start))
+      marks.push({ file, span, message });
+  };
   const add = (steps: readonly Step[], outer: string, inner: string, whole = true): void => {
     for (const step of steps.slice(0, 3))
       for (const [depth, at] of chain(step).entries()) {
         // Calls on the way to where a file is read have files of their own.
         if (!whole && at.inner !== undefined) continue;
+        // How a called function puts its command together is its own business.
+        if (depth === 0 && at.begun && (at.mark !== undefined || at.begun.start !== at.span.start)) put(at.file, at.begun, t("the command begins here"));
         if (primary && at.file === primary.file && at.span.start === primary.span.start) continue;
-        const span = at.mark ?? at.span;
-        if (marks.length < MOST_MARKS && !marks.some((mark) => mark.file === at.file && mark.span.start === span.start))
-          marks.push({ file: at.file, span, message: depth === 0 && at.inner === undefined ? outer : inner });
+        put(at.file, at.mark ?? at.span, depth === 0 && at.inner === undefined ? outer : inner);
       }
   };
   const { trace } = record;
@@ -109,6 +114,9 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   add(here(trace.output), t("written by this assembly"), t("written by an assembly on the way through here"));
   if (trace.uploaded.length > 0)
     add(trace.output.filter(isMarked), t("written by this assembly"), t("written by an assembly on the way through here"), false);
+  // What this function had rendered for the upload.
+  if (trace.uploaded.length > 0)
+    for (const step of trace.output.slice(0, 3)) if (step.inner && step.file === primary?.file) put(step.file, step.span, t("made here"));
   add(here(trace.read), t("read by this assembly"), t("read by an assembly on the way through here"), false);
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;

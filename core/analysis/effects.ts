@@ -20,6 +20,7 @@ import {
   READ,
   REFUSED,
   RETURNED,
+  SERVED,
   type Step,
   type Trace,
   UPLOADED,
@@ -191,14 +192,34 @@ export function upload(
 
 export function assemble(frame: Frame, state: State, inputs: Values, outputs: Values, moment: Moment): void {
   const named = unionAll(inputs.map((value) => frame.files.get(value.key)?.names ?? NOTHING));
+  // Nothing is made from itself: where an input has the name of an output it is one that was made before.
+  const made = new Set(outputs.map((output) => output.key));
   for (const value of filesBehind(frame, union(inputs, named))) {
     observe(frame, state, "use", [value], moment);
     for (const record of meant(frame, state, value)) {
-      change(state, record, (way) => way | READ);
+      change(state, record, (way) => (made.has(record.value.key) && !(way & MADE) ? way : way | READ));
       note(frame, record, "read", moment.step);
     }
   }
   make(frame, state, outputs, moment, true);
+}
+
+/** Sent to the one who has asked for it. Whether anybody can ask again is told by its name, where that is known. */
+export function serve(frame: Frame, state: State, values: Values, moment: Moment): void {
+  const known = new Set<string>();
+  for (const value of filesBehind(frame, values)) {
+    const record = value.kind === "derived" ? undefined : fileAt(frame, state, value);
+    if (!record) continue;
+    known.add(value.key);
+    change(state, record, (way) => (way & ESCAPED ? way : way | ESCAPED | SERVED));
+    note(frame, record, "served", moment.step);
+  }
+  escape(
+    frame,
+    state,
+    values.filter((value) => !known.has(value.key)),
+    moment,
+  );
 }
 
 /** What the caller hands in as it is: that it is looked at here is worth to be known there. */
@@ -259,7 +280,7 @@ export function escapeNamed(state: State, frame: Frame, address: Value, returned
 const MOST_ESCAPES = 80;
 
 /** What a part of a path was cut from. */
-function wholeOf(value: Value): Value {
+export function wholeOf(value: Value): Value {
   let at = value;
   while (at.kind === "derived" && (at.how === "basename" || (at.how === "call" && CUTS.test(at.name)))) at = at.of;
   return at;
@@ -268,7 +289,7 @@ function wholeOf(value: Value): Value {
 const CUTS = /^(?:replace|replaceAll|slice|substring|substr|split|pop|relative|trim|toString|normalize|resolve)$/;
 
 function escapeFile(frame: Frame, state: State, record: FileRecord, moment: Moment): void {
-  change(state, record, (way) => way | ESCAPED);
+  change(state, record, (way) => (way & ~SERVED) | ESCAPED);
   note(frame, record, "escaped", moment.step);
 }
 
@@ -329,12 +350,17 @@ function removeBelow(frame: Frame, state: State, directory: Value, moment: Momen
 
 /** A deletion that ends elsewhere, seen as a whole: what a called function did to one of our files. */
 export function compose(way: number, effect: number): number {
-  return (effect & MADE && !(effect & (DELETED | LATER)) ? begun(way) : way) | effect;
+  const after = (effect & MADE && !(effect & (DELETED | LATER)) ? begun(way) : way) | effect;
+  return isKeptElsewhere(way) || isKeptElsewhere(effect) ? after & ~SERVED : after;
 }
 
-/** A file that is made begins anew: what went wrong before there was one is not about it. */
+function isKeptElsewhere(way: number): boolean {
+  return (way & (ESCAPED | SERVED)) === ESCAPED;
+}
+
+/** A file that is made begins anew: what went wrong before there was one is not about it, nor is what was read of one that was there. */
 function begun(way: number): number {
-  return way & ~(DELETED | ABSENT | FOUND | (way & MADE ? 0 : FAILED));
+  return way & ~(DELETED | ABSENT | FOUND | (way & MADE ? 0 : FAILED | (way & FOUND ? READ : 0)));
 }
 
 export function applyBelow(frame: Frame, state: State, directory: Value, ways: Ways, step: Step): void {

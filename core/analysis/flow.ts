@@ -178,6 +178,9 @@ export interface FlowModule {
   readonly written: Readonly<Record<Name, string>>;
   /** Offset of each line's first character. */
   readonly lineStarts: readonly number[];
-  /** Lines (from 1) on which findings are silenced, with the rules; an empty list silences all. */
-  readonly ignores: readonly { readonly line: number; readonly rules: readonly string[] }[];
+  /**
+   * Lines (from 1; 0: all) on which findings are silenced, with the rules; an empty list silences all. `listed` is where the rules
+   * stand in the comment.
+   */
+  readonly ignores: readonly { readonly line: number; readonly rules: readonly string[]; readonly listed: Span }[];
 }

@@ -5,7 +5,8 @@ import type { FlowFunction, FlowModule, Name, Operand, Span } from "./flow.ts";
 import { capturedBy } from "./captures.ts";
 import { lookUpStatic } from "./static.ts";
 import { addBasis } from "./incremental.ts";
-import { classOf, exported, newBasis, type Program, selfClass } from "./program.ts";
+import { classOf, exported, keyOf, newBasis, type Program, selfClass } from "./program.ts";
+import { settles } from "./recursion.ts";
 import type { Command, Step, Trace } from "./summary.ts";
 import {
   atomsOf,
@@ -71,8 +72,10 @@ export interface Frame {
   readonly scratch: boolean;
   /** Where a chain of calls names its outputs, by their keys. */
   readonly marks: Map<string, Span>;
+  /** Where chains of calls begin, by their things. */
+  readonly begins: Map<string, Span>;
   /** Where programs are run of which nothing is known. */
-  readonly obscure: number[];
+  readonly obscure: Span[];
   /** Calls that delete something. */
   readonly removals: Set<number>;
   /** Functions that call functions that they were given: how deep. */
@@ -146,6 +149,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     invokes: new Map(),
     scratch,
     marks: new Map(),
+    begins: new Map(),
     obscure: [],
     removals: new Set(),
     nesting: 0,
@@ -392,16 +396,24 @@ function evaluateExported(program: Program, file: string, operand: Operand): Val
   const module = program.loader.load(file);
   const top = module?.functions[0];
   if (!module || !top) return [stable(`${file}#?`)];
+  if (program.evaluating.has(operand)) {
+    program.circular = true;
+    return [stable(`${file}#?`)];
+  }
   const outer = program.basis;
   const basis = newBasis();
   program.basis = basis;
   basis.files.add(file);
   const frame = createFrame(program, module, top, true);
-  const values = evaluate(frame, { env: new Map(), ways: new Map() }, operand);
+  program.evaluating.add(operand);
+  const { result: values, settled } = settles(program, () => evaluate(frame, { env: new Map(), ways: new Map() }, operand));
+  program.evaluating.delete(operand);
   const result = values.map((value) => (value.kind === "thing" ? shapeOf(frame, value) : value));
   program.basis = outer;
   addBasis(program, basis);
-  if (program.looking.size === 0) program.values.set(operand, { values: result, basis });
+  if (settled && program.looking.size === 0 && !program.circular)
+    program.values.set(operand, { values: result, basis, home: keyOf({ file, index: 0 }) });
+  if (program.evaluating.size === 0) program.circular = false;
   return result;
 }
 
@@ -489,6 +501,8 @@ export function readMember(frame: Frame, value: Value, name: string, depth = 0):
     if (isClosed(thing)) return [literal(undefined)];
     return [derived("member", value.kind === "shape" ? stable(value.key) : value, name)];
   }
+  // Of what `readdir` lists with its types the name is the entry.
+  if (value.kind === "derived" && value.how === "entry" && name === "name") return [value];
   if (value.kind === "symbol" || value.kind === "derived") {
     const stored = frame.heap.get(`@${value.key}`)?.fields.get(name) ?? NOTHING;
     const type = value.type;

@@ -1,6 +1,8 @@
 /** What is kept from one check to the next: a result holds as long as nothing that it hangs on has changed. */
+import { type Carried, carryOver } from "./carryOver.ts";
+import type { FlowModule } from "./flow.ts";
 import { readShapes } from "./leaks.ts";
-import { type Basis, keyOf, type Program } from "./program.ts";
+import { type Basis, keyOf, type Program, type Remembered } from "./program.ts";
 import type { Report } from "./solve.ts";
 
 /** Whatever is being worked out hangs on this, too. */
@@ -38,8 +40,14 @@ export function visitedReports(program: Program): readonly Report[] {
     .sort((a, b) => (a.ref.file < b.ref.file ? -1 : a.ref.file > b.ref.file ? 1 : a.ref.index - b.ref.index));
 }
 
-/** Forgets what hangs on a changed file, or on classes that came or went. */
-export function invalidate(program: Program, dirty: ReadonlySet<string>): void {
+/** Files that changed; of some it is known in what. */
+export interface Changes {
+  readonly files: ReadonlySet<string>;
+  readonly parts: ReadonlyMap<string, Carried>;
+}
+
+/** Forgets what hangs on what changed, or on classes that came or went. */
+export function invalidate(program: Program, { files: dirty, parts }: Changes): void {
   const signatures = new Map<string, string>();
   const holds = (basis: Basis): boolean => {
     for (const file of dirty) if (basis.files.has(file)) return false;
@@ -52,8 +60,13 @@ export function invalidate(program: Program, dirty: ReadonlySet<string>): void {
   };
   const users = new Map<string, string[]>();
   const lost: string[] = [];
+  const visible = [...parts].flatMap(([file, { exported }]) => (exported ? [file] : []));
+  /** Its own file says for each function what holds; whoever sees another one may see any name that it exports. */
+  const seesChange = (home: string, { files }: Basis): boolean =>
+    visible.some((file) => files.has(file) && (files.size > 1 || !home.startsWith(`${file}#`)));
+  for (const [file, { functions }] of parts) for (const index of functions) lost.push(keyOf({ file, index }));
   for (const [key, basis] of program.bases) {
-    if (!holds(basis)) lost.push(key);
+    if (!holds(basis) || seesChange(key, basis)) lost.push(key);
     for (const used of basis.functions) {
       const list = users.get(used);
       if (list) list.push(key);
@@ -71,12 +84,41 @@ export function invalidate(program: Program, dirty: ReadonlySet<string>): void {
     program.reports.delete(key);
     program.bases.delete(key);
   }
-  const forget = <Key>(remembered: Map<Key, { readonly basis: Basis }>): void => {
-    for (const [key, { basis }] of remembered)
-      if (!holds(basis) || (gone.size > 0 && [...basis.functions].some((used) => gone.has(used)))) remembered.delete(key);
+  const names = new Set<unknown>([...parts].flatMap(([file, changed]) => [...changed.names].map((name) => `${file}#${name}`)));
+  const isStale = (key: unknown, { basis, home }: Remembered): boolean =>
+    names.has(key) || !holds(basis) || seesChange(home, basis) || gone.has(home) || [...basis.functions].some((used) => gone.has(used));
+  const forget = <Key>(remembered: Map<Key, Remembered>): void => {
+    for (const [key, one] of remembered) if (isStale(key, one)) remembered.delete(key);
   };
   forget(program.values);
   forget(program.looked);
+}
+
+/** Which of the files changed in the insides of functions only; whatever did not change is from now on part of the new flow. */
+export function followEdits(
+  program: Program,
+  dirty: Iterable<string>,
+  flows: { readonly before: ReadonlyMap<string, FlowModule>; now(file: string): FlowModule },
+): Changes {
+  const files = new Set<string>();
+  const parts = new Map<string, Carried>();
+  for (const file of dirty) {
+    const before = flows.before.get(file);
+    const now = before && flows.now(file);
+    const changed = before && now ? carryOver(before, now) : undefined;
+    if (now && changed) {
+      parts.set(file, changed);
+      program.indexes.delete(now);
+      program.calls.delete(now);
+      for (const { index } of now.functions) moveReport(program.reports.get(keyOf({ file, index })), now);
+    } else files.add(file);
+  }
+  return { files, parts };
+}
+
+/** What a report says of its function is right in every text in which the function says the same. */
+function moveReport(report: Report | undefined, module: FlowModule): void {
+  if (report) (report.module as FlowModule) = (report.frame.module as FlowModule) = module;
 }
 
 /** What the functions that count say of each other. */

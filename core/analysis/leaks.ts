@@ -16,11 +16,12 @@ import {
   READ,
   REFUSED,
   RETURNED,
+  SERVED,
   UNSUCCESSFUL,
   UNTIDY,
   UPLOADED,
 } from "./summary.ts";
-import { atomsOf, type Derived, isBelow, HOME, isHandedIn, listedIn, rootOf, TMP, type Value } from "./value.ts";
+import { atomsOf, type Derived, isBelow, HOME, isHandedIn, isUnique, listedIn, rootOf, TMP, type Value } from "./value.ts";
 
 export interface Leak {
   readonly report: Report;
@@ -51,33 +52,46 @@ export function callersOf(reports: Iterable<Report>): Callers {
   return callers;
 }
 
-export function leaksOf(program: Program, report: Report, callers: Callers): Leak[] {
-  const leaks: Leak[] = [];
-  for (const record of report.frame.files.values()) {
-    const leak = leakOf(program, report, record, callers);
-    if (leak) leaks.push(leak);
-  }
-  return leaks;
-}
-
 /**
  * One function for each file. Of a file that is made, whoever makes it and uses it up is told, not everybody above; of one that a
- * request brought, whoever has the request, not the helpers that it is handed to.
+ * request brought, whoever has the request, not the helpers that it is handed to. Returns the leaks of those that are `asked` about;
+ * those of functions of other files than the `judged` ones count for nobody.
  */
-export function ownLeaks(program: Program, leaks: readonly (readonly Leak[])[]): readonly (readonly Leak[])[] {
-  const all = new Map(leaks.flat().map((leak) => [`${keyOf(leak.report.ref)}|${leak.record.value.key}`, leak]));
-  const below = new Map<Leak, Leak[]>();
-  const handedOn = new Set<Leak>();
-  for (const leak of all.values())
+export function ownLeaks(
+  program: Program,
+  judged: ReadonlySet<string>,
+  asked: readonly Report[],
+  callers: Callers,
+): readonly (readonly Leak[])[] {
+  const known = new Map<FileRecord, Leak | undefined>();
+  const leakAt = (report: Report | undefined, record: FileRecord | undefined): Leak | undefined => {
+    if (!report || !record || !judged.has(report.module.file)) return undefined;
+    if (!known.has(record)) known.set(record, leakOf(program, report, record, callers));
+    return known.get(record);
+  };
+  const reportOf = (key: string): Report | undefined => (program.visited.has(key) ? program.reports.get(key) : undefined);
+  // Who made a file without using it up gives way to who did use it up.
+  const givesWay = (inner: Leak, outer: Leak): boolean =>
+    (outer.received && inner.received && !isWithin(program, inner.report.ref, outer.report.ref)) ||
+    (isUnused(inner.record) && !isUnused(outer.record));
+  const isOwn = (leak: Leak): boolean => {
     for (const origin of leak.record.from) {
-      const inner = all.get(`${keyOf(origin.callee)}|${origin.key}`);
-      if (!inner || inner === leak) continue;
-      // Who made a file without using it up gives way to who did use it up.
-      const passed = leak.received && inner.received && !isWithin(program, inner.report.ref, leak.report.ref);
-      if (passed || (isUnused(inner.record) && !isUnused(leak.record))) handedOn.add(inner);
-      else below.set(leak, [...(below.get(leak) ?? []), inner]);
+      const report = reportOf(keyOf(origin.callee));
+      const inner = leakAt(report, report?.frame.files.get(origin.key));
+      if (inner && inner !== leak && !givesWay(inner, leak)) return false;
     }
-  return leaks.map((own) => own.filter((leak) => !handedOn.has(leak) && !below.has(leak)));
+    const above = callers.get(`${keyOf(leak.report.ref)}|${leak.record.value.key}`) ?? [];
+    return !above.some(({ report, record }) => {
+      const outer = leakAt(report, record);
+      return outer !== undefined && outer !== leak && givesWay(leak, outer);
+    });
+  };
+  return asked.map((report) =>
+    [...report.frame.files.values()].flatMap((record) => {
+      const leak = leakAt(report, record);
+      return leak && isOwn(leak) ? [leak] : [];
+    }),
+  );
 }
 
 /** Whether uploads of requests are put where a server hands them out. */
@@ -151,6 +165,8 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
   if (!lopsided && !leaksFurther(program, report, record, callers, new Set())) return undefined;
+  // It may go when it has been sent, which is not known to be here.
+  if (usedUpBy(record) === SERVED) record.named = true;
   const kind = trace.uploaded.length > 0 ? "upload" : "assembly";
   return { report, record, kind, left: ways.left, cleaned: ways.cleaned, lopsided, received: field };
 }
@@ -172,7 +188,7 @@ export function sweptBy(program: Program, reports: readonly Report[]): readonly 
 export function look(report: Report, record: FileRecord): { left: WayOut[]; cleaned: WayOut[] } | undefined {
   const left: WayOut[] = [];
   const cleaned: WayOut[] = [];
-  const wanted = record.trace.uploaded.length > 0 ? UPLOADED : record.trace.read.length > 0 ? READ : OUTPUT;
+  const wanted = usedUpBy(record);
   if (wanted === OUTPUT && !isTemporary(record.value)) return undefined;
   // What the function makes is there only on ways on which it was made.
   const there = isMade(record) ? MADE : 0;
@@ -184,7 +200,7 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
     // It was there before and is used again: a cache.
     if (all.some((way) => way & FOUND && !(way & MADE))) return undefined;
     const ways = all.filter((way) => (way & there) === there);
-    if (ways.some((way) => way & (ESCAPED | RETURNED) && !(way & (DELETED | LATER)))) return undefined;
+    if (ways.some((way) => isHandedOn(way, wanted) && !(way & (DELETED | LATER)))) return undefined;
     if (ways.some((way) => !(way & (DELETED | LATER | KEPT)))) left.push(exit);
     else if (ways.some((way) => way & (DELETED | LATER))) cleaned.push(exit);
   }
@@ -196,6 +212,17 @@ export function look(report: Report, record: FileRecord): { left: WayOut[]; clea
     if (ways.some((way) => way & wanted && way & (DELETED | LATER) && !(way & (FAILED | REFUSED | ABSENT)))) cleaned.push(exit);
   }
   return { left, cleaned };
+}
+
+/** What has to have happened to a file for it to be of no more use. */
+function usedUpBy({ value, trace }: FileRecord): number {
+  if (trace.uploaded.length > 0) return UPLOADED;
+  if (trace.read.length > 0) return READ;
+  return trace.served.length > 0 && isUnique(value) ? SERVED : OUTPUT;
+}
+
+function isHandedOn(way: number, wanted: number): boolean {
+  return (way & RETURNED) !== 0 || (way & (wanted === SERVED ? ESCAPED | SERVED : ESCAPED)) === ESCAPED;
 }
 
 /** Whether the function itself uses the file up and deletes it: what other functions caught is not for it to tell. */
@@ -312,7 +339,7 @@ function chainOf(frame: Frame, value: Derived): string[] {
   }
   if (at.kind === "symbol") {
     if (at.root === "parameter") chain.unshift(frame.fn.parameters[at.index ?? -1]?.written ?? "");
-    else chain.unshift(at.name === undefined ? at.key : (frame.module.written[at.name] ?? at.name));
+    else chain.unshift(at.name === undefined ? at.key.replace(/^.*:called:/, "") : (frame.module.written[at.name] ?? at.name));
   }
   return chain;
 }

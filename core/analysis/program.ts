@@ -1,6 +1,7 @@
 /** The loaded modules as one program: which function, class or value a name of a module is. */
 import type { Catalogue } from "./catalogue/catalogue.ts";
 import type { CallEvent, Event, FlowClass, FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
+import { newRecursion, type Recursion } from "./recursion.ts";
 import type { Report } from "./solve.ts";
 import type { Summary } from "./summary.ts";
 import type { ClassRef, FunctionRef, Value, Values } from "./value.ts";
@@ -32,8 +33,7 @@ export interface Program {
   /** Directories whose files a server hands out. */
   readonly served: Map<string, Value>;
   readonly reports: Map<string, Report>;
-  /** Functions whose summary is being made; the second time round what is known so far counts. */
-  readonly running: Map<string, { again: boolean }>;
+  readonly recursion: Recursion;
   readonly indexes: WeakMap<FlowModule, ModuleIndex>;
   readonly calls: WeakMap<FlowModule, Calls>;
   /** Methods by name, of the modules that are judged. */
@@ -50,6 +50,9 @@ export interface Program {
   /** Values of names outside of the flow, and those that are being looked up. */
   readonly looked: Map<string, Remembered>;
   readonly looking: Set<string>;
+  /** Exports whose values are being worked out, and whether one of them is what it is itself: `import { a } from "./a"; export { a }`. */
+  readonly evaluating: Set<Operand>;
+  circular: boolean;
   /** Depth of summaries that wait for each other. */
   depth: number;
 }
@@ -84,6 +87,8 @@ export interface Basis {
 export interface Remembered {
   readonly values: Values;
   readonly basis: Basis;
+  /** The function that it was looked up in. */
+  readonly home: string;
 }
 
 export function newBasis(): Basis {
@@ -112,7 +117,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     read: new Set(),
     served: new Map(),
     reports: new Map(),
-    running: new Map(),
+    recursion: newRecursion(),
     indexes: new WeakMap(),
     calls: new WeakMap(),
     methods: new Map(),
@@ -120,6 +125,8 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     values: new Map(),
     looked: new Map(),
     looking: new Set(),
+    evaluating: new Set(),
+    circular: false,
     depth: 0,
   };
   return program;

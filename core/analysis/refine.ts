@@ -4,7 +4,7 @@ import { reachable, waysOf } from "./effects.ts";
 import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
 import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
-import { atomsOf, isBelow, isHandedIn, type Value, type Values } from "./value.ts";
+import { atomsOf, isBelow, isHandedIn, union, type Value, type Values } from "./value.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
 export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {
@@ -65,7 +65,10 @@ function failing(frame: Frame, state: State, operand: Operand, outcome: boolean)
       key,
       mapWays(ways, (way) => way | FAILED | REFUSED),
     );
-  state.ways.set(OTHERS, [FAILED | REFUSED]);
+  state.ways.set(
+    OTHERS,
+    mapWays(state.ways.get(OTHERS) ?? [0], (way) => way | FAILED | REFUSED),
+  );
 }
 
 function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean): void {
@@ -84,7 +87,10 @@ const FAILURE = /^(?:is)?(?:error|err|errors|failed|failure|failures|rejected|re
 
 function equal(frame: Frame, state: State, left: Operand, right: Operand, outcome: boolean): void {
   const [operand, constant] = isConstant(left) ? [right, left] : [left, right];
-  if (!isConstant(constant)) return;
+  if (!isConstant(constant)) {
+    if (outcome) coincide(frame, state, evaluate(frame, state, left), evaluate(frame, state, right));
+    return;
+  }
   const last = lastName(frame, operand);
   const failure = FAILURE.test(last);
   if (isNone(constant)) {
@@ -106,6 +112,15 @@ function equal(frame: Frame, state: State, left: Operand, right: Operand, outcom
     else if (/^(?:ok|success|succeeded|done|complete|completed|fulfilled)$/i.test(constant.text)) report(frame, state, operand, outcome);
     else if (/^(?:true|1|yes|on)$/i.test(constant.text)) wish(frame, state, operand, outcome);
     else if (/^(?:false|0|no|off)$/i.test(constant.text)) wish(frame, state, operand, !outcome);
+  }
+}
+
+/** `if (part !== output) remove(part)`: on the other side there is no such file beside the one that has its name. */
+function coincide(frame: Frame, state: State, left: Values, right: Values): void {
+  const shared = new Set(left.filter((value) => right.some((other) => other.key === value.key)).map((value) => value.key));
+  for (const value of union(left, right)) {
+    const record = shared.has(value.key) ? undefined : frame.files.get(value.key);
+    if (record) set(state, record, (way) => way | ABSENT);
   }
 }
 

@@ -42,7 +42,7 @@ export function createReporter(frontEnd: FrontEnd, { settings }: AnalysisOptions
             related: draft.related.map((mark) => relatedOf(frontEnd, mark.file, mark.span, mark.message)),
             ...(path && /[^{}/.]/.test(path.text) && { path }),
             fingerprint,
-            fixable: draft.fix !== undefined,
+            fixable: false,
           },
         });
       }

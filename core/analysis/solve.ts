@@ -2,27 +2,40 @@
 import { call, runLater } from "./call.ts";
 import { put } from "./collections.ts";
 import { escape, escapeNamed, failed, fileAt, looksLikePath, type Moment, reachable, remove, waysOf } from "./effects.ts";
+import { decide, type Facts, factsOf, forget, unsettle } from "./facts.ts";
 import type { Block, Event, FlowFunction, FlowModule, Operand, Span } from "./flow.ts";
 import { type Agenda, isCyclic, openAgenda } from "./agenda.ts";
-import { createFrame, elementsOf, evaluate, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
+import { createFrame, elementsOf, evaluate, type FileRecord, type Frame, libraryOf, type State, thingOf, typeOf } from "./frame.ts";
 import { visit } from "./incremental.ts";
 import { functionOf, keyOf, newBasis, type Program } from "./program.ts";
+import { isRunning, solveTogether } from "./recursion.ts";
 import { giveUp, operandNames, outcomesOf, refine, sitesOf } from "./refine.ts";
 import { summarize } from "./summarize.ts";
 import {
+  ABSENT,
   addWays,
+  DELETED,
+  ESCAPED,
+  FAILED,
+  innermost,
+  KEPT,
+  LATER,
+  MADE,
   mapWays,
   OTHERS,
+  OUTPUT,
   PENDING,
+  READ,
   REFUSED,
   RETURNED,
+  sameStep,
   type Summary,
   UNSUCCESSFUL,
   UNTIDY,
   UPLOADED,
   type Ways,
 } from "./summary.ts";
-import { type FunctionRef, isBelow, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+import { type FunctionRef, isBelow, MOST, NOTHING, same, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 /** One way out of a function. */
 export interface WayOut {
@@ -45,22 +58,17 @@ export interface Report {
 }
 
 const DEEPEST = 40;
-const ROUNDS = 3;
 
 function emptySummary(ref: FunctionRef): Summary {
   return { ref, effects: [], returns: NOTHING, stores: [], escapes: NOTHING, commands: [], invokes: [], async: false, complete: false };
 }
 
-/** What a call of the function does. Functions that call each other are run again until nothing new is learnt. */
+/** What a call of the function does. */
 export function summaryOf(program: Program, ref: FunctionRef): Summary {
   const key = keyOf(ref);
-  const known = program.summaries.get(key);
-  const running = program.running.get(key);
   program.basis.functions.add(key);
-  if (running) {
-    running.again = true;
-    return known ?? emptySummary(ref);
-  }
+  const known = program.summaries.get(key);
+  if (isRunning(program, key)) return known ?? program.recursion.guesses.get(key) ?? emptySummary(ref);
   if (known) {
     visit(program, key);
     return known;
@@ -68,34 +76,30 @@ export function summaryOf(program: Program, ref: FunctionRef): Summary {
   const module = program.loader.load(ref.file);
   const fn = functionOf(program, ref);
   if (!module || !fn || program.depth > DEEPEST) return emptySummary(ref);
-  const state = { again: false };
   const outer = program.basis;
-  program.basis = newBasis();
-  program.bases.set(key, program.basis);
+  const basis = newBasis();
+  program.bases.set(key, basis);
   program.visited.add(key);
-  program.running.set(key, state);
   program.depth += 1;
   try {
-    program.loader.load(ref.file);
-    let summary = emptySummary(ref);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      state.again = false;
+    return solveTogether(program, key, () => {
+      program.basis = basis;
+      program.loader.load(ref.file);
       const report = run(program, module, fn);
-      summary = report ? summarize(program, report) : emptySummary(ref);
+      const summary = report ? summarize(program, report) : emptySummary(ref);
       if (report) program.reports.set(key, report);
       program.summaries.set(key, summary);
-      if (!state.again) break;
-    }
-    return summary;
+      return summary;
+    });
   } finally {
     program.basis = outer;
     program.depth -= 1;
-    program.running.delete(key);
   }
 }
 
 interface Run {
   readonly frame: Frame;
+  readonly facts: Facts | undefined;
   readonly before: (State | undefined)[];
   readonly pending: Agenda;
   readonly exits: Map<string, WayOut>;
@@ -103,13 +107,37 @@ interface Run {
 
 const PASSES = 5;
 
+/** A function that deletes files on some ways only is run once more, with an eye on tests that it makes again. */
 function run(program: Program, module: FlowModule, fn: FlowFunction): Report | undefined {
+  const report = runWith(program, module, fn);
+  const uneven = report && report.frame.files.size <= MOST_FILES ? unevenFiles(report) : [];
+  if (!report || uneven.length === 0) return report;
+  const facts = factsOf(report.frame, uneven);
+  return facts ? runWith(program, module, fn, facts) : report;
+}
+
+/** A function that touches more is told from its first run. */
+const MOST_FILES = 120;
+
+function unevenFiles({ frame, exits }: Report): readonly FileRecord[] {
+  const ends = exits.filter(({ how }) => how === "return");
+  return [...frame.files.values()].filter(({ value, trace }) => {
+    if (trace.deleted.length === 0) return false;
+    const ways = ends.flatMap(({ state }) => state.ways.get(value.key) ?? []);
+    return ways.some((way) => way & (DELETED | LATER)) && ways.some((way) => way & (MADE | UPLOADED | READ | OUTPUT) && !(way & SETTLED));
+  });
+}
+
+/** Nothing is left behind on such a way, or nobody can say that it should not be. */
+const SETTLED = DELETED | LATER | ESCAPED | RETURNED | KEPT | ABSENT | FAILED | REFUSED | UNSUCCESSFUL;
+
+function runWith(program: Program, module: FlowModule, fn: FlowFunction, facts?: Facts): Report | undefined {
   const frame = createFrame(program, module, fn);
   let work: Run | undefined;
   for (let pass = 0; pass < PASSES; pass += 1) {
     const changes = frame.changes;
     frame.observed.length = 0;
-    work = { frame, before: [], pending: openAgenda(fn), exits: new Map() };
+    work = { frame, facts, before: [], pending: openAgenda(fn), exits: new Map() };
     work.before[0] = entryState(frame);
     let steps = 0;
     const most = 40 * fn.blocks.length + 100;
@@ -152,7 +180,10 @@ function runBlock(work: Run, at: number): void {
   const before = work.before[at];
   if (!block || !before) return;
   const state: State = { env: new Map(before.env), ways: new Map(before.ways) };
-  for (const event of block.events) runEvent(work, block, at, event, state);
+  for (const event of block.events) {
+    runEvent(work, block, at, event, state);
+    if (work.facts) unsettle(work.facts, state, event);
+  }
   leave(work, block, at, state);
 }
 
@@ -364,7 +395,9 @@ function leave(work: Run, block: Block, at: number, state: State): void {
     case "branch":
       for (const outcome of [true, false]) {
         const refined = refine(frame, state, exit.test, outcome);
-        if (refined) flowTo(work, outcome ? exit.yes : exit.no, refined);
+        if (!refined) continue;
+        if (work.facts) decide(work.facts, refined, at, outcome);
+        flowTo(work, outcome ? exit.yes : exit.no, refined);
       }
       return;
     case "throw":
@@ -384,7 +417,9 @@ function leaveBy(work: Run, block: Block, at: number, state: State, span: Span, 
   const { frame } = work;
   const values = operand === undefined ? NOTHING : evaluate(frame, state, operand);
   handOut(frame, state, values, momentOf(frame, span, block, at));
-  for (const value of reachable(frame, values)) {
+  const handed = reachable(frame, values);
+  for (const record of handed.length >= MOST ? variantsOf(frame, handed) : []) handBack(state, record.value);
+  for (const value of handed) {
     for (const record of frame.files.values())
       if (record.value.key !== value.key && value.kind !== "text" && isBelow(record.value, value)) handBack(state, record.value);
     escapeNamed(state, frame, value, true);
@@ -410,6 +445,15 @@ function handOut(frame: Frame, state: State, values: Values, moment: Moment): vo
     const context = { event: moment.call, receiver: NOTHING, written: "", method: "", args: [], moment };
     runLater(frame, state, context, value);
   }
+}
+
+/** Of a path that may be more than can be told apart, all that one place makes under it are meant. */
+function variantsOf(frame: Frame, values: Values): readonly FileRecord[] {
+  const made = values.flatMap((value) => frame.files.get(value.key)?.trace.output[0] ?? []);
+  return [...frame.files.values()].filter(({ trace }) => {
+    const [step] = trace.output;
+    return step && made.some((other) => sameStep(step, other) && sameStep(innermost(step), innermost(other)));
+  });
 }
 
 function handBack(state: State, file: Value): void {
@@ -438,7 +482,8 @@ function isRefusal(frame: Frame, operand: Operand, values: Values): boolean {
   );
 }
 
-function addExit(work: Run, exit: WayOut): void {
+function addExit(work: Run, last: WayOut): void {
+  const exit = work.facts ? { ...last, state: forget(work.facts, last.state) } : last;
   const key = `${exit.how}:${exit.span.start}:${exit.span.end}:${exit.how === "return" ? exit.caught : ""}`;
   const there = work.exits.get(key);
   if (!there) {
@@ -450,7 +495,8 @@ function addExit(work: Run, exit: WayOut): void {
   if (values !== there.values) work.exits.set(key, { ...there, values });
 }
 
-function flowTo(work: Run, to: number, state: State): void {
+function flowTo(work: Run, to: number, last: State): void {
+  const state = work.facts ? forget(work.facts, last, to) : last;
   const there = work.before[to];
   if (!there) work.before[to] = { env: new Map(state.env), ways: new Map(state.ways) };
   else if (!joinInto(there, state.env, state.ways)) return;

@@ -3,7 +3,8 @@ import type { CallEvent, Name } from "./flow.ts";
 import { call } from "./call.ts";
 import { classOfValue, createFrame, evaluate, type Frame, isEmptyCollection, libraryOf, shapeOf, type State } from "./frame.ts";
 import { addBasis } from "./incremental.ts";
-import { indexOf, newBasis } from "./program.ts";
+import { indexOf, keyOf, newBasis } from "./program.ts";
+import { settles } from "./recursion.ts";
 import { NOTHING, type Symbol_, type Value, type Values } from "./value.ts";
 
 const DEEPEST = 12;
@@ -92,9 +93,10 @@ function inScratch(frame: Frame, index: number, name: Name, look: (scratch: Fram
   try {
     program.loader.load(module.file);
     const scratch = createFrame(program, module, fn, true);
-    const values = look(scratch, { env: new Map(), ways: new Map() });
+    const { result: values, settled } = settles(program, () => look(scratch, { env: new Map(), ways: new Map() }));
     const result = values.map((value) => (value.kind === "thing" ? shapeOf(scratch, value) : value));
-    if (program.looking.size === 1) program.looked.set(key, { values: result, basis });
+    if (settled && program.looking.size === 1)
+      program.looked.set(key, { values: result, basis, home: keyOf({ file: module.file, index }) });
     return result;
   } finally {
     program.basis = outer;

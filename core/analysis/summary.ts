@@ -16,6 +16,8 @@ export interface Step {
   readonly function: FunctionRef;
   /** The part of a long chain of calls that names the file: `.output(path)`. */
   readonly mark?: Span;
+  /** Where the command begins that is run here. */
+  readonly begun?: Span;
   readonly inner?: Step;
 }
 
@@ -51,6 +53,9 @@ export const RETURNED = 16384;
 /** A deletion, of this file or another, failed on the way. */
 export const UNTIDY = 32768;
 
+/** Together with `ESCAPED`: only to the one who has asked for it was it handed. */
+export const SERVED = 1 << 28;
+
 export type Ways = readonly number[];
 
 /** The key under which a state has the ways of all files that it does not name. */
@@ -64,6 +69,7 @@ export interface Trace {
   readonly output: readonly Step[];
   readonly deleted: readonly Step[];
   readonly escaped: readonly Step[];
+  readonly served: readonly Step[];
   readonly used: readonly Step[];
   /** The output of the assembly was looked at, or its upload settled. */
   readonly checked: readonly Step[];
@@ -110,7 +116,17 @@ export interface Summary {
   readonly complete: boolean;
 }
 
-export const NO_TRACE: Trace = { made: [], uploaded: [], read: [], output: [], deleted: [], escaped: [], used: [], checked: [] };
+export const NO_TRACE: Trace = {
+  made: [],
+  uploaded: [],
+  read: [],
+  output: [],
+  deleted: [],
+  escaped: [],
+  served: [],
+  used: [],
+  checked: [],
+};
 
 const MOST_STEPS = 6;
 

@@ -46,6 +46,8 @@ export interface Symbol_ {
   readonly library?: LibraryValue;
   /** A path that was made for temporary use, and so is a file although nobody is seen writing it. */
   readonly temporary?: true;
+  /** Another one whenever it is asked for: the time, random text. */
+  readonly unique?: true;
 }
 
 /** Worked out from another value: a field, an element, a part of a path. */
@@ -134,7 +136,8 @@ export interface Thing {
 }
 
 export const NOTHING: Values = [];
-const MOST = 8;
+/** Alternatives that are told apart. */
+export const MOST = 8;
 
 export function text(content: string): Text {
   return { kind: "text", key: JSON.stringify(content), text: content };
@@ -412,6 +415,14 @@ export function rootOf(value: Value): Atom | undefined {
     root = next;
   }
   return root;
+}
+
+/** Whether the path is another one each time: nobody can ask for the file again. */
+export function isUnique(value: Value): boolean {
+  return atomsOf(value).some((part) => {
+    const root = rootOf(part);
+    return root?.kind === "symbol" && (root.unique === true || root.temporary === true) && root.key !== TMP.key;
+  });
 }
 
 /** Whether the value is nothing but what somebody else handed in. */

@@ -15,13 +15,18 @@ export interface Wrappers {
 /** Files that may call a function, by what they are searched for. */
 export type CallerCache = Map<string, Set<string>>;
 
+const wrappers = new WeakMap<Summary, boolean>();
+
 /** Those among the functions that count. */
 export function wrappersIn(program: Program, frontEnd: FrontEnd, cache: CallerCache): Wrappers {
   const names = new Set<string>();
   const files = new Set<string>();
   for (const key of program.visited) {
     const summary = program.summaries.get(key);
-    if (!summary || !isWrapper(summary)) continue;
+    if (!summary) continue;
+    let wraps = wrappers.get(summary);
+    if (wraps === undefined) wrappers.set(summary, (wraps = isWrapper(summary)));
+    if (!wraps) continue;
     const { file, index } = summary.ref;
     const module = program.loader.load(file);
     const fn = module?.functions[index];

@@ -2,6 +2,7 @@
 import { t } from "@vscode/l10n";
 import type * as z from "zod/mini";
 import type { Problem } from "../model.ts";
+import { type Close, closestTo } from "../spelling.ts";
 import type { ConfigDocument } from "./document.ts";
 import { type ConfigFile, configSchema, parts } from "./schema.ts";
 
@@ -120,9 +121,7 @@ function article(expected: string): string {
 function notASetting(key: string, path: Path): string {
   const shape = shapeAt(path);
   const known = Object.keys(shape ?? {}).filter((name) => name !== "$schema");
-  const close = known
-    .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
+  const close = closestTo(key, known);
   if (path[0] === "analysis" && path[1] === "rules") return notARule(close, known);
   if (close && close.distance <= Math.max(1, Math.floor(close.name.length / 3)))
     return t('is not a setting; did you mean "{0}"?', close.name);
@@ -130,7 +129,7 @@ function notASetting(key: string, path: Path): string {
 }
 
 /** The list helps here even when one is close: several rules begin alike. */
-function notARule(close: { readonly name: string; readonly distance: number } | undefined, known: readonly string[]): string {
+function notARule(close: Close | undefined, known: readonly string[]): string {
   const rules = known.join(", ");
   return close && close.distance <= 3
     ? t('is not a rule; did you mean "{0}"? The rules are {1}', close.name, rules)
@@ -146,14 +145,4 @@ function shapeAt(path: Path): object | undefined {
   if (path[0] === "analysis" && path[1] === "rules" && path.length === 2) return parts.analysis.shape.rules._zod.def.innerType.shape;
   if (path[0] === "analysis" && typeof path[2] === "number" && path.length === 3) return parts.namedCall.shape;
   return undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -5,6 +5,7 @@ import type { TextDocument } from "vscode-languageserver-textdocument";
 import { CONFIG_FILE } from "../../core/config/load.ts";
 import type { Finding } from "../../core/analysis/finding.ts";
 import { describePlace } from "../../core/analysis/sources.ts";
+import type { Problem } from "../../core/model.ts";
 import { pathOf, uriOf } from "../convert.ts";
 import { callSitesChangedNotification, type ChangedParams } from "../protocol.ts";
 import type { Session } from "../session.ts";
@@ -39,7 +40,7 @@ export interface Folder {
   setup: Promise<FolderSetup>;
   /** The newest one that is ready. */
   current?: FolderSetup;
-  readonly files: Map<string, { readonly generation: number; readonly findings: readonly Finding[] }>;
+  readonly files: Map<string, Pick<Checked, "findings" | "problems"> & { readonly generation: number }>;
   whole?: { readonly generation: number; readonly checked: Checked };
   /** Checks of everything that are under way, with their generation. */
   readonly racing: Map<AbortController, number>;
@@ -147,10 +148,16 @@ export async function checkFile(checking: Checking, { folder, file }: Place, opt
   if (known?.generation === generation) return known.findings;
   if (folder.whole?.generation === generation) return folder.whole.checked.findings.filter((finding) => finding.file === file);
   await folder.setup;
-  const { findings } = await checking.thread.ask(folder.root, "check", { paths: [file] }, options);
+  const { findings, problems } = await checking.thread.ask(folder.root, "check", { paths: [file] }, options);
   const own = findings.filter((finding) => finding.file === file);
-  folder.files.set(file, { generation, findings: own });
+  folder.files.set(file, { generation, findings: own, problems });
   return own;
+}
+
+/** What is wrong at lines of a file beside its findings, as the newest check of it has told. */
+export function notesOn({ files, whole }: Folder, file: string): readonly Problem[] {
+  const problems = (files.get(file) ?? whole?.checked)?.problems ?? [];
+  return problems.filter(({ source, line }) => source === file && line !== undefined);
 }
 
 /** Findings of all files. Who asked for the same in the meantime is served, too: the background need not begin again. */

@@ -8,9 +8,11 @@ import {
   type Range as LspRange,
   type TextDocumentEdit,
   type TextEdit as LspTextEdit,
+  uinteger,
   type WorkspaceEdit,
 } from "vscode-languageserver/node";
 import type { Finding, Range, RuleId, Severity, TextEdit } from "../../core/analysis/finding.ts";
+import type { Problem } from "../../core/model.ts";
 import { uriOf } from "../convert.ts";
 import type { FindingData } from "../protocol.ts";
 import type { Session } from "../session.ts";
@@ -47,6 +49,12 @@ export function diagnosticOf(session: Session, root: string, finding: Finding, d
       }),
     data,
   };
+}
+
+/** A note on a whole line, for it does not say more. */
+export function noteOf({ line = 1, message }: Problem): Diagnostic {
+  const range = { start: { line: line - 1, character: 0 }, end: { line: line - 1, character: uinteger.MAX_VALUE } };
+  return { range, severity: DiagnosticSeverity.Hint, source: "offcut", message };
 }
 
 /** The page of the documentation about a rule, where the client has one. */

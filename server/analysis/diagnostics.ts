@@ -26,13 +26,15 @@ import {
   type Checking,
   type Folder,
   folderOf,
+  notesOn,
   type Place,
   placeOf,
   refreshSoon,
   waitForChange,
 } from "./checking.ts";
-import { diagnosticOf, groupByFile, nameOf, resultIdOf } from "./convert.ts";
+import { diagnosticOf, groupByFile, nameOf, noteOf, resultIdOf } from "./convert.ts";
 import { isNoAnswer } from "./failure.ts";
+import type { Checked } from "./messages.ts";
 import type { AskOptions } from "./thread.ts";
 
 interface Background {
@@ -63,7 +65,7 @@ async function itemsOf(checking: Checking, place: Place, signal: AbortSignal): P
   try {
     const findings = await checkFile(checking, place, { signal });
     void measureLater(checking, folder, findings);
-    return toItems(checking, folder, findings);
+    return toItems(checking, place, findings);
   } catch (error) {
     if (!isNoAnswer(checking.session, error)) throw error;
     // The client keeps what it shows. It would show an error for each letter otherwise, or ask again and again.
@@ -71,8 +73,11 @@ async function itemsOf(checking: Checking, place: Place, signal: AbortSignal): P
   }
 }
 
-function toItems({ session }: Checking, folder: Folder, findings: readonly Finding[]): Diagnostic[] {
-  return folder.figures.apply(findings).map((finding, _i, all) => diagnosticOf(session, folder.root, finding, nameOf(finding, all)));
+function toItems({ session }: Checking, { folder, file }: Pick<Place, "folder" | "file">, findings: readonly Finding[]): Diagnostic[] {
+  return [
+    ...folder.figures.apply(findings).map((finding, _i, all) => diagnosticOf(session, folder.root, finding, nameOf(finding, all))),
+    ...notesOn(folder, file).map(noteOf),
+  ];
 }
 
 /** Nobody who types waits for the disk; what comes of it is told afterwards. */
@@ -135,15 +140,15 @@ async function diagnoseFolder(
 ): Promise<void> {
   const { check } = await folder.setup;
   const sent = new Set<string>();
-  const report = (uri: string, findings: readonly Finding[]): void => {
-    if (!sent.has(uri)) tell([reportOf(checking, uri, toItems(checking, folder, findings), told)]);
+  const report = (uri: string, items: Diagnostic[]): void => {
+    if (!sent.has(uri)) tell([reportOf(checking, uri, items, told)]);
     sent.add(uri);
   };
   try {
     if (check.enable) {
       const open = checking.documents.keys().flatMap((uri) => placeOf(checking, uri) ?? []);
       for (const place of open.filter((one) => one.folder === folder))
-        report(place.uri, await checkFile(checking, place, { signal: work.signal, background: true }));
+        report(place.uri, toItems(checking, place, await checkFile(checking, place, { signal: work.signal, background: true })));
     }
     if (check.enable && check.workspace && !folder.givenUp) await diagnoseAll(checking, folder, work, report);
   } catch (error) {
@@ -161,16 +166,19 @@ async function diagnoseAll(
   checking: Checking,
   folder: Folder,
   work: Background,
-  report: (uri: string, findings: readonly Finding[]) => void,
+  report: (uri: string, items: Diagnostic[]) => void,
 ): Promise<void> {
-  const findings = await checkInBackground(checking, folder, work);
+  const { findings, problems } = await checkInBackground(checking, folder, work);
   const { config } = await folder.setup;
   await folder.figures.refresh(findings, config, { trusted: checking.session.trusted, signal: work.signal });
-  for (const [file, own] of groupByFile(findings)) {
+  const byFile = groupByFile(findings);
+  const noted = problems.flatMap(({ source, line }) => (line === undefined ? [] : [source]));
+  for (const file of new Set([...byFile.keys(), ...noted])) {
     const uri = uriOf(path.join(folder.root, file));
+    const items = toItems(checking, { folder, file }, byFile.get(file) ?? []);
     const shown = checking.documents.get(uri) && checking.reported.get(uri);
-    if (shown !== undefined && shown !== resultIdOf(toItems(checking, folder, own))) refreshSoon(checking);
-    report(uri, own);
+    if (shown !== undefined && shown !== resultIdOf(items)) refreshSoon(checking);
+    report(uri, items);
   }
 }
 
@@ -191,12 +199,12 @@ function reportOf(
   return { kind: DocumentDiagnosticReportKind.Full, uri, version, resultId, items };
 }
 
-async function checkInBackground(checking: Checking, folder: Folder, { signal, progress }: Background): Promise<readonly Finding[]> {
+async function checkInBackground(checking: Checking, folder: Folder, { signal, progress }: Background): Promise<Checked> {
   const cancel = new AbortController();
   const shown = showSlowly(checking, progress, folder.whole ? undefined : cancel);
   try {
     const options: AskOptions = { signal: AbortSignal.any([signal, cancel.signal]), background: true, onProgress: shown.report };
-    return (await checkFolder(checking, folder, options)).findings;
+    return await checkFolder(checking, folder, options);
   } finally {
     shown.done();
   }

@@ -1,4 +1,5 @@
 /** All preferred fixes of a file, one on top of the other: each is computed for the text that the one before left. */
+import { lineEndOf } from "../../core/analysis/applyEdits.ts";
 import type { Analysis } from "../../core/analysis/check.ts";
 import type { Finding } from "../../core/analysis/finding.ts";
 import type { FileChange } from "./messages.ts";
@@ -26,6 +27,13 @@ export function fixAll(
   const changed = new Map<string, Changed>();
   /** Findings that their fix did not clear. */
   const stubborn = new Set<string>();
+  const begin = (name: string): Changed => {
+    const text = read(name);
+    // A file that is made gets the line ends of the one with the findings.
+    const begun = { pieces: startPieces(text ?? "", lineEndOf(read(file) ?? "")), create: text === undefined };
+    changed.set(name, begun);
+    return begun;
+  };
   let last: { readonly key: string; readonly count: number } | undefined;
   try {
     for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -36,7 +44,11 @@ export function fixAll(
       if (!finding) break;
       last = { key: keyOf(finding), count: findings.length };
       const fix = analysis.fixes(finding).find((one) => one.preferred);
-      for (const change of fix?.edits ?? []) apply(analysis, changed, change, read);
+      for (const change of fix?.edits ?? []) {
+        const known = changed.get(change.file) ?? begin(change.file);
+        known.pieces.edit(change.edits);
+        analysis.setText(change.file, known.pieces.text);
+      }
     }
   } finally {
     for (const name of changed.keys()) restore(name);
@@ -49,12 +61,4 @@ export function fixAll(
 
 function keyOf({ rule, fingerprint }: Finding): string {
   return `${rule} ${fingerprint}`;
-}
-
-function apply(analysis: Analysis, changed: Map<string, Changed>, change: FileChange, read: (file: string) => string | undefined): void {
-  const text = changed.has(change.file) ? undefined : read(change.file);
-  const known = changed.get(change.file) ?? { pieces: startPieces(text ?? ""), create: text === undefined };
-  changed.set(change.file, known);
-  known.pieces.edit(change.edits);
-  analysis.setText(change.file, known.pieces.text);
 }

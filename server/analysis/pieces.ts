@@ -1,4 +1,5 @@
 /** Edits on top of edits: what several rounds of them mean for the text that they began with. */
+import { LINE_END, lineEndOf, lineStarts } from "../../core/analysis/applyEdits.ts";
 import type { Position, TextEdit } from "../../core/analysis/finding.ts";
 
 /** A part of the first text by its offsets, or text that came in. */
@@ -12,7 +13,8 @@ export interface Pieces {
   edits(): readonly TextEdit[];
 }
 
-export function startPieces(first: string): Pieces {
+/** `lineEnd` is how lines end that come into an empty text. */
+export function startPieces(first: string, lineEnd = "\n"): Pieces {
   let pieces: readonly Piece[] = first === "" ? [] : [{ from: 0, to: first.length }];
   let text = first;
   const read = (piece: Piece): string => ("text" in piece ? piece.text : first.slice(piece.from, piece.to));
@@ -45,10 +47,11 @@ export function startPieces(first: string): Pieces {
     },
     edit(edits) {
       const starts = lineStarts(text);
+      const ending = text === "" ? lineEnd : lineEndOf(text);
       const places = edits.map((edit, order) => ({
         start: offsetOf(starts, text, edit.range.start),
         end: offsetOf(starts, text, edit.range.end),
-        text: edit.text.replaceAll(LINE_END, lineEndOf(text)),
+        text: edit.text.replaceAll(LINE_END, ending),
         order,
       }));
       // From the end on, so that no offset moves; several insertions at one place keep their order.
@@ -77,19 +80,6 @@ export function startPieces(first: string): Pieces {
 
 function part(piece: Piece, from: number, to: number): Piece {
   return "text" in piece ? { text: piece.text.slice(from, to) } : { from: piece.from + from, to: piece.from + to };
-}
-
-const LINE_END = /\r\n|\n|\r/g;
-
-/** How most lines of a text end. */
-export function lineEndOf(text: string): string {
-  const all = text.match(LINE_END) ?? [];
-  return all.filter((one) => one === "\r\n").length * 2 > all.length ? "\r\n" : "\n";
-}
-
-/** Offsets at which lines begin; `\r\n`, `\n` and `\r` end one, as in the protocol. */
-function lineStarts(text: string): readonly number[] {
-  return [0, ...[...text.matchAll(LINE_END)].map((match) => match.index + match[0].length)];
 }
 
 function offsetOf(starts: readonly number[], text: string, { line, column }: Position): number {

@@ -3,13 +3,13 @@ import fs from "node:fs";
 import path from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { config as configureWords } from "@vscode/l10n";
+import { LINE_END, lineEndOf } from "../../core/analysis/applyEdits.ts";
 import { openAnalysis } from "../../core/analysis/analysis.ts";
 import { applyBaseline } from "../../core/analysis/baseline.ts";
 import type { Analysis, CheckProgress } from "../../core/analysis/check.ts";
 import type { Finding, Fix } from "../../core/analysis/finding.ts";
 import { commentAbove } from "../../core/analysis/typescript/commentAbove.ts";
 import { fixAll } from "./fixAll.ts";
-import { lineEndOf } from "./pieces.ts";
 import type {
   Answer,
   Ask,
@@ -119,7 +119,7 @@ function answerTo(folder: Folder, question: Question, ask: Ask<Question>, work: 
       return check(folder, ask as Ask<"check">, work);
     case "fixes": {
       const finding = findFinding(folder, ask as FindingName, work);
-      return finding ? withLineEnds(folder, analysisOf(folder).fixes(finding)) : [];
+      return finding ? withLineEnds(folder, finding.file, analysisOf(folder).fixes(finding)) : [];
     }
     case "fixAll":
       folder.checked.clear();
@@ -158,11 +158,11 @@ function findFinding(folder: Folder, { file, rule, fingerprint, nth }: FindingNa
   return findings.filter((one) => one.file === file && one.rule === rule && one.fingerprint === fingerprint)[nth];
 }
 
-/** Not every editor makes line ends equal when it applies an edit. */
-function withLineEnds(folder: Folder, fixes: readonly Fix[]): readonly Fix[] {
+/** Not every editor makes line ends equal when it applies an edit. A file that is made gets those of the file with the finding. */
+function withLineEnds(folder: Folder, found: string, fixes: readonly Fix[]): readonly Fix[] {
   const change = ({ file, edits, create }: Fix["edits"][number]): Fix["edits"][number] => {
-    const lineEnd = lineEndOf(textOf(folder, file) ?? "");
-    const converted = edits.map(({ range, text }) => ({ range, text: text.replaceAll(/\r\n|\r|\n/g, lineEnd) }));
+    const lineEnd = lineEndOf(textOf(folder, create ? found : file) ?? "");
+    const converted = edits.map(({ range, text }) => ({ range, text: text.replaceAll(LINE_END, lineEnd) }));
     return { file, edits: converted, ...(create && { create }) };
   };
   return fixes.map(({ title, kind, preferred, edits }) => ({ title, kind, preferred, edits: edits.map(change) }));

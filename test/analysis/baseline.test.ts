@@ -85,7 +85,7 @@ describe("baseline", () => {
   it("names file, line and what is wrong", () => {
     const entry = '{ "rule": "partial-cleanup", "file": "a.ts", "fingerprint": "1", "count": 1 }';
     for (const [text, line, message] of [
-      ["", 1, /is empty; write it with offcut check --update-baseline/],
+      ["", 1, /is empty; write it with offcut check --baseline ci\/base\.json --update-baseline$/],
       ["[]", 1, /is no baseline: it has no "findings"/],
       ['{\n  "schema": 2,\n  "findings": []\n}', 2, /schema is 2, and this version of Offcut reads 1/],
       ['{ "findings": [] }', 1, /schema is missing/],

@@ -51,6 +51,7 @@ const entry = z.strictObject({
   cleanup: z.optional(place),
   recursive: z.optional(z.union([z.literal(true), place])),
   contents: z.optional(z.literal(true)),
+  once: z.optional(z.literal(true)),
   some: z.optional(z.literal(true)),
   argv: z.optional(z.array(place)),
   shell: z.optional(place),

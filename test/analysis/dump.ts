@@ -1,4 +1,4 @@
-/** Prints flow graphs for people and for tests: one line per event, names without their offsets. */
+/** Prints flow graphs for people and for tests: one line per event, names without their numbers. */
 import type { Block, Event, Exit, FlowClass, FlowFunction, FlowModule, Operand, Test } from "../../core/analysis/flow.ts";
 
 export function dump(module: FlowModule): string {
@@ -9,7 +9,12 @@ export function dump(module: FlowModule): string {
   if (module.exports.length > 0) lines.push(`exports ${fields(module.exports)}`);
   for (const { from, name, as } of module.reexports) lines.push(`reexport ${name} as ${as} from ${from}`);
   for (const { line, rules } of module.ignores) lines.push(`ignore ${line}: ${rules.length === 0 ? "all" : rules.join(" ")}`);
-  return lines.join("\n");
+  // Temporaries are numbered as they come.
+  const numbers = new Map<string, number>();
+  return lines.join("\n").replaceAll(/%\d+/g, (name) => {
+    if (!numbers.has(name)) numbers.set(name, numbers.size);
+    return `%${numbers.get(name)}`;
+  });
 }
 
 function dumpClass(made: FlowClass): string {

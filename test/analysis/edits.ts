@@ -29,7 +29,78 @@ export async function keepLevels(store: { fPutObject(...args: string[]): Promise
 }
 `;
 
+/** Functions that hang on names around them, on each other and on fields: what is edited in one place counts in another. */
+const DESK = `import { unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { uploader } from "cloudinary";
+
+const root = "/tmp/desk";
+const folder = join(root, "drafts");
+let latest = join(folder, "latest.txt");
+const papers = { remove: async (file: string) => unlink(file) };
+
+export const send = async (name: string, text: string) => {
+  const path = join(folder, \`\${name}.txt\`);
+  await writeFile(path, text);
+  await uploader.upload(path);
+  await papers.remove(path);
+};
+
+export async function repeat(text: string): Promise<void> {
+  await writeFile(latest, text);
+  await put(latest);
+}
+
+async function put(path: string): Promise<void> {
+  const { url } = await uploader.upload(path);
+  console.log(url);
+}
+
+export function rename(name: string): void {
+  console.log(name);
+}
+
+export class Desk {
+  file = join(folder, "desk.txt");
+  async note(text: string): Promise<void> {
+    await writeFile(this.file, text);
+    await put(this.file);
+  }
+  move(name: string): void {
+    console.log(name);
+  }
+}
+`;
+
+const CLERK = `import { Desk, send } from "./desk";
+
+export async function work(names: readonly string[]): Promise<void> {
+  for (const name of names) await send(name, "text");
+  await new Desk().note("done");
+}
+`;
+
+/** Lines that make a difference somewhere else. */
+const LINES: readonly string[] = [
+  ...DESK.split("\n"),
+  ...CLERK.split("\n"),
+  "  latest = join(root, name);",
+  "    this.file = name;",
+  'const folder = join(root, "other");',
+  "const root = process.cwd();",
+  "  await unlink(path);",
+  "  await unlink(latest);",
+  "    await unlink(this.file);",
+  "  await Promise.all([path].map((one) => unlink(one)));",
+  "  return;",
+  "  if (text) return;",
+  "  // offcut-ignore-next-line",
+  "const papers = { remove: async (file: string) => console.log(file) };",
+];
+
 const BASE: ReadonlyMap<string, string> = new Map([
+  ["parts/desk/desk.ts", DESK],
+  ["parts/desk/clerk.ts", CLERK],
   ["parts/gauge/keep.ts", GAUGE],
   ...Object.entries(PARTS).flatMap(([prefix, id]) =>
     readdirSync(join(CASES, id), { recursive: true, encoding: "utf8" })
@@ -108,14 +179,24 @@ export type Edit =
 type Change =
   | { readonly change: "replace"; readonly text: number }
   | { readonly change: "mutate"; readonly mutations: readonly Mutation[]; readonly other: number }
+  | { readonly change: "lines"; readonly lines: readonly LineChange[] }
   /** Has one of the imports lead to another file. */
   | { readonly change: "retarget"; readonly at: number; readonly to: number };
 
+interface LineChange {
+  readonly how: "insert" | "replace" | "remove";
+  readonly at: number;
+  readonly line: number;
+}
+
 const place = fc.nat();
+const lineChange = fc.record({ how: fc.constantFrom("insert", "insert", "replace", "remove"), at: place, line: place });
+const lineChanges = fc.record({ change: fc.constant("lines" as const), lines: fc.array(lineChange, { minLength: 1, maxLength: 2 }) });
 const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ change: fc.constant("replace" as const), text: place }),
   fc.record({ change: fc.constant("mutate" as const), mutations: fc.array(mutation, { minLength: 1, maxLength: 2 }), other: place }),
   fc.record({ change: fc.constant("retarget" as const), at: place, to: place }),
+  { weight: 2, arbitrary: lineChanges },
 );
 const name = fc.tuple(fc.constantFrom(...DIRECTORIES), fc.constantFrom(...NAMES)).map((parts) => parts.join(""));
 
@@ -145,6 +226,14 @@ export const edit: fc.Arbitrary<Edit> = fc.oneof(
   },
 );
 
+/** Changes of a line or two in one of the files. */
+export const typing: fc.Arbitrary<Edit> = fc.record({
+  edit: fc.constant("text" as const),
+  file: place,
+  change: lineChanges,
+  editor: fc.constant(true),
+});
+
 export interface Repository {
   readonly root: string;
   /** What the editor shows. */
@@ -159,9 +248,10 @@ export interface Listener {
   changed(files: readonly string[]): void;
 }
 
-export function makeRepository(root: string): Repository {
+/** With the files below `prefix` only. */
+export function makeRepository(root: string, prefix = ""): Repository {
   const repository: Repository = { root, open: new Map(), clock: 1_000_000_000 };
-  for (const [file, text] of BASE) write(repository, file, text);
+  for (const [file, text] of BASE) if (file.startsWith(prefix)) write(repository, file, text);
   return repository;
 }
 
@@ -237,10 +327,18 @@ function changeText({ root, open }: Repository, file: string, change: Change, pi
   const text = open.get(file) ?? (existsSync(join(root, file)) ? readFileSync(join(root, file), "utf8") : "");
   if (change.change === "replace") return TEXTS[change.text % TEXTS.length] ?? "";
   if (change.change === "mutate") return mutate(text, change.mutations, TEXTS[change.other % TEXTS.length] ?? "");
+  if (change.change === "lines") return changeLines(text, change.lines);
   const imports = [...text.matchAll(/from "([^"]+)"/g)];
   const old = imports[change.at % imports.length];
   if (!old) return text;
   const to = relative(dirname(file), pick(change.to)).replaceAll("\\", "/");
   const specifier = (to.startsWith(".") ? to : `./${to}`).replace(/\.[cm]?[jt]sx?$/, "");
   return `${text.slice(0, old.index)}from "${specifier}"${text.slice(old.index + old[0].length)}`;
+}
+
+function changeLines(text: string, changes: readonly LineChange[]): string {
+  const lines = text.split("\n");
+  for (const { how, at, line } of changes)
+    lines.splice(at % lines.length, how === "insert" ? 0 : 1, ...(how === "remove" ? [] : [LINES[line % LINES.length] ?? ""]));
+  return lines.join("\n");
 }

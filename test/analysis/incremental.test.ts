@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { openAnalysis } from "../../core/analysis/analysis.ts";
 import type { Analysis, CheckResult } from "../../core/analysis/check.ts";
-import { type Edit, edit, makeRepository, perform, type Repository } from "./edits.ts";
+import { type Edit, edit, makeRepository, perform, type Repository, typing } from "./edits.ts";
 import { settingsOf, sources } from "./expectations.ts";
 import { withTree } from "./sourceTree.ts";
 
@@ -26,6 +26,10 @@ function assertSame(session: Analysis, repository: Repository, paths?: readonly 
   assert.deepEqual(followed.findings, fresh.findings);
   assert.deepEqual(followed.sites, fresh.sites);
   assert.deepEqual(listProblems(followed), listProblems(fresh));
+  if (paths) {
+    const all = session.check().findings.filter(({ file }) => paths.includes(file));
+    assert.deepEqual(followed.findings, all);
+  }
   assert.deepEqual([followed.files, followed.parsed], [fresh.files, fresh.parsed]);
   return fresh;
 }
@@ -59,6 +63,27 @@ describe("incremental analysis", () => {
       });
       fc.assert(property, { numRuns: 200, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true });
       assert.ok(found > 200, `${found} findings are too few to tell anything`);
+    });
+  }).timeout(180_000);
+
+  it("finds what a fresh one finds, after each line that is typed", () => {
+    withTree({}, (root) => {
+      let runs = 0;
+      const counts = new Set<number>();
+      const property = fc.property(fc.array(typing, { minLength: 1, maxLength: 8 }), (edits) => {
+        const directory = join(root, String(runs++));
+        mkdirSync(directory);
+        const repository = makeRepository(directory, "parts/desk/");
+        const session = open(repository);
+        counts.add(session.check().findings.length);
+        for (const one of edits) {
+          perform(repository, one, session);
+          counts.add(assertSame(session, repository).findings.length);
+        }
+        rmSync(directory, { recursive: true });
+      });
+      fc.assert(property, { numRuns: 400, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true });
+      assert.ok(counts.size > 2, `${[...counts].join()} findings`);
     });
   }).timeout(180_000);
 

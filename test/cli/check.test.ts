@@ -99,7 +99,8 @@ describe("offcut check", () => {
     assert.match(stdout, /^ +9 │ {3}const result = await cloudinary\.uploader\.upload\(req\.file\.path\);\n +│ +\^+$/m);
     assert.match(stdout, /^src\/clips\.ts:\d+:\d+ warning missing-cleanup-after-upload$/m);
     assert.match(stdout, /^ {2}1 .* {2}src\/clips\.ts:\d+ /m);
-    assert.match(stdout, /^ {2}= docs\/rules\/missing-cleanup-after-upload\.md · offcut check --fix can mend this$/m);
+    assert.match(stdout, /^ {2}= offcut check --fix can mend this$/m);
+    assert.match(stdout, /\nWhy, and what is right: offcut check --explain missing-cleanup-after-upload\n$/);
     assert.match(stdout, /\n2 warnings.* in 2 files \(2 can be fixed with --fix\); looked through 2 files in /);
     assert.deepEqual([read("src/avatar.ts"), read("src/clips.ts"), fs.readdirSync(root)], [MULTER, S3, ["src"]], "looking writes nothing");
   });
@@ -253,6 +254,16 @@ describe("offcut check", () => {
     const broken = await check("--baseline", other);
     assert.equal(broken.code, 2);
     assert.match(broken.stderr, /^error: .*ci\.json:3: findings\[0\]\.rule is missing or of the wrong type\n$/);
+    put("ci.json", "");
+    assert.match(
+      (await check("--baseline", other)).stderr,
+      /: is empty; write it with offcut check --baseline .*ci\.json --update-baseline\n$/,
+    );
+    assert.equal((await check("--baseline", other, "--update-baseline")).code, 0);
+    assert.equal((await check("--baseline", other)).code, 0);
+    put("ci.json", '{ "name": "somebody else\'s" }');
+    assert.equal((await check("--baseline", other, "--update-baseline")).code, 2);
+    assert.equal(read("ci.json"), '{ "name": "somebody else\'s" }', "only what is a baseline is overwritten");
   });
 
   it("exits with 2 and names the mend when it is not understood", async () => {
@@ -262,7 +273,12 @@ describe("offcut check", () => {
       [["/"], /\/ is not below .*; give the workspace that it belongs to with --root DIR/],
       [[""], /a path is empty/],
       [["--rule", "missing"], /there is no rule "missing"; the rules are missing-cleanup-after-upload, .*ungated-cleanup/],
-      [["--rule", "partial-cleanup,"], /there is no rule ""/],
+      [["--rule", "mising-cleanup-after-upload"], /there is no rule ".*"; did you mean "missing-cleanup-after-upload"\?\n$/],
+      [["--rule", ","], /--rule names no rule; the rules are missing-cleanup-after-upload, /],
+      [["--explain", "partial-clean-up"], /there is no rule "partial-clean-up"; did you mean "partial-cleanup"\?\n$/],
+      [["--explain", ""], /--explain needs a rule; the rules are missing-cleanup-after-upload, /],
+      [["--explain", "partial-cleanup", "src"], /--explain takes one rule and no paths, so leave out "src"/],
+      [["--explain", "partial-cleanup", "--format", "sarif"], /--explain prints text or json; leave out --format sarif/],
       [["--rule", ""], /--rule is empty/],
       [["--format", "xml"], /--format is one of text, json, sarif, github, not "xml"/],
       [["--json", "--format", "sarif"], /--json and --format sarif don't go together/],
@@ -290,6 +306,41 @@ describe("offcut check", () => {
     assert.equal(outcome.code, 0);
     assert.match(outcome.stderr, /^warning: \.: has no code to look at; /);
     assert.match(outcome.stdout, /^No findings; looked through 0 files/);
+  });
+
+  it("says so when a path has no code, although others have", async () => {
+    leaky();
+    put("docs/README.md", "# nothing\n");
+    put("src/clips.test.ts", S3);
+    put("src/clean.ts", CLEAN);
+    const outcome = await check("docs", "src/clean.ts");
+    assert.equal(outcome.code, 0);
+    assert.match(outcome.stderr, /^warning: docs: has no code to look at; .*\n$/);
+    for (const path of ["src/clean.ts", "src/clips.test.ts", "src", "."]) assert.equal((await check(path)).stderr, "", path);
+  });
+
+  it("tells a comment that names no rule, with its line and the mend", async () => {
+    put("src/clips.ts", S3.replace("  await client", "  // offcut-ignore-next-line mising-cleanup-after-upload -- kept\n  await client"));
+    put("src/fine.ts", S3.replace("  await client", "  // offcut-ignore-next-line missing-cleanup-after-upload -- kept\n  await client"));
+    const { code, stdout, stderr } = await check();
+    assert.equal(code, 1);
+    assert.match(stdout, /^src\/clips\.ts:13:/m);
+    assert.equal(
+      stderr,
+      'warning: src/clips.ts:12: this comment names "mising-cleanup-after-upload", which is no rule; did you mean "missing-cleanup-after-upload"?\n',
+    );
+    assert.equal((await check("src/fine.ts")).stderr, "");
+  });
+
+  it("--explain prints the page about a rule, anywhere, and looks at nothing", async () => {
+    const nowhere = path.join(root, "nowhere");
+    const { code, stdout, stderr } = await offcut(["check", "--explain", "partial-cleanup"], { root: nowhere });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /^partial-cleanup\n\nWarning · .*\nWhy\n\n.*\nWrong\n\n {4}import .*\nRight\n.*\nSilence it\n\n- Here: /s);
+    assert.doesNotMatch(stdout, /\*\*|```|^#/m);
+    const page = json<Record<string, string>>(await check("--explain", "partial-cleanup", "--json"));
+    assert.deepEqual([page["rule"], page["severity"]], ["partial-cleanup", "warning"]);
+    assert.match(page["markdown"] ?? "", /^# partial-cleanup\n/);
   });
 
   it("a file's name cannot steer the terminal, nor break a workflow command", async function () {

@@ -223,6 +223,19 @@ describe("offcut check --fix", () => {
     assert.deepEqual(told(outcome), ["there.ts: was not fixed: it is there already"]);
   });
 
+  it("ends the lines of a new file as those of the file with the finding end", async () => {
+    put("a.ts", "import\r\nupload(a)\r\n");
+    put("b.ts", "import\nupload(b)\n");
+    const engine = makeEngine(root, ["a.ts", "b.ts"]);
+    engine.fixOf = (finding, usual) => {
+      const made = { file: `for-${finding.subject}.ts`, edits: [{ range: rangeOf(1, 1, 1), text: "one;\ntwo;\n" }], create: true } as const;
+      return { ...usual, edits: finding.subject === "a" ? [...usual.edits, made] : [made, ...usual.edits] };
+    };
+    await fix(engine);
+    assert.equal(read("for-a.ts"), "one;\r\ntwo;\r\n");
+    assert.equal(read("for-b.ts"), "one;\ntwo;\n");
+  });
+
   it("leaves a file alone whose bytes would not all come back", async () => {
     const bytes = Buffer.concat([Buffer.from("import\nupload(a)\n// "), Buffer.from([0xe9]), Buffer.from("\n")]);
     put("latin1.ts", bytes);

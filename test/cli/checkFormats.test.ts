@@ -10,9 +10,16 @@ import { printable, toSarif } from "../../cli/check/sarif.ts";
 import { DEFAULT_SEVERITY, type Finding, type Fix, RULES } from "../../core/analysis/finding.ts";
 import { findingOf, rangeOf } from "./findings.ts";
 
+interface SarifRule {
+  readonly id: string;
+  readonly relationships?: readonly object[];
+  readonly helpUri?: string;
+  readonly help: { readonly text: string; readonly markdown: string };
+}
+
 interface SarifLog {
   readonly runs: readonly {
-    readonly tool: { readonly driver: { readonly rules: readonly { readonly id: string; readonly relationships?: readonly object[] }[] } };
+    readonly tool: { readonly driver: { readonly rules: readonly SarifRule[] } };
     readonly originalUriBaseIds: { readonly SRCROOT: { readonly uri: string } };
     readonly results: readonly {
       readonly message: { readonly text: string };
@@ -94,6 +101,16 @@ describe("offcut check: SARIF", () => {
     );
     assert.equal(run.invocations[0]?.toolExecutionNotifications.length, 2);
     assert.equal(sarif(reportOf([])).runs[0]?.results.length, 0);
+  });
+
+  it("has the whole page of each rule, without links that lead nowhere", () => {
+    for (const { id, help, helpUri } of sarif(reportOf([])).runs[0]?.tool.driver.rules ?? []) {
+      assert.equal(helpUri, undefined);
+      assert.ok(help.markdown.startsWith(`# ${id}\n`) && help.markdown.includes("\n## Why\n") && help.markdown.includes("\n```"), id);
+      assert.ok(help.text.startsWith(`${id}\n`) && help.text.includes("\nWhy\n"), id);
+      assert.doesNotMatch(help.text, /^#|^```|\*\*/m, id);
+      for (const [, target] of help.markdown.matchAll(/\]\(([^)]*)\)/g)) assert.ok(URL.canParse(target ?? ""), `${id}: ${target}`);
+    }
   });
 
   it("the schema is one that refuses what is wrong", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { drawFrame } from "../../cli/check/frame.ts";
 import { type Report, sortFindings } from "../../cli/check/report.ts";
 import { formatReport } from "../../cli/check/text.ts";
@@ -10,7 +11,7 @@ import { findingOf, rangeOf, stepOf } from "./findings.ts";
 const CODE = ["  const tempPath = join(tmpdir(), id);", "  await upload(tempPath);", "  return done.url;", ""];
 
 describe("offcut check: text", () => {
-  const screen = (columns = Infinity): Parameters<typeof formatReport>[0] => ({ columns, style: (_, text) => text });
+  const screen = (columns = Infinity): Parameters<typeof formatReport>[0] => ({ columns, style: (_, text) => text, link: (text) => text });
   const reportOf = (findings: readonly Finding[], changes: Partial<Report> = {}): Report => ({
     root: "/w",
     findings,
@@ -43,9 +44,10 @@ describe("offcut check: text", () => {
   2 uploaded here                     src/render.ts:2  await upload(tempPath);
   3 returns here without deleting it  src/render.ts:3  return done.url;
   = 412 files, 8.3 GB on disk now: .cache/videos/{}/scene-{}.mp4
-  = docs/rules/missing-cleanup-after-upload.md · offcut check --fix can mend this
+  = offcut check --fix can mend this
 
-1 warning in 1 file (1 can be fixed with --fix); looked through 512 files in 0.4 s`,
+1 warning in 1 file (1 can be fixed with --fix); looked through 512 files in 0.4 s
+Why, and what is right: offcut check --explain missing-cleanup-after-upload`,
     );
   });
 
@@ -88,9 +90,10 @@ Fixed 1 finding; none left; looked through 512 files in 0.4 s
     const message = '"tempPath" is uploaded here and never deleted, although the function goes on and returns the address of the upload.';
     for (const columns of [50, 60, 80, 100, 140]) {
       const lines = print(reportOf([findingOf({ related, message, fixable: true })]), columns).split("\n");
-      // The first and the last line are there to be copied and read as they are, and a step is not torn from its place.
+      // The first and the last line are there to be copied, and a step is not torn from its place.
       for (const line of lines.slice(1, -1))
         assert.ok(widthOf(line) <= columns || (columns < 60 && line.includes("render.ts:")), `${columns}: ${line}`);
+      assert.ok(lines.at(-1)?.endsWith("offcut check --explain missing-cleanup-after-upload"), "a command is not torn");
       assert.equal(
         lines.some((line) => line.endsWith("await upload(tempPath);") && line.includes("render.ts:2")),
         columns >= 100,
@@ -102,6 +105,25 @@ Fixed 1 finding; none left; looked through 512 files in 0.4 s
     const lines = formatReport(screen(), reportOf([findingOf()]), () => []);
     assert.ok(!lines.some((line) => line.includes("│")));
     assert.ok(lines.includes("  2 uploaded here                     src/render.ts:2"));
+  });
+
+  it("names the page of a rule once, and of several only how to ask", () => {
+    const twice = print(reportOf([findingOf(), findingOf({ file: "src/a.ts" })]));
+    assert.equal(twice.split("--explain").length, 2);
+    assert.match(twice, /--explain missing-cleanup-after-upload$/);
+    assert.match(print(reportOf([findingOf(), findingOf({ rule: "use-after-delete" })])), /--explain RULE$/);
+    const linked = formatReport({ ...screen(), link: (text, address) => `<${text} ${address}>` }, reportOf([findingOf()]), () => CODE);
+    const address = /<missing-cleanup-after-upload (file:.*)>/.exec(linked[0] ?? "")?.[1] ?? "";
+    assert.match(fs.readFileSync(new URL(address), "utf8"), /^# missing-cleanup-after-upload\n/);
+  });
+
+  it("shows two steps within a line as one", () => {
+    const made = stepOf("src/render.ts", 1, "made here");
+    const lines = print(reportOf([findingOf({ related: [made, made, stepOf("src/render.ts", 2, "uploaded here")] })])).split("\n");
+    assert.deepEqual(
+      lines.filter((line) => /^ {2}\d \w/.test(line)).map((line) => line.slice(0, 11)),
+      ["  1 made he", "  2 uploade"],
+    );
   });
 
   it("lets neither code nor names steer the terminal", () => {

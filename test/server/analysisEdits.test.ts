@@ -48,6 +48,10 @@ describe("server: edits on top of edits", () => {
     ]);
     assert.equal(pieces.text, "one\r\na\r\nb\r\ntwo\r\n");
     assert.deepEqual(startPieces("same").edits(), []);
+    const made = startPieces("", "\r\n");
+    const first = { line: 1, column: 1 };
+    made.edit([{ range: { start: first, end: first }, text: "a\nb\n" }]);
+    assert.equal(made.text, "a\r\nb\r\n");
   });
 });
 

@@ -6,8 +6,9 @@ import { pathToFileURL } from "node:url";
 import { CancellationTokenSource, LSPErrorCodes, ProgressType, type WorkspaceDiagnosticReport } from "vscode-languageserver/node";
 import type { CallSitesAnswer, FilesOfAnswer, MakersOfAnswer } from "../../server/protocol.ts";
 import { poll } from "../editor/poll.ts";
-import { type Client, type ClientOptions, failureOf, startClient, type WorkDone } from "./client.ts";
-import { type Editor, editorCapabilities, startEditor } from "./editor.ts";
+import { failureOf, type WorkDone } from "./client.ts";
+import { editorCapabilities } from "./editor.ts";
+import { useCodeWorkspace } from "./codeWorkspace.ts";
 import { CLEANED, RULE, uploader } from "./uploader.ts";
 
 /** In the place of the analysis: the first question about everything does not end by itself, the others say how many there were. */
@@ -27,33 +28,14 @@ const ENDLESS = new URL(
 );
 
 describe("server: code of a whole workspace", () => {
-  let root: string;
-  let client: Client;
-  let editor: Editor;
-
-  const write = (file: string, text: string): void => {
-    fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
-    fs.writeFileSync(path.join(root, file), text);
-  };
-  const start = async (options: ClientOptions = {}): Promise<void> => {
-    client = await startClient(root, { capabilities: editorCapabilities, ...options });
-    editor = startEditor(root, client);
-  };
-
-  beforeEach(() => {
-    root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "offcut-code-")));
-    write("src/publish.ts", uploader("publish"));
-  });
-  afterEach(async () => {
-    await client.stop();
-    fs.rmSync(root, { recursive: true, force: true });
-  });
+  const code = useCodeWorkspace();
+  const { write, start } = code;
 
   describe("diagnostics of the workspace", () => {
     const pull = (previousResultIds: readonly object[] = [], more: object = {}): Promise<WorkspaceDiagnosticReport> =>
-      client.connection.sendRequest("workspace/diagnostic", { previousResultIds, ...more });
+      code.client.connection.sendRequest("workspace/diagnostic", { previousResultIds, ...more });
     const idsOf = ({ items }: WorkspaceDiagnosticReport) => items.map(({ uri, resultId }) => ({ uri, value: resultId ?? "" }));
-    const filesOf = ({ items }: WorkspaceDiagnosticReport): string[] => items.map(({ uri }) => uri.slice(client.folder.length + 1));
+    const filesOf = ({ items }: WorkspaceDiagnosticReport): string[] => items.map(({ uri }) => uri.slice(code.client.folder.length + 1));
 
     beforeEach(() => {
       write("src/a.ts", uploader("a"));
@@ -63,9 +45,9 @@ describe("server: code of a whole workspace", () => {
 
     it("come for open files first, then for all, in parts", async () => {
       await start();
-      await editor.open("src/z.ts");
+      await code.editor.open("src/z.ts");
       const parts: string[][] = [];
-      client.connection.onProgress(new ProgressType<WorkspaceDiagnosticReport>(), "parts", (part) => void parts.push(filesOf(part)));
+      code.client.connection.onProgress(new ProgressType<WorkspaceDiagnosticReport>(), "parts", (part) => void parts.push(filesOf(part)));
       const rest = await pull([], { partialResultToken: "parts" });
       assert.deepEqual(parts[0], ["src/z.ts"]);
       assert.deepEqual([...parts.flat(), ...filesOf(rest)].sort(), ["src/a.ts", "src/publish.ts", "src/z.ts"]);
@@ -77,11 +59,13 @@ describe("server: code of a whole workspace", () => {
       assert.deepEqual(filesOf(first).sort(), ["src/a.ts", "src/publish.ts", "src/z.ts"]);
       let answered = false;
       const second = pull(idsOf(first)).finally(() => (answered = true));
-      await editor.open("notes.md", "");
-      await editor.diagnostics("notes.md");
+      await code.editor.open("notes.md", "");
+      await code.editor.diagnostics("notes.md");
       assert.equal(answered, false);
       write("src/a.ts", CLEANED);
-      await client.connection.sendNotification("workspace/didChangeWatchedFiles", { changes: [{ uri: editor.uri("src/a.ts"), type: 2 }] });
+      await code.client.connection.sendNotification("workspace/didChangeWatchedFiles", {
+        changes: [{ uri: code.editor.uri("src/a.ts"), type: 2 }],
+      });
       const { items } = await second;
       assert.deepEqual(items.map(({ uri, kind }) => [path.basename(uri), kind]).sort(), [
         ["a.ts", "full"],
@@ -97,39 +81,39 @@ describe("server: code of a whole workspace", () => {
     it("report progress, and are cancelled by the client", async () => {
       await start();
       const seen: WorkDone[] = [];
-      client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => void seen.push(value));
+      code.client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => void seen.push(value));
       const first = await pull([], { workDoneToken: "work" });
       assert.deepEqual([seen[0]?.kind, seen.at(-1)?.kind], ["begin", "end"]);
       const cancel = new CancellationTokenSource();
-      const waiting = client.connection.sendRequest("workspace/diagnostic", { previousResultIds: idsOf(first) }, cancel.token);
+      const waiting = code.client.connection.sendRequest("workspace/diagnostic", { previousResultIds: idsOf(first) }, cancel.token);
       cancel.cancel();
       assert.equal((await failureOf(waiting)).code, LSPErrorCodes.RequestCancelled);
     });
 
     it("are about open files only, when told so", async () => {
       await start();
-      client.settings.set("offcut.check.workspace", false);
-      await editor.open("src/z.ts");
+      code.client.settings.set("offcut.check.workspace", false);
+      await code.editor.open("src/z.ts");
       assert.deepEqual(filesOf(await pull()), ["src/z.ts"]);
     });
 
     it("come from a thread that ends when it is idle, and know unsaved text after that", async () => {
       await start({ thread: { idleMs: 1 } });
-      await editor.open("src/z.ts");
-      await editor.type("src/z.ts", CLEANED);
+      await code.editor.open("src/z.ts");
+      await code.editor.type("src/z.ts", CLEANED);
       assert.deepEqual(filesOf(await pull()).sort(), ["src/a.ts", "src/publish.ts", "src/z.ts"]);
-      await editor.type("src/z.ts", CLEANED.replace("publish", "other"));
-      assert.deepEqual(await editor.diagnostics("src/z.ts"), []);
+      await code.editor.type("src/z.ts", CLEANED.replace("publish", "other"));
+      assert.deepEqual(await code.editor.diagnostics("src/z.ts"), []);
     });
   });
 
   describe("the disk", () => {
     const changed = (...files: readonly string[]): Promise<void> =>
-      client.connection.sendNotification("workspace/didChangeWatchedFiles", {
-        changes: files.map((file) => ({ uri: editor.uri(file), type: fs.existsSync(path.join(root, file)) ? 2 : 3 })),
+      code.client.connection.sendNotification("workspace/didChangeWatchedFiles", {
+        changes: files.map((file) => ({ uri: code.editor.uri(file), type: fs.existsSync(path.join(code.root, file)) ? 2 : 3 })),
       });
     const found = async (): Promise<readonly string[]> => {
-      const { sites } = await client.request<CallSitesAnswer>("offcut/callSites");
+      const { sites } = await code.client.request<CallSitesAnswer>("offcut/callSites");
       return sites.filter((site) => site.state === "found").map((site) => site.file);
     };
 
@@ -139,13 +123,13 @@ describe("server: code of a whole workspace", () => {
       write("src/deep/er/new.ts", uploader("more"));
       await changed("src/deep/er/new.ts");
       assert.deepEqual(await found(), ["src/deep/er/new.ts", "src/publish.ts"]);
-      fs.renameSync(path.join(root, "src/deep"), path.join(root, "src/moved"));
+      fs.renameSync(path.join(code.root, "src/deep"), path.join(code.root, "src/moved"));
       await changed("src/deep", "src/moved");
       assert.deepEqual(await found(), ["src/moved/er/new.ts", "src/publish.ts"]);
       write("src/publish.ts", CLEANED);
       await changed("src/publish.ts");
       assert.deepEqual(await found(), ["src/moved/er/new.ts"]);
-      fs.rmSync(path.join(root, "src/moved"), { recursive: true });
+      fs.rmSync(path.join(code.root, "src/moved"), { recursive: true });
       await changed("src/moved");
       assert.deepEqual(await found(), []);
     });
@@ -154,7 +138,7 @@ describe("server: code of a whole workspace", () => {
       await start();
       await found();
       let old = 0;
-      client.connection.onNotification("offcut/callSitesChanged", () => void (old += 1));
+      code.client.connection.onNotification("offcut/callSitesChanged", () => void (old += 1));
       write(".cache/clips/a.mp4", "x");
       write("public/a.mp4", "x");
       write("node_modules/x/index.js", uploader("x"));
@@ -168,7 +152,7 @@ describe("server: code of a whole workspace", () => {
         "node_modules/x/index.js",
       );
       // What comes after it is told of, so what came before would have been, too.
-      await editor.open("src/publish.ts", CLEANED);
+      await code.editor.open("src/publish.ts", CLEANED);
       await poll("the notification", () => old > 0);
       assert.deepEqual([await found(), old], [[], 1]);
     });
@@ -180,20 +164,20 @@ describe("server: code of a whole workspace", () => {
         const uri = pathToFileURL(other).href;
         await start({ capabilities: { ...editorCapabilities, workspace: { ...editorCapabilities.workspace, workspaceFolders: true } } });
         const gone: string[] = [];
-        client.connection.onRequest("client/unregisterCapability", (params: { unregisterations: { id: string }[] }) => {
+        code.client.connection.onRequest("client/unregisterCapability", (params: { unregisterations: { id: string }[] }) => {
           gone.push(...params.unregisterations.map(({ id }) => id));
           return null;
         });
         const change = (event: object): Promise<void> =>
-          client.connection.sendNotification("workspace/didChangeWorkspaceFolders", { event });
+          code.client.connection.sendNotification("workspace/didChangeWorkspaceFolders", { event });
         const pull = (known: WorkspaceDiagnosticReport["items"] = []): Promise<WorkspaceDiagnosticReport> =>
-          client.connection.sendRequest("workspace/diagnostic", {
+          code.client.connection.sendRequest("workspace/diagnostic", {
             previousResultIds: known.map((item) => ({ uri: item.uri, value: item.resultId ?? "" })),
           });
         await change({ added: [{ uri, name: "other" }], removed: [] });
         const both = await pull();
-        assert.deepEqual(both.items.map((item) => item.uri).sort(), [editor.uri("src/publish.ts"), `${uri}/b.ts`].sort());
-        const watching = client.registered.find(
+        assert.deepEqual(both.items.map((item) => item.uri).sort(), [code.editor.uri("src/publish.ts"), `${uri}/b.ts`].sort());
+        const watching = code.client.registered.find(
           ({ registerOptions }) => JSON.stringify(registerOptions).includes(`"${uri}"`) && JSON.stringify(registerOptions).includes("tsx"),
         );
         assert.ok(watching);
@@ -203,12 +187,12 @@ describe("server: code of a whole workspace", () => {
         assert.deepEqual(
           items.map((item) => [item.uri, item.kind, item.kind === "full" && item.items.length]).sort(),
           [
-            [editor.uri("src/publish.ts"), "unchanged", false],
+            [code.editor.uri("src/publish.ts"), "unchanged", false],
             [`${uri}/b.ts`, "full", 0],
           ].sort(),
         );
         await poll("the watching to end", () => gone.includes((watching as { readonly id?: string }).id ?? ""));
-        assert.equal((await editor.pull("src/publish.ts")).kind, "full");
+        assert.equal((await code.editor.pull("src/publish.ts")).kind, "full");
       } finally {
         fs.rmSync(other, { recursive: true });
       }
@@ -225,29 +209,29 @@ describe("server: code of a whole workspace", () => {
       await start();
       const cancel = new CancellationTokenSource();
       const seen: WorkDone[] = [];
-      client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => {
+      code.client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => {
         seen.push(value);
         if (value.kind === "begin") cancel.cancel();
       });
-      const params = { folder: client.folder, workDoneToken: "work" };
-      const running = client.connection.sendRequest<CallSitesAnswer>("offcut/callSites", params, cancel.token);
+      const params = { folder: code.client.folder, workDoneToken: "work" };
+      const running = code.client.connection.sendRequest<CallSitesAnswer>("offcut/callSites", params, cancel.token);
       assert.equal((await failureOf(running)).code, LSPErrorCodes.RequestCancelled);
       await poll("the end of the progress", () => seen.at(-1)?.kind === "end");
-      assert.equal((await client.request<CallSitesAnswer>("offcut/callSites")).findings, FILES + 1);
+      assert.equal((await code.client.request<CallSitesAnswer>("offcut/callSites")).findings, FILES + 1);
     });
 
     it("is given up when the user cancels it, until somebody asks for it again", async () => {
       await start({ thread: { program: ENDLESS } });
       const shown: WorkDone[] = [];
-      client.connection.onRequest("window/workDoneProgress/create", ({ token }: { token: string }) => {
-        client.connection.onProgress(new ProgressType<WorkDone>(), token, (value) => {
+      code.client.connection.onRequest("window/workDoneProgress/create", ({ token }: { token: string }) => {
+        code.client.connection.onProgress(new ProgressType<WorkDone>(), token, (value) => {
           shown.push(value);
-          if (value.kind === "begin") void client.connection.sendNotification("window/workDoneProgress/cancel", { token });
+          if (value.kind === "begin") void code.client.connection.sendNotification("window/workDoneProgress/cancel", { token });
         });
         return null;
       });
       const pull = (): Promise<WorkspaceDiagnosticReport> =>
-        client.connection.sendRequest("workspace/diagnostic", { previousResultIds: [] });
+        code.client.connection.sendRequest("workspace/diagnostic", { previousResultIds: [] });
       assert.deepEqual(await pull(), { items: [] });
       assert.deepEqual(
         shown.map((value) => value.kind),
@@ -255,32 +239,32 @@ describe("server: code of a whole workspace", () => {
       );
       assert.ok(shown[0]?.kind === "begin" && shown[0].cancellable === true && shown[0].title === "Checking the code");
       // Something changes, and the background stays quiet.
-      await editor.open("src/publish.ts");
+      await code.editor.open("src/publish.ts");
       assert.equal((await pull()).items.length, 1);
       const waiting = pull();
-      assert.equal((await client.request<CallSitesAnswer>("offcut/callSites")).files, 2);
+      assert.equal((await code.client.request<CallSitesAnswer>("offcut/callSites")).files, 2);
       assert.equal((await waiting).items.length, 1);
     });
 
     it("need not be begun again in the background when somebody has asked for the same meanwhile", async () => {
       await start({ thread: { program: ENDLESS } });
       const seen: WorkDone[] = [];
-      client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => void seen.push(value));
-      const background = client.request<CallSitesAnswer>("offcut/callSites", { background: true, workDoneToken: "work" });
+      code.client.connection.onProgress(new ProgressType<WorkDone>(), "work", (value) => void seen.push(value));
+      const background = code.client.request<CallSitesAnswer>("offcut/callSites", { background: true, workDoneToken: "work" });
       await poll("the background to begin", () => seen.some((value) => value.kind === "report"));
-      assert.equal((await client.request<CallSitesAnswer>("offcut/callSites")).files, 2);
+      assert.equal((await code.client.request<CallSitesAnswer>("offcut/callSites")).files, 2);
       assert.equal((await background).files, 2);
     });
 
     it("gives way to what somebody waits for", async () => {
       await start();
-      await editor.open("src/publish.ts");
+      await code.editor.open("src/publish.ts");
       const order: string[] = [];
-      const all = client.request<CallSitesAnswer>("offcut/callSites", { background: true }).then((answer) => {
+      const all = code.client.request<CallSitesAnswer>("offcut/callSites", { background: true }).then((answer) => {
         order.push("all");
         return answer;
       });
-      const [diagnostic] = await editor.diagnostics("src/publish.ts");
+      const [diagnostic] = await code.editor.diagnostics("src/publish.ts");
       order.push("one");
       assert.equal(diagnostic?.code, RULE);
       assert.equal((await all).findings, FILES + 1);
@@ -293,7 +277,7 @@ describe("server: code of a whole workspace", () => {
       write("src/clean.ts", CLEANED.replace("publish", "clean"));
       write(".cache/clips/a.mp4", "x".repeat(2048));
       await start();
-      const { sites, findings, files } = await client.request<CallSitesAnswer>("offcut/callSites");
+      const { sites, findings, files } = await code.client.request<CallSitesAnswer>("offcut/callSites");
       assert.deepEqual([findings, files], [1, 2]);
       const uploads = sites.filter((site) => site.kind === "upload");
       assert.deepEqual(uploads.map(({ file, state, callee }) => [file, state, callee.split(".").at(-1)]).sort(), [
@@ -302,10 +286,10 @@ describe("server: code of a whole workspace", () => {
       ]);
       const found = uploads.find((site) => site.state === "found")?.finding;
       assert.deepEqual([found?.rule, found?.files, found?.bytes], [RULE, 1, 2048]);
-      const told = new Promise<void>((resolve) => client.connection.onNotification("offcut/callSitesChanged", () => resolve()));
-      await editor.open("src/publish.ts", CLEANED);
+      const told = new Promise<void>((resolve) => code.client.connection.onNotification("offcut/callSitesChanged", () => resolve()));
+      await code.editor.open("src/publish.ts", CLEANED);
       await told;
-      assert.equal((await client.request<CallSitesAnswer>("offcut/callSites")).findings, 0);
+      assert.equal((await code.client.request<CallSitesAnswer>("offcut/callSites")).findings, 0);
     });
 
     it("have what is wrong with their cleanup, too", async () => {
@@ -317,7 +301,7 @@ describe("server: code of a whole workspace", () => {
           .replace("return secure_url;", "await rm(clipPath, { force: true });\n  return String(sent);"),
       );
       await start();
-      const { sites } = await client.request<CallSitesAnswer>("offcut/callSites");
+      const { sites } = await code.client.request<CallSitesAnswer>("offcut/callSites");
       const [made, upload] = sites.filter((site) => site.file === "src/early.ts");
       assert.deepEqual([made?.kind, made?.state, upload?.kind, upload?.state], ["write", "clean", "upload", "found"]);
       assert.deepEqual([upload?.finding?.rule, upload?.finding?.severity], ["delete-before-upload-settles", "error"]);
@@ -328,14 +312,14 @@ describe("server: code of a whole workspace", () => {
       write(".cache/clips/large.mp4", "xxx");
       write(".cache/other.mp4", "xxxx");
       await start();
-      const { sites } = await client.request<CallSitesAnswer>("offcut/callSites");
+      const { sites } = await code.client.request<CallSitesAnswer>("offcut/callSites");
       const upload = sites.find((site) => site.kind === "upload");
       assert.ok(upload);
-      const found = await client.request<FilesOfAnswer>("offcut/filesOf", { paths: upload.paths });
+      const found = await code.client.request<FilesOfAnswer>("offcut/filesOf", { paths: upload.paths });
       assert.deepEqual([found.files.map((file) => file.path), found.total], [[".cache/clips/large.mp4", ".cache/clips/small.mp4"], 2]);
-      const makers = await client.request<MakersOfAnswer>("offcut/makersOf", { file: editor.uri(".cache/clips/small.mp4") });
+      const makers = await code.client.request<MakersOfAnswer>("offcut/makersOf", { file: code.editor.uri(".cache/clips/small.mp4") });
       assert.ok(makers.length > 0 && makers.every((site) => site.file === "src/publish.ts"));
-      assert.deepEqual(await client.request<MakersOfAnswer>("offcut/makersOf", { file: editor.uri(".cache/other.mp4") }), []);
+      assert.deepEqual(await code.client.request<MakersOfAnswer>("offcut/makersOf", { file: code.editor.uri(".cache/other.mp4") }), []);
     });
   });
 });

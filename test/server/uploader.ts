@@ -18,3 +18,18 @@ export const CLEANED = uploader("publish", "  await rm(clipPath, { force: true }
   "{ writeFile }",
   "{ rm, writeFile }",
 );
+
+/** A wrapper around the upload, in a file of its own. */
+export const STORE = `import { v2 as cloudinary } from "cloudinary";
+export const store = (f: string) => cloudinary.uploader.upload(f);
+`;
+
+/** Uses {@link STORE} of another file. */
+export function sender(module: string, body: string): string {
+  return `import { writeFile } from "node:fs/promises";
+import { store } from "${module}";
+
+export async function send(clip: Uint8Array) {
+${body}}
+`;
+}

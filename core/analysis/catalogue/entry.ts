@@ -132,6 +132,8 @@ export interface Entry {
   readonly recursive?: true | string;
   /** `delete`: the directory itself stays. */
   readonly contents?: true;
+  /** `serve`: to the one who has asked, and to nobody else. */
+  readonly once?: true;
   /** `gather`. */
   readonly some?: true;
   /** `command`: the words of the command line in order, `1[]` for a list of them; or one text for a shell. */

@@ -1,13 +1,14 @@
 /**
  * Where something is in a call. A place is a root and steps from there, alternatives are separated by `|`:
  * - roots: `0`, `1` … (an argument), `last` (the last one), `2+` (that one and all after it), `@Body` (a named argument),
- *   `receiver`, `result`;
+ *   `receiver`, `result`; `=files`: something that nobody names, and that is called so;
  * - steps: `.Body` (a field), `[]` (each element), `(1)` (what the second parameter of a function becomes).
  */
 export type Root =
   | { readonly root: "argument"; readonly index: number; readonly rest?: true }
   | { readonly root: "last" }
   | { readonly root: "named"; readonly name: string }
+  | { readonly root: "given"; readonly name: string }
   | { readonly root: "receiver" }
   | { readonly root: "result" };
 
@@ -18,7 +19,7 @@ export type Step =
 
 export type Place = Root & { readonly steps: readonly Step[] };
 
-const PLACE = /^(?:(\d+)(\+)?|@([A-Za-z_]\w*)|(last|receiver|result))((?:\.[\w$-]+|\[\]|\(\d+\))*)$/;
+const PLACE = /^(?:(\d+)(\+)?|([@=])([A-Za-z_]\w*)|(last|receiver|result))((?:\.[\w$-]+|\[\]|\(\d+\))*)$/;
 const known = new Map<string, readonly Place[]>();
 
 /** Throws for a text that is no place: data is at fault, not a user. */
@@ -33,13 +34,19 @@ export function placesOf(text: string): readonly Place[] {
 function parsePlace(text: string): Place {
   const match = PLACE.exec(text);
   if (!match) throw new Error(`"${text}" is no place in a call`);
-  const [, index, rest, named, word, steps = ""] = match;
-  return { ...rootOf(index, rest, named, word), steps: [...steps.matchAll(/\.([\w$-]+)|\[\]|\((\d+)\)/g)].map(stepOf) };
+  const [, index, rest, sign, name, word, steps = ""] = match;
+  return { ...rootOf({ index, rest, sign, name, word }), steps: [...steps.matchAll(/\.([\w$-]+)|\[\]|\((\d+)\)/g)].map(stepOf) };
 }
 
-function rootOf(index: string | undefined, rest: string | undefined, named: string | undefined, word: string | undefined): Root {
+function rootOf({
+  index,
+  rest,
+  sign,
+  name,
+  word,
+}: Readonly<Record<"index" | "rest" | "sign" | "name" | "word", string | undefined>>): Root {
   if (index !== undefined) return { root: "argument", index: Number(index), ...(rest !== undefined && { rest: true }) };
-  if (named !== undefined) return { root: "named", name: named };
+  if (name !== undefined) return { root: sign === "=" ? "given" : "named", name };
   return { root: word as "last" | "receiver" | "result" };
 }
 

@@ -4,7 +4,7 @@ import { t } from "@vscode/l10n";
 import { applyEdits } from "../applyEdits.ts";
 import type { Finding, Fix, TextEdit } from "../finding.ts";
 import type { FrontEnd } from "../frontEnd.ts";
-import type { Draft } from "../rules/draft.ts";
+import type { Found } from "../judge.ts";
 import type { FixPlan, HelperHome } from "./plan.ts";
 
 /** What was found before, and what would be found if a file had another text, in the files that this concerns. */
@@ -14,15 +14,11 @@ export interface Trial {
 }
 
 /** Nothing is offered that would leave the finding, or make another one that is at least a warning. */
-export function fixesFor(
-  frontEnd: FrontEnd,
-  finding: Finding,
-  draft: Draft,
-  tryOut: (file: string, text: string) => Trial,
-): readonly Fix[] {
-  if (!draft.fix) return [];
+export function fixesFor(frontEnd: FrontEnd, { finding, draft }: Found, tryOut: (file: string, text: string) => Trial): readonly Fix[] {
+  const planned = draft.fix?.();
+  if (!planned) return [];
   const fixes: Fix[] = [];
-  for (const variant of variantsOf(frontEnd, finding, draft.fix)) {
+  for (const variant of variantsOf(frontEnd, finding, planned)) {
     const edits = firstThatClears(frontEnd, finding, variant, tryOut);
     if (edits && !fixes.some((fix) => JSON.stringify(fix.edits) === JSON.stringify(edits)))
       fixes.push({ title: variant.title, kind: "quickfix", preferred: fixes.length === 0, edits });

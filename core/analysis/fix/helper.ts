@@ -14,11 +14,12 @@ export function helperFor(context: RuleContext): Helper | undefined {
   const { report, program } = context;
   const { module } = report;
   for (const fn of module.functions) {
-    if (fn.parent !== 0 || fn.class !== undefined || fn.index === report.fn.index) continue;
+    if (fn.parent !== 0 || fn.class !== undefined || fn.index === report.fn.index || !NAME.test(fn.name)) continue;
     const helper = describe(context, { file: module.file, index: fn.index }, fn.name);
     if (helper) return helper;
   }
   for (const { from, name } of importsOf(module)) {
+    if (!NAME.test(name)) continue;
     const target = program.loader.resolve(module.file, from);
     const found = target === undefined ? undefined : exported(program, target, name);
     const operand = found && constantOf(program.loader.load(found.file), found.operand);
@@ -31,7 +32,7 @@ export function helperFor(context: RuleContext): Helper | undefined {
 function describe({ program }: RuleContext, ref: FunctionRef, name: string): Helper | undefined {
   const fn = functionOf(program, ref);
   const summary = program.summaries.get(keyOf(ref));
-  if (!fn || !summary || !NAME.test(name) || fn.generator) return undefined;
+  if (!fn || !summary || fn.generator) return undefined;
   if (fn.parameters.some((parameter, index) => parameter.rest || (index > 0 && !parameter.fallback))) return undefined;
   const [effect, ...others] = summary.effects;
   if (
@@ -54,15 +55,23 @@ function describe({ program }: RuleContext, ref: FunctionRef, name: string): Hel
   return throws && fn.async !== true ? undefined : { name, async: fn.async === true, throws };
 }
 
+type Import = { readonly from: string; readonly name: string };
+
+const imports = new WeakMap<FlowModule, readonly Import[]>();
+
 /** Imports that the module's calls name. */
-function importsOf(module: FlowModule): { from: string; name: string }[] {
-  const found = new Map<string, { from: string; name: string }>();
+function importsOf(module: FlowModule): readonly Import[] {
+  const known = imports.get(module);
+  if (known) return known;
+  const found = new Map<string, Import>();
   for (const fn of module.functions)
     for (const block of fn.blocks)
       for (const event of block.events)
         if (event.event === "call" && event.callee.op === "import" && event.callee.from.startsWith("."))
           found.set(`${event.callee.from}#${event.callee.name}`, { from: event.callee.from, name: event.callee.name });
-  return [...found.values()];
+  const list = [...found.values()];
+  imports.set(module, list);
+  return list;
 }
 
 function constantOf(module: FlowModule | undefined, operand: Operand): Operand {

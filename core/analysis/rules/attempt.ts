@@ -91,10 +91,30 @@ function isCalled({ program, reports }: RuleContext, report: RuleContext["report
   return [...new Set(reports.map((other) => other.module))].some((module) => callsAny(program, module, name));
 }
 
+const deleting = new WeakMap<RuleContext["reports"], ReadonlyMap<string, readonly RuleContext["report"][]>>();
+
+/** Functions with names that delete something, by their file. */
+function deletingIn(reports: RuleContext["reports"], file: string): readonly RuleContext["report"][] {
+  let byFile = deleting.get(reports);
+  if (!byFile) {
+    const helpers = reports.filter(
+      ({ fn, frame }) => fn.kind !== "module" && fn.kind !== "closure" && frame.observed.some((one) => one.what === "delete"),
+    );
+    const lists = new Map<string, RuleContext["report"][]>();
+    for (const one of helpers) {
+      const list = lists.get(one.module.file);
+      if (list) list.push(one);
+      else lists.set(one.module.file, [one]);
+    }
+    deleting.set(reports, (byFile = lists));
+  }
+  return byFile.get(file) ?? [];
+}
+
 /** A helper that would delete this very file, and that nobody calls. */
 function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
-  for (const report of context.reports) {
-    if (report.module.file !== leak.report.module.file || report.fn.kind === "module" || report === leak.report) continue;
+  for (const report of deletingIn(context.reports, leak.report.module.file)) {
+    if (report === leak.report) continue;
     const helper = report.frame.observed.find(
       (one) =>
         one.what === "delete" &&
@@ -104,7 +124,7 @@ function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
             (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
         ),
     );
-    if (!helper || context.program.called.has(keyOf(report.ref)) || report.fn.kind === "closure" || isCalled(context, report)) continue;
+    if (!helper || context.program.called.has(keyOf(report.ref)) || isCalled(context, report)) continue;
     return {
       message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name),
       marks: [mark(helper.step, t("would delete it, but is never called"))],

@@ -7,7 +7,7 @@ import { isReceived } from "../leaks.ts";
 import { planDespite } from "../fix/planDespite.ts";
 import type { Report } from "../solve.ts";
 import { DELETED, ESCAPED, FAILED, KEPT, REFUSED } from "../summary.ts";
-import type { Draft, RuleContext } from "./draft.ts";
+import { type Draft, once, type RuleContext } from "./draft.ts";
 
 export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
   const { program, report } = context;
@@ -24,7 +24,6 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
     for (const seen of report.frame.observed) {
       if (seen.what !== "delete" || seen.direct !== true || !isWrong(report, record, seen)) continue;
       const subject = subjectOf(report, record);
-      const fix = planDespite(context, record.value.key, seen, upload);
       drafts.push({
         rule: "delete-despite-failed-upload",
         file: seen.step.file,
@@ -33,7 +32,7 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
         value: record.value,
         message: t('"{0}" is deleted here even if its upload failed, and then no copy is left.', subject),
         related: [{ file: upload.file, span: upload.span, message: t("this upload may have failed") }],
-        ...(fix && { fix }),
+        fix: once(() => planDespite(context, record.value.key, seen, upload)),
       });
       break;
     }

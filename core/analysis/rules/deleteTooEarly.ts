@@ -24,7 +24,7 @@ export function deleteTooEarly({ report }: RuleContext): readonly Draft[] {
         value: record.value,
         message: t('"{0}" is deleted while it is still being uploaded: nothing waits for "{1}".', subject, upload.written),
         related: [{ file: upload.file, span: upload.span, message: t("this upload is not waited for") }],
-        ...(upload.file === report.module.file && { fix: { kind: "await", file: upload.file, call: upload.span } as const }),
+        ...(upload.file === report.module.file && { fix: () => ({ kind: "await", file: upload.file, call: upload.span }) }),
       });
     }
   }

@@ -24,7 +24,8 @@ export interface Draft {
   readonly value?: Value;
   /** Weighs less than usual: a warning becomes information. */
   readonly mild?: true;
-  readonly fix?: FixPlan;
+  /** Worked out when somebody asks for it. */
+  readonly fix?: () => FixPlan | undefined;
   readonly step?: Step;
 }
 
@@ -39,6 +40,12 @@ export interface RuleContext {
   readonly swept: readonly Value[];
   /** Whether the workspace knows the switch at all. */
   readonly gated: boolean;
+}
+
+/** Calls `make` once at most. */
+export function once<Made>(make: () => Made): () => Made {
+  let made: { readonly it: Made } | undefined;
+  return () => (made ??= { it: make() }).it;
 }
 
 export type Rule = (context: RuleContext) => readonly Draft[];

@@ -6,7 +6,7 @@ import { planFor } from "../fix/planFor.ts";
 import { isSingle, type Leak } from "../leaks.ts";
 import { type Step, sameStep } from "../summary.ts";
 import { isBelow } from "../value.ts";
-import type { Draft, Mark, RuleContext } from "./draft.ts";
+import { type Draft, type Mark, once, type RuleContext } from "./draft.ts";
 import { attemptAt } from "./attempt.ts";
 
 export function missingCleanup(context: RuleContext): readonly Draft[] {
@@ -53,7 +53,7 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
         ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee)
         : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
   // A file of which there is only one, or whose name is kept, may be the data itself: only its owner can say that it may go.
-  const fix = isSingle(record.value) || record.named ? undefined : planFor(context, leak, primary);
+  const fixable = !isSingle(record.value) && !record.named;
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
   return {
@@ -66,7 +66,7 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
     step: primary,
     ...(context.swept.some((directory) => isBelow(record.value, directory)) && { mild: true as const }),
     related: [...marks, ...later, ...(attempt?.marks ?? []), ...leave],
-    ...(fix && { fix }),
+    ...(fixable && { fix: once(() => planFor(context, leak, primary)) }),
   };
 }
 

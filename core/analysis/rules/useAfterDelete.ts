@@ -9,7 +9,7 @@ import type { Draft, RuleContext } from "./draft.ts";
 /** A directory that went may have been filled again by a program of which nothing is known. */
 function isFilledAgain(report: Report, { value, trace }: FileRecord, use: Step): boolean {
   if (report.frame.observed.some((seen) => seen.what === "delete" && seen.values.some((one) => one.key === value.key))) return false;
-  return report.frame.obscure.some((ran) => ran < use.span.start && trace.deleted.some((step) => step.span.start < ran));
+  return report.frame.obscure.some((ran) => ran.start < use.span.start && trace.deleted.some((step) => step.span.start < ran.start));
 }
 
 export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
@@ -39,9 +39,10 @@ export function useAfterDelete({ report }: RuleContext): readonly Draft[] {
         message: t('"{0}" is read here, but was deleted before.', subject),
         related: deleted ? [{ file: deleted.file, span: deleted.span, message: t("deleted here") }] : [],
         ...(move && {
-          fix: own
-            ? ({ kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement } as const)
-            : ({ kind: "move-before", file: report.module.file, statement: seen.step.statement, before: deleted.statement } as const),
+          fix: () =>
+            own
+              ? { kind: "move-after", file: report.module.file, statement: deleted.statement, after: seen.step.statement }
+              : { kind: "move-before", file: report.module.file, statement: seen.step.statement, before: deleted.statement },
         }),
       });
     }

@@ -17,18 +17,20 @@ export function findIgnores(source: ts.SourceFile, lineStarts: readonly number[]
     if (kind === undefined || rest === undefined) continue;
     const line = lineAt(lineStarts, at);
     if (!COMMENT_START.test(text.slice(lineStarts[line - 1], at)) || !isInComment(source, at)) continue;
-    const rules = rulesOf(rest);
-    if (kind === "line") ignores.push({ line, rules });
-    else if (kind === "next-line") ignores.push({ line: nextCode(text, lineStarts, at), rules });
-    else if (at < source.getStart() || source.statements.length === 0) ignores.push({ line: 0, rules });
+    const named = listOf(rest, DIRECTIVE.lastIndex - rest.length);
+    if (kind === "line") ignores.push({ line, ...named });
+    else if (kind === "next-line") ignores.push({ line: nextCode(text, lineStarts, at), ...named });
+    else if (at < source.getStart() || source.statements.length === 0) ignores.push({ line: 0, ...named });
   }
   return ignores;
 }
 
 /** `rule-a, rule-b -- reason`; a block comment may end on the way. */
-function rulesOf(rest: string): string[] {
-  const [listed = ""] = rest.split(/--|\*\//u);
-  return listed.split(/[\s,]+/u).filter((rule) => rule !== "");
+function listOf(rest: string, offset: number): Pick<Ignore, "rules" | "listed"> {
+  const [list = ""] = rest.split(/--|\*\//u);
+  const start = offset + (/^[\s,]*/u.exec(list)?.[0].length ?? 0);
+  const end = offset + list.replace(/[\s,]+$/u, "").length;
+  return { rules: list.split(/[\s,]+/u).filter((rule) => rule !== ""), listed: { start: Math.min(start, end), end } };
 }
 
 /** The line, from 1, that holds the offset. */

@@ -58,7 +58,6 @@ function lowerSource(file: string, text: string, source: ts.SourceFile): FlowMod
     loweredClasses: new Set(),
     repeated: new Map(),
     functionCount: 1,
-    temporaries: 0,
   };
   lowerModule(module);
   // Lowering a function may add those that are written in it.

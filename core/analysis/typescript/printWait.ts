@@ -16,7 +16,7 @@ const REPEATS = /^(?:map|forEach|flatMap|reduce|filter|some|every|find|each\w*|m
 export function callAt(source: ts.SourceFile, span: Span): ts.Expression | undefined {
   let found: ts.Expression | undefined;
   const visit = (node: ts.Node): void => {
-    if (node.getStart(source) > span.start || node.end < span.end) return;
+    if (node.pos > span.start || node.end < span.end || node.getStart(source) > span.start) return;
     if (node.getStart(source) === span.start && node.end === span.end && ts.isExpression(node)) found = node;
     ts.forEachChild(node, visit);
   };

@@ -8,6 +8,7 @@ import {
   createScope,
   DEEPEST,
   hasModifier,
+  numberOf,
   reserveClass,
   reserveInterface,
   spanOf,
@@ -31,7 +32,7 @@ export function resolveOrGlobal(scope: Scope, name: string): Operand {
 export function bind(flow: FunctionState, scope: Scope, identifier: ts.Identifier): Name {
   const known = scope.names.get(identifier.text);
   if (known?.op === "name") return known.name;
-  const name: Name = `${identifier.text}@${identifier.getStart(flow.module.source)}`;
+  const name: Name = `${identifier.text}@${numberOf(flow, identifier)}`;
   if (identifier.text === "") return name;
   scope.names.set(identifier.text, named(name));
   flow.declares.add(name);

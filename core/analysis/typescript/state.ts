@@ -99,10 +99,9 @@ export interface ModuleState {
   readonly functionIndexes: Map<ts.Node, number>;
   readonly classIndexes: Map<ts.Node, number>;
   readonly loweredClasses: Set<ts.Node>;
-  /** Temporaries of what stands in a `finally`, which is lowered more than once under the same names. */
+  /** Of what is declared, and of temporaries in a `finally`, which is lowered more than once under the same names. */
   readonly repeated: Map<ts.Node, number>;
   functionCount: number;
-  temporaries: number;
 }
 
 export interface FunctionState {
@@ -127,6 +126,8 @@ export interface FunctionState {
   finalizing: number;
   /** How many copies of a `finally` lie around the code that is being lowered. */
   copying: number;
+  /** How many numbers were given away: what changes in one function leaves the names of the others as they are. */
+  numbers: number;
   /** How often `return` and jumps out of several statements at once were met. */
   departures: number;
 }
@@ -134,7 +135,7 @@ export interface FunctionState {
 /** Nesting beyond this is not followed: people do not write it, and the stack has to last. */
 export const DEEPEST = 200;
 
-export const NO_EXIT: Exit = { exit: "end", span: { start: 0, end: 0 } };
+export const NO_EXIT: Exit = { exit: "end", span: Object.freeze({ start: 0, end: 0 }) };
 
 export function createScope(outer: Scope | undefined): Scope {
   return { names: new Map(), types: new Map(), outer };
@@ -161,6 +162,7 @@ export function createFunction(
     statementSpan: undefined,
     finalizing: 0,
     copying: 0,
+    numbers: 0,
     departures: 0,
   };
 }
@@ -180,18 +182,25 @@ export function setStatement(flow: FunctionState, node: ts.Node): void {
 
 /** A number that no other temporary of the module has. In copies of a `finally` the same node gets the same number. */
 export function temporaryNumber(flow: FunctionState, node: ts.Node): number {
-  const { module } = flow;
-  if (flow.finalizing === 0) {
-    flow.declares.add(`%${module.temporaries}`);
-    return module.temporaries++;
-  }
-  let number = module.repeated.get(node);
-  if (number === undefined) {
-    number = module.temporaries++;
-    module.repeated.set(node, number);
-    flow.declares.add(`%${number}`);
-  }
+  const number = flow.finalizing === 0 ? nextNumber(flow) : numberOf(flow, node);
+  flow.declares.add(`%${number}`);
   return number;
+}
+
+/** The same for the same node, however often it is lowered. */
+export function numberOf(flow: FunctionState, node: ts.Node): number {
+  const { repeated } = flow.module;
+  const known = repeated.get(node);
+  if (known !== undefined) return known;
+  const number = nextNumber(flow);
+  repeated.set(node, number);
+  return number;
+}
+
+const NUMBERS = 1e6;
+
+function nextNumber(flow: FunctionState): number {
+  return flow.index * NUMBERS + flow.numbers++;
 }
 
 export function temporary(flow: FunctionState, node: ts.Node): Name {

@@ -1,0 +1,50 @@
+/** What a change of one file would change in what is found. */
+import type { Finding } from "./finding.ts";
+import type { Trial } from "./fix/fixes.ts";
+import type { FrontEnd } from "./frontEnd.ts";
+import { visitedReports } from "./incremental.ts";
+import { judge, type JudgeOptions } from "./judge.ts";
+import { createProgram, type Program } from "./program.ts";
+import { registerAll, solveFiles } from "./solveFiles.ts";
+
+/**
+ * What would be found if the file said something else, where that can make a difference: in it, and in whoever calls it. The sources
+ * stay as they are, and so does everything that is known of other files.
+ */
+export function tryOut(
+  frontEnd: FrontEnd,
+  options: JudgeOptions,
+  before: readonly Finding[],
+  known: Program,
+  change: { readonly file: string; readonly text: string },
+): Trial {
+  const module = frontEnd.parse(change.file, change.text);
+  const { sources } = frontEnd;
+  const changed: FrontEnd = {
+    ...frontEnd,
+    lower: (file) => (file === change.file ? module : frontEnd.lower(file)),
+    sources: { ...sources, read: (file) => (file === change.file ? change.text : sources.read(file)) },
+  };
+  const files = new Set(visitedReports(known).map((report) => report.module.file));
+  const program = createProgram(known.catalogue, {
+    ...known.loader,
+    load: (file) => (file === change.file ? module : known.loader.load(file)),
+  });
+  registerAll(program, changed, [...files].sort());
+  const concerned = callingFiles(known, change.file);
+  for (const name of known.wrappers) program.wrappers.add(name);
+  solveFiles(program, concerned, undefined);
+  const { found } = judge(program, changed, concerned, options, undefined);
+  return { before: before.filter((finding) => concerned.has(finding.file)), after: found.map((one) => one.finding) };
+}
+
+/** The file, and those whose files go through its functions. */
+function callingFiles(program: Program, file: string): Set<string> {
+  const found = new Set([file]);
+  for (let size = 0; size !== found.size;) {
+    size = found.size;
+    for (const { module, frame } of visitedReports(program))
+      if ([...frame.files.values()].some((record) => record.from.some((origin) => found.has(origin.callee.file)))) found.add(module.file);
+  }
+  return found;
+}
