@@ -4,7 +4,7 @@ import { matchesReceiver, returnedBy } from "./catalogue/catalogue.ts";
 import type { Entry } from "./catalogue/entry.ts";
 import { listOf, put } from "./collections.ts";
 import { type Place, placesOf } from "./catalogue/place.ts";
-import { runCommand } from "./command.ts";
+import { namedByFilters, runCommand } from "./command.ts";
 import {
   assemble,
   escape,
@@ -200,7 +200,8 @@ function resultThing(frame: Frame, context: CallContext, entries: readonly Entry
 function applyEntry(frame: Frame, state: State, context: CallContext, target: Value, entry: Entry, result: Value | undefined): Values {
   const { moment } = context;
   const path = entry.path === undefined ? NOTHING : valuesAt(frame, context, entry.path);
-  const from = entry.from === undefined ? NOTHING : valuesAt(frame, context, entry.from);
+  const given = entry.from === undefined ? NOTHING : valuesAt(frame, context, entry.from);
+  const from = entry.holds === "filters" ? namedByFilters(given) : given;
   const thing = result && thingOf(frame, result);
   switch (entry.role) {
     case "upload": {

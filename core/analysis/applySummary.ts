@@ -1,7 +1,7 @@
 /** A function's summary applied where the function is called. */
 import { runLater } from "./call.ts";
 import { applyCommand } from "./command.ts";
-import { put } from "./collections.ts";
+import { put, putInOrder } from "./collections.ts";
 import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
@@ -125,6 +125,10 @@ function isMemberHandedIn(callee: Value): boolean {
 function applyStore(frame: Frame, state: State, store: Summary["stores"][number], exchange: Exchange, application: Application): void {
   const values = substitute(frame, state, store.value, exchange);
   for (const object of substitute(frame, state, store.object, exchange)) {
+    if (store.order !== undefined) {
+      putInOrder(frame, object, `${application.key}:${store.order}`, values);
+      continue;
+    }
     put(frame, object, store.name, values);
     if (thingOf(frame, object) === undefined) escape(frame, state, values, application.moment);
   }

@@ -1,4 +1,5 @@
 /** What a call does: finds out who is called, and applies what is known of it. */
+import { noteStorage } from "./storage.ts";
 import { applyEntries, entriesOf } from "./apply.ts";
 import { applySummary, mergeArguments } from "./applySummary.ts";
 import { verbOf } from "./catalogue/catalogue.ts";
@@ -64,7 +65,7 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
   // `const upload = require("./upload")` of a module that is a function.
   const targets = unionAll(called.map((value) => (moduleFile(value) === undefined ? [value] : readMember(frame, value, "default"))));
   if (!frame.scratch) relieve(frame, args);
-  if (!frame.scratch) noteDestination(frame, targets, args);
+  if (!frame.scratch) noteStorage(frame, targets, args, event);
   const results: Values[] = [];
   let done = false;
   const harmless = (targets.length > 0 && targets.every((target) => isHarmless(target))) || isLog(context);
@@ -94,18 +95,6 @@ function relieve(frame: Frame, args: readonly Values[]): void {
     ),
   );
   if (deletes) for (const handler of handlers) frame.relieved.add(keyOf(handler.ref));
-}
-
-/** `multer({ dest: "uploads/" })` */
-function noteDestination(frame: Frame, targets: Values, args: readonly Values[]): void {
-  if (!targets.some((target) => target.kind === "library" && target.module === "multer")) return;
-  const [options] = args[0] ?? NOTHING;
-  const thing = options && thingOf(frame, options);
-  for (const name of ["dest", "destination"])
-    for (const value of thing?.fields.get(name) ?? NOTHING) {
-      const directory = normalized(value);
-      if (directory.kind === "text" || directory.kind === "joined") frame.destinations.set(directory.key, directory);
-    }
 }
 
 /** `logger.info(…)` */

@@ -4,7 +4,7 @@ import type { LibraryValue } from "./catalogue/entry.ts";
 import { escape } from "./effects.ts";
 import type { Frame, State } from "./frame.ts";
 import { addField, addOrdered, addTo, allocate, elementsOf, evaluate, libraryOf, thingOf } from "./frame.ts";
-import { derived, NOTHING, reference, rootOf, stable, union, unionAll, type Value, type Values } from "./value.ts";
+import { derived, NOTHING, reference, rootOf, stable, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 
 const ADDS = new Set(["push", "unshift", "add", "append", "extend"]);
 const SAME = new Set([
@@ -63,9 +63,14 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   if (method === "join") return [listOf(frame, context, elements)];
   if (method === "entries") return [pairs(frame, context, elements)];
   if (method === "concat")
-    return [listOf(frame, context, union(elements, unionAll(context.args.flat().map((value) => elementsOf(frame, value)))))];
+    return [listOf(frame, context, union(elements, unionAll(context.args.flat().map((value) => concatenated(frame, value)))))];
   if (SAME.has(method)) return [listOf(frame, context, elements)];
   return undefined;
+}
+
+/** A list adds what it holds, anything else itself. */
+function concatenated(frame: Frame, value: Value): Values {
+  return value.kind === "text" || value.kind === "joined" ? [value] : elementsOf(frame, value);
 }
 
 /** What is added to something that outlives the function is handed on; a parameter is the caller's to follow. */
@@ -73,18 +78,40 @@ function keep(frame: Frame, state: State, context: CallContext, holder: Value, v
   put(frame, holder, undefined, values);
   if (thingOf(frame, holder)) return;
   const root = rootOf(holder);
-  if (root?.kind === "symbol" && root.root !== "parameter") escape(frame, state, values, context.moment);
+  // A list of the function around is that function's to follow, too.
+  if (root?.kind === "symbol" && root.root !== "parameter" && !(root.root === "captured" && root === holder))
+    escape(frame, state, values, context.moment);
 }
 
 /** The order counts for command lines. */
 function inOrder(frame: Frame, state: State, context: CallContext, holder: Value): void {
+  const { event } = context;
+  if (holder.kind === "symbol") {
+    for (const [index, values] of context.args.slice(0, event.args.length).entries())
+      storeInOrder(frame, holder, `${frame.prefix}:${event.id}.${index}`, values);
+    return;
+  }
   const thing = holder.kind === "thing" ? thingOf(frame, holder) : undefined;
   if (!thing || thing.library) return;
-  const { event } = context;
   for (const [index, values] of context.args.slice(0, event.args.length).entries())
     addOrdered(frame, thing, `${frame.prefix}:${event.id}.${index}`, values);
   for (const [index, spread] of (event.spreads ?? []).entries())
     addOrdered(frame, thing, `${frame.prefix}:${event.id}.${event.args.length + index}`, evaluate(frame, state, spread), true);
+}
+
+export function putInOrder(frame: Frame, list: Value, order: string, values: Values): void {
+  if (list.kind === "symbol") storeInOrder(frame, list, order, values);
+  const thing = list.kind === "thing" ? thingOf(frame, list) : undefined;
+  if (thing && !thing.library) addOrdered(frame, thing, order, values);
+}
+
+/** What is added to a list that the caller, or the function around, has. */
+function storeInOrder(frame: Frame, object: Symbol_, order: string, values: Values): void {
+  if (frame.scratch || (object.root !== "captured" && object.root !== "parameter")) return;
+  for (const value of values) {
+    const key = `${object.key}|${order}|${value.key}`;
+    if (frame.stores.size < 2 * MOST_STORES && !frame.stores.has(key)) frame.stores.set(key, { object, order, value });
+  }
 }
 
 /** The language's own. */

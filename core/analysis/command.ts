@@ -1,4 +1,5 @@
 /** Programs that are run: what their command lines do with files. */
+import { filesInFilters } from "./catalogue/filters.ts";
 import { valuesAt } from "./apply.ts";
 import { type CallContext, runLater, written } from "./call.ts";
 import type { Entry } from "./catalogue/entry.ts";
@@ -6,7 +7,7 @@ import type { FileWord } from "./catalogue/ffmpeg.ts";
 import { placesOf } from "./catalogue/place.ts";
 import { type ProgramUse, readProgram } from "./catalogue/program.ts";
 import { type Piece, readCommand, type Command as SimpleCommand, type Word } from "./catalogue/shell.ts";
-import { assemble, make, type Moment, remove, upload, use } from "./effects.ts";
+import { assemble, make, type Moment, remove, upload, unescaped, use } from "./effects.ts";
 import type { Command } from "./summary.ts";
 import { elementsOf, type Frame, type State, thingOf } from "./frame.ts";
 import { atomsOf, combine, isHandedIn, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
@@ -157,12 +158,21 @@ function ownOf(alternatives: Values): Values {
   return own.length > 0 ? own : alternatives;
 }
 
-function fileOf(file: Pick<FileWord<Values>, "word">): Values {
+function fileOf(file: Pick<FileWord<Values>, "word" | "escaped">): Values {
   const whole = combine(
-    file.word.map((piece) => (piece.text === undefined ? (piece.value ?? NOTHING) : [text(piece.text)])),
+    file.word.map((piece) => {
+      if (piece.text !== undefined) return [text(piece.text)];
+      const values = piece.value ?? NOTHING;
+      return file.escaped ? values.map(unescaped) : values;
+    }),
     (parts) => normalized(joined(parts.flatMap(atomsOf))),
   );
   return unionAll(whole.map((value) => [value]));
+}
+
+/** Files that filters of ffmpeg read. */
+export function namedByFilters(values: Values): Values {
+  return unionAll(values.flatMap((value) => filesInFilters(piecesOf(value)).map((word) => fileOf({ word, escaped: true }))));
 }
 
 /** The words of a call with a program and a list of arguments; one line for each list that it may be. */

@@ -34,8 +34,12 @@ export function expressionOf(report: Report, value: Value): string | undefined {
   for (let depth = 0; depth < 8; depth += 1) {
     if (at.kind !== "derived") break;
     if (at.how === "member" && /^\d+$/.test(at.name)) names.unshift(`[${at.name}]`);
-    else if (at.how === "each") names.unshift("[0]");
-    else if (at.how !== "member" || !/^[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u.test(at.name)) return undefined;
+    else if (at.how === "each") {
+      // The name that a loop gives to an element says more.
+      const known = names.length > 0 ? nameOf(report, at) : undefined;
+      if (known !== undefined) return `${known}${names.join("")}`;
+      names.unshift("[0]");
+    } else if (at.how !== "member" || !/^[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u.test(at.name)) return undefined;
     else names.unshift(`.${at.name}`);
     at = at.of;
   }
@@ -100,7 +104,8 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
         // Calls on the way to where a file is read have files of their own.
         if (!whole && at.inner !== undefined) continue;
         // How a called function puts its command together is its own business.
-        if (depth === 0 && at.begun && (at.mark !== undefined || at.begun.start !== at.span.start)) put(at.file, at.begun, t("the command begins here"));
+        if (depth === 0 && at.begun && (at.mark !== undefined || at.begun.start !== at.span.start))
+          put(at.file, at.begun, t("the command begins here"));
         if (primary && at.file === primary.file && at.span.start === primary.span.start) continue;
         put(at.file, at.mark ?? at.span, depth === 0 && at.inner === undefined ? outer : inner);
       }

@@ -360,7 +360,9 @@ function isKeptElsewhere(way: number): boolean {
 
 /** A file that is made begins anew: what went wrong before there was one is not about it, nor is what was read of one that was there. */
 function begun(way: number): number {
-  return way & ~(DELETED | ABSENT | FOUND | (way & MADE ? 0 : FAILED | (way & FOUND ? READ : 0)));
+  // What is sent or deleted when it is there was said by a function that is called then: its failures are about this file.
+  const anew = way & MADE ? 0 : (way & (UPLOADED | LATER) ? 0 : FAILED) | (way & FOUND ? READ : 0);
+  return way & ~(DELETED | ABSENT | FOUND | anew);
 }
 
 export function applyBelow(frame: Frame, state: State, directory: Value, ways: Ways, step: Step): void {
@@ -482,7 +484,7 @@ function wordsIn(parts: readonly Atom[]): Value[] {
 }
 
 /** `p.replace(/'/g, "…")` is still about `p`. */
-function unescaped(value: Value): Value {
+export function unescaped(value: Value): Value {
   let at = value;
   while (at.kind === "derived" && at.how === "call" && /^(?:replace|replaceAll|trim|toString|normalize|resolve|join)$/.test(at.name))
     at = at.of;

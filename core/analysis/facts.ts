@@ -168,10 +168,16 @@ interface Seen {
 /** Tests with the same key are the same test. Undefined: asked again it may say something else. */
 function keyOfTest(seen: Seen, test: Test): string | undefined {
   if (test.test === "truthy") return keyOfOperand(seen, test.of);
+  if (test.test === "unknown") return keyOfComparison(seen, test.of);
   if (test.test !== "equal") return undefined;
   const left = keyOfOperand(seen, test.left);
   const right = keyOfOperand(seen, test.right);
   return left === undefined || right === undefined ? undefined : `${left}==${right}`;
+}
+
+function keyOfComparison(seen: Seen, of: readonly Operand[]): string | undefined {
+  const keys = of.map((operand) => keyOfOperand(seen, operand));
+  return keys.includes(undefined) ? undefined : keys.join(" ");
 }
 
 const DEEPEST = 8;

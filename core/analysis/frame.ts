@@ -6,6 +6,7 @@ import { capturedBy } from "./captures.ts";
 import { lookUpStatic } from "./static.ts";
 import { addBasis } from "./incremental.ts";
 import { classOf, exported, keyOf, newBasis, type Program, selfClass } from "./program.ts";
+import type { Storage } from "./storage.ts";
 import { settles } from "./recursion.ts";
 import type { Command, Step, Trace } from "./summary.ts";
 import {
@@ -63,7 +64,7 @@ export interface Frame {
   /** Names of promises that nobody has waited for yet. */
   readonly promised: Set<Name>;
   /** Stores into what the caller knows. */
-  readonly stores: Map<string, { object: Value; name?: string; value: Value }>;
+  readonly stores: Map<string, { object: Value; name?: string; order?: string; value: Value }>;
   /** What the caller handed in and somebody else got. */
   readonly escapes: Map<string, Value>;
   readonly commands: Map<string, Command>;
@@ -100,6 +101,7 @@ export interface Frame {
   readonly relieved: Set<string>;
   readonly served: Map<string, Value>;
   readonly destinations: Map<string, Value>;
+  readonly storages: Set<Storage>;
 }
 
 /** Something that a rule wants to know. */
@@ -166,6 +168,7 @@ export function createFrame(program: Program, module: FlowModule, fn: FlowFuncti
     relieved: new Set(),
     served: new Map(),
     destinations: new Map(),
+    storages: new Set(),
   };
 }
 

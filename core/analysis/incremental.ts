@@ -123,12 +123,22 @@ function moveReport(report: Report | undefined, module: FlowModule): void {
 
 /** What the functions that count say of each other. */
 export function gather(program: Program, reports: readonly Report[]): void {
-  for (const set of [program.called, program.scheduled, program.relieved, program.served, program.read, program.destinations]) set.clear();
+  for (const set of [
+    program.called,
+    program.scheduled,
+    program.relieved,
+    program.served,
+    program.read,
+    program.destinations,
+    program.storages,
+  ])
+    set.clear();
   for (const shape of readShapes(reports)) program.read.add(shape);
   for (const { frame } of reports) {
     for (const key of frame.called) program.called.add(key);
     for (const key of frame.scheduled) program.scheduled.add(key);
     for (const key of frame.relieved) program.relieved.add(key);
+    for (const storage of frame.storages) program.storages.add(storage);
     for (const [key, directory] of frame.destinations) program.destinations.set(key, directory);
     for (const [key, directory] of frame.served) program.served.set(key, directory);
   }

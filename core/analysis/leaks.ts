@@ -305,7 +305,9 @@ export function isReceived(program: Program, frame: Frame, value: Value): boolea
   const entries = program.catalogue.byField(value.name);
   if (entries.length === 0) return false;
   const chain = chainOf(frame, value);
+  const isOnDisk = program.storages.size === 0 || program.storages.has("disk");
   return entries.some((entry) => {
+    if (entry.module === "multer" && !isOnDisk) return false;
     const pattern = entry.symbol.split(/\.|(?=\[\])/);
     const rest = matchEnd(chain, pattern);
     if (rest === undefined) return false;

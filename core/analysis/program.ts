@@ -3,6 +3,7 @@ import type { Catalogue } from "./catalogue/catalogue.ts";
 import type { CallEvent, Event, FlowClass, FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
 import { newRecursion, type Recursion } from "./recursion.ts";
 import type { Report } from "./solve.ts";
+import type { Storage } from "./storage.ts";
 import type { Summary } from "./summary.ts";
 import type { ClassRef, FunctionRef, Value, Values } from "./value.ts";
 
@@ -28,6 +29,8 @@ export interface Program {
   readonly relieved: Set<string>;
   /** Directories that files of requests are put into. */
   readonly destinations: Map<string, Value>;
+  /** Where files of requests are put. */
+  readonly storages: Set<Storage>;
   /** Shapes of paths that functions read which do not make them. */
   readonly read: Set<string>;
   /** Directories whose files a server hands out. */
@@ -114,6 +117,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     scheduled: new Set(),
     relieved: new Set(),
     destinations: new Map(),
+    storages: new Set(),
     read: new Set(),
     served: new Map(),
     reports: new Map(),

@@ -79,10 +79,12 @@ function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean):
   wish(frame, state, operand, outcome);
   const last = lastName(frame, operand);
   const failure = FAILURE.test(last);
-  report(frame, state, operand, failure ? !outcome : outcome, failure || SUCCESS.test(last));
+  report(frame, state, operand, failure || SKIPPED.test(last) ? !outcome : outcome, failure || SUCCESS.test(last));
 }
 
 const SUCCESS = /^(?:is)?(?:ok|success|succeeded|successful|uploaded)$/i;
+/** Nothing was uploaded, and nothing went wrong. */
+const SKIPPED = /^(?:is|was)?(?:dry_?run|skipped|simulated)$/i;
 const FAILURE = /^(?:is)?(?:error|err|errors|failed|failure|failures|rejected|rejections|cause)$/i;
 
 function equal(frame: Frame, state: State, left: Operand, right: Operand, outcome: boolean): void {

@@ -1,4 +1,5 @@
 /** Runs what has to be run of a list of files. */
+import type { FlowModule } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import type { Program } from "./program.ts";
 import { rootsOf } from "./roots.ts";
@@ -17,6 +18,32 @@ export function registerAll(program: Program, frontEnd: FrontEnd, files: readonl
         program.methods.set(method.name, known);
       }
     }
+}
+
+/** The same where only one file says something else than another program knows. */
+export function registerAgain(program: Program, known: Program, module: FlowModule): void {
+  const { file } = module;
+  const put = <One extends { readonly file: string }>(list: readonly One[], own: readonly One[]): One[] => {
+    const at = list.findIndex((one) => one.file >= file);
+    const others = list.filter((one) => one.file !== file);
+    return at < 0 ? [...others, ...own] : others.toSpliced(at, 0, ...own);
+  };
+  program.classes.length = 0;
+  for (const one of put(
+    known.classes,
+    module.classes.map(({ index }) => ({ file, index })),
+  ))
+    program.classes.push(one);
+  program.methods.clear();
+  for (const [name, list] of known.methods) program.methods.set(name, list);
+  const names = new Set(module.classes.flatMap(({ methods }) => methods.map(({ name }) => name)));
+  for (const [name, list] of known.methods) if (list.some((one) => one.file === file)) names.add(name);
+  for (const name of names) {
+    const own = module.classes.flatMap(({ methods }) =>
+      methods.filter((method) => method.name === name).map((method) => ({ file, index: method.function })),
+    );
+    program.methods.set(name, put(known.methods.get(name) ?? [], own));
+  }
 }
 
 /** Solves their functions that may touch files. */

@@ -104,8 +104,8 @@ export interface Summary {
   readonly ref: FunctionRef;
   readonly effects: readonly FileEffect[];
   readonly returns: Values;
-  /** Values put into objects that the caller knows too. */
-  readonly stores: readonly { readonly object: Value; readonly name?: string; readonly value: Value }[];
+  /** Values put into objects that the caller knows too; `order`: in this place of a list. */
+  readonly stores: readonly { readonly object: Value; readonly name?: string; readonly order?: string; readonly value: Value }[];
   /** What it was given and handed on. */
   readonly escapes: Values;
   readonly commands: readonly Command[];

@@ -5,7 +5,7 @@ import type { FrontEnd } from "./frontEnd.ts";
 import { visitedReports } from "./incremental.ts";
 import { judge, type JudgeOptions } from "./judge.ts";
 import { createProgram, type Program } from "./program.ts";
-import { registerAll, solveFiles } from "./solveFiles.ts";
+import { registerAgain, solveFiles } from "./solveFiles.ts";
 
 /**
  * What would be found if the file said something else, where that can make a difference: in it, and in whoever calls it. The sources
@@ -25,12 +25,11 @@ export function tryOut(
     lower: (file) => (file === change.file ? module : frontEnd.lower(file)),
     sources: { ...sources, read: (file) => (file === change.file ? change.text : sources.read(file)) },
   };
-  const files = new Set(visitedReports(known).map((report) => report.module.file));
   const program = createProgram(known.catalogue, {
     ...known.loader,
     load: (file) => (file === change.file ? module : known.loader.load(file)),
   });
-  registerAll(program, changed, [...files].sort());
+  registerAgain(program, known, module);
   const concerned = callingFiles(known, change.file);
   for (const name of known.wrappers) program.wrappers.add(name);
   solveFiles(program, concerned, undefined);
@@ -40,11 +39,16 @@ export function tryOut(
 
 /** The file, and those whose files go through its functions. */
 function callingFiles(program: Program, file: string): Set<string> {
+  const callers = new Map<string, Set<string>>();
+  for (const { module, frame } of visitedReports(program))
+    for (const { from } of frame.files.values())
+      for (const { callee } of from) {
+        if (callee.file === module.file) continue;
+        const known = callers.get(callee.file);
+        if (known) known.add(module.file);
+        else callers.set(callee.file, new Set([module.file]));
+      }
   const found = new Set([file]);
-  for (let size = 0; size !== found.size;) {
-    size = found.size;
-    for (const { module, frame } of visitedReports(program))
-      if ([...frame.files.values()].some((record) => record.from.some((origin) => found.has(origin.callee.file)))) found.add(module.file);
-  }
+  for (const one of found) for (const caller of callers.get(one) ?? []) found.add(caller);
   return found;
 }

@@ -137,7 +137,7 @@ export interface Thing {
 
 export const NOTHING: Values = [];
 /** Alternatives that are told apart. */
-export const MOST = 8;
+export const MOST = 12;
 
 export function text(content: string): Text {
   return { kind: "text", key: JSON.stringify(content), text: content };

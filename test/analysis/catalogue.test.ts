@@ -31,7 +31,7 @@ const entry = z.strictObject({
   path: z.optional(place),
   from: z.optional(place),
   to: z.optional(place),
-  holds: z.optional(z.enum(["path", "body", "either"])),
+  holds: z.optional(z.enum(["path", "body", "either", "filters"])),
   when: z.optional(
     z.strictObject({ at: place, matches: z.optional(pattern), truthy: z.optional(z.literal(true)), absent: z.optional(z.literal(true)) }),
   ),

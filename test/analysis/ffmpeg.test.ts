@@ -18,7 +18,7 @@ const cases: readonly (readonly [args: string, inputs: string, outputs: string, 
   ["-ss 10 -t 5 -i <a> -an -vn -sn <b>", "<a>", "<b>"],
   ["-i <a> -vf scale=1280:-2 -crf 23 -preset fast -pix_fmt yuv420p -movflags +faststart <b>", "<a>", "<b>"],
   ["-i <a> -filter_complex <filter> -map [v] <b>", "<a>", "<b>"],
-  ["-i <a> -vf subtitles=<subs> <b>", "<a>", "<b>"],
+  ["-i <a> -vf subtitles=<subs> <b>", "<a>, <subs>", "<b>"],
   ["-i <a> -b:v 2M -maxrate 2M -bufsize 4M -x264-params keyint=48 <b>", "<a>", "<b>"],
   ["-i <a> -metadata:s:v:0 rotate=0 -disposition:a:0 default <b>", "<a>", "<b>"],
   ["-i <a> -some_private_option value <b>", "<a>", "<b>"],
@@ -82,6 +82,23 @@ describe("readFfmpeg", () => {
       );
     });
   }
+
+  for (const [filters, files] of [
+    ["subtitles=<a>", "<a>"],
+    ["scale=1280:-2,subtitles=<a>.srt:force_style='Fontsize=24'", "<a>.srt"],
+    ["ass='<a>'", "<a>"],
+    ["subtitles=filename=<a>:fontsdir=<b>", "<a>"],
+    ["movie=<a>,scale=10:10[logo];[in][logo]overlay=5:5", "<a>"],
+    ["[0:v]subtitles=C\\\\:/x.srt[v];[v]drawtext=textfile=<a>:fontsize=20", "C\\\\:/x.srt, <a>"],
+    ["scale=1280:-2,fps=25", ""],
+    ["drawtext=text='<a>'", ""],
+  ] as const)
+    it(`-vf ${filters}`, () => {
+      for (const option of ["-vf", "-filter_complex", "-filter:v"]) {
+        const use = readFfmpeg(wordsOf("-i", "<film>", option, filters, "<out>"));
+        assert.equal(showFiles(use?.inputs ?? []).join(", "), ["<film>", files].filter((one) => one !== "").join(", "));
+      }
+    });
 
   it("finds nothing where no file is named", () => {
     for (const args of [[], ["-version"], ["-hide_banner", "-encoders"], ["-f", "lavfi", "-i", "anullsrc", "-f", "null", "-"]])

@@ -61,8 +61,14 @@ describe("names", () => {
 
   it("stay as they are when another function changes", () => {
     const before = lowerFile("a.ts", "const a = 1; function f() { g(a); } function h(b) { const c = g(b); return c; }");
-    const after = lowerFile("a.ts", "const a = 1; function f() { let d = g(g(a)); { let e = d; } } function h(b) { const c = g(b); return c; }");
-    const namesOf = (made: FlowFunction | undefined): unknown => [made?.declares, made?.blocks.map(({ events }) => events.map((one) => "result" in one && one.result))];
+    const after = lowerFile(
+      "a.ts",
+      "const a = 1; function f() { let d = g(g(a)); { let e = d; } } function h(b) { const c = g(b); return c; }",
+    );
+    const namesOf = (made: FlowFunction | undefined): unknown => [
+      made?.declares,
+      made?.blocks.map(({ events }) => events.map((one) => "result" in one && one.result)),
+    ];
     assert.deepEqual(namesOf(after.functions[2]), namesOf(before.functions[2]));
     assert.notDeepEqual(namesOf(after.functions[1]), namesOf(before.functions[1]));
   });

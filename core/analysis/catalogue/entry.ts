@@ -94,9 +94,10 @@ export interface Entry {
   readonly to?: string;
   /**
    * What is at `path`: the path of a file (a text there is one), or contents, where a text is no path and only a stream,
-   * buffer or handle that leads back to a file counts; `either`: both are accepted. Default `path`.
+   * buffer or handle that leads back to a file counts; `either`: both are accepted. `filters`: texts in which filters of ffmpeg
+   * name files. Default `path`.
    */
-  readonly holds?: "path" | "body" | "either";
+  readonly holds?: "path" | "body" | "either" | "filters";
   /** Only then: the value at a place matches a pattern (as text), is truthy, or is absent. */
   readonly when?: { readonly at: string; readonly matches?: string; readonly truthy?: true; readonly absent?: true };
   /** Whether it is over when the call returns (`now`), when its promise or callback says so (`later`), or with an event. */

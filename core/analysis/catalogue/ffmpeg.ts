@@ -1,4 +1,5 @@
 /** Reads the words of an ffmpeg command: which local files it reads and which it writes. */
+import { filesInFilters } from "./filters.ts";
 import { type Piece, textOf, type Word } from "./shell.ts";
 
 export interface FileWord<T> {
@@ -8,6 +9,8 @@ export interface FileWord<T> {
   readonly word: Word<T>;
   /** Stands for many files: `frame_%03d.png`, a prefix of log files. */
   readonly pattern?: true;
+  /** Stands within other text: what is special there was replaced. */
+  readonly escaped?: true;
 }
 
 export interface FfmpegUse<T> {
@@ -43,6 +46,9 @@ const READ: ReadonlySet<string> = new Set([
   "vpre",
   "fpre",
 ]);
+
+/** Options whose value is a filter graph. */
+const FILTERS: ReadonlySet<string> = new Set(["vf", "af", "filter", "filter_complex", "lavfi"]);
 
 /** Options whose value is a file that is written. */
 const WRITTEN: ReadonlySet<string> = new Set([
@@ -91,7 +97,8 @@ export function readFfmpeg<T>(words: readonly Word<T>[]): FfmpegUse<T> | undefin
         inputs.push(...found);
         if (format === "concat") list ??= found[0];
         format = undefined;
-      } else if (READ.has(option) || option.startsWith("/")) inputs.push(...filesOf(index, value, undefined));
+      } else if (FILTERS.has(option)) inputs.push(...filesInFilters(value).map((one) => ({ index, word: one, escaped: true as const })));
+      else if (READ.has(option) || option.startsWith("/")) inputs.push(...filesOf(index, value, undefined));
       else if (WRITTEN.has(option)) outputs.push(...filesOf(index, value, undefined).map((file) => asPattern(file, option)));
     }
     index++;

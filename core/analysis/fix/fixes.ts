@@ -99,12 +99,30 @@ const SHARED = ["utils", "lib", "helpers", "util", "shared", "common"];
 function homeFor(frontEnd: FrontEnd, file: string): HelperHome {
   const [own = "", ...above] = directoriesAbove(file);
   const files = frontEnd.sources.files();
-  const isThere = (directory: string): boolean => files.some((one) => one.startsWith(`${directory}/`));
+  const directories = directoriesOf(files);
+  const isThere = (directory: string): boolean => directories.has(directory);
   const shared = SHARED.includes(posix.basename(own))
     ? own
     : [own, ...above].flatMap((directory) => SHARED.map((name) => posix.join(directory, name))).find(isThere);
   const directory = shared ?? own;
   return { directory, names: files.filter((one) => posix.dirname(one) === (directory || ".")).map((one) => posix.basename(one)) };
+}
+
+const known = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** All directories that files lie in or below. */
+function directoriesOf(files: readonly string[]): ReadonlySet<string> {
+  const made = known.get(files);
+  if (made) return made;
+  const found = new Set<string>();
+  for (const file of files)
+    for (let at = file.lastIndexOf("/"); at > 0; at = file.lastIndexOf("/", at - 1)) {
+      const directory = file.slice(0, at);
+      if (found.has(directory)) break;
+      found.add(directory);
+    }
+  known.set(files, found);
+  return found;
 }
 
 /** The file's directory first, the root (`""`) last. */

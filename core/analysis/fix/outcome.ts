@@ -1,11 +1,13 @@
 /** How the code can tell whether an upload went well, where that is said by value. */
 import { matchesReceiver } from "../catalogue/catalogue.ts";
 import type { Entry } from "../catalogue/entry.ts";
-import type { CallEvent, FlowFunction, FlowModule, Operand } from "../flow.ts";
+import type { CallEvent, FlowFunction, FlowModule, Name, Operand } from "../flow.ts";
 import { functionOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
+import type { FileRecord } from "../frame.ts";
 import type { Report } from "../solve.ts";
 import { FAILED, REFUSED, type Step } from "../summary.ts";
+import { skippedBy } from "./skipped.ts";
 
 /** A place of a result that says how it went: truthy when `good`, else falsy. */
 export interface Place {
@@ -13,19 +15,27 @@ export interface Place {
   readonly good: boolean;
 }
 
-/** `thrown`: nothing needs to be asked. `value`: the expression is truthy after success. `unbound`: no name holds the result. */
+/**
+ * `thrown`: nothing needs to be asked. `value`: the expression is truthy after success. `unbound`: no name holds the result.
+ * `untold`: the called function does not upload the file on every way, and nothing says whether it did.
+ */
 export type Outcome =
   | { readonly said: "thrown" }
+  | { readonly said: "untold" }
   | { readonly said: "unbound"; readonly place: Place }
   | { readonly said: "value"; readonly onlyIf: string };
 
-export function outcomeOf(context: RuleContext, upload: Step): Outcome {
+export function outcomeOf(context: RuleContext, record: FileRecord, upload: Step): Outcome {
   const { report } = context;
-  const places = upload.inner === undefined ? placesOfLibrary(context, upload) : placesOfWrapper(context, upload.inner);
+  const skipped = skippedBy(context, record, upload);
+  if (skipped === "untold") return { said: "untold" };
+  const told = upload.inner === undefined ? placesOfLibrary(context, upload) : placesOfWrapper(context, upload.inner);
+  const places = skipped ? [skipped] : told;
   const [first] = places;
   if (!first) return { said: "thrown" };
   const call = callAt(report.fn, upload);
-  const bound = call === undefined ? [] : namesOf(report.fn, report.module, call);
+  const sending = call && upload.inner && (methodOf(context, call, upload.inner) ?? call);
+  const bound = call === undefined ? [] : namesOf(report.fn, report.module, sending ?? call);
   for (const place of places) {
     const whole = bound.find((one) => one.path === "");
     const part = bound.find((one) => one.path !== "" && one.path === place.path);
@@ -98,21 +108,37 @@ function callAt(fn: FlowFunction, step: Step): CallEvent | undefined {
   return undefined;
 }
 
+/** `const sender = open(file); const sent = await sender.send();`: the call of the closure that does upload the file. */
+function methodOf({ program, report }: RuleContext, call: CallEvent, inner: Step): CallEvent | undefined {
+  const name = functionOf(program, inner.function)?.name;
+  const held = heldOf(report.fn, call.result);
+  for (const block of report.fn.blocks)
+    for (const event of block.events)
+      if (event.event === "call" && event !== call && event.callee.op === "member" && event.callee.name === name)
+        if (pathFrom(held, event.callee.of) !== undefined) return event;
+  return undefined;
+}
+
 /** Names of the source that hold the call's result, or a field of it. */
 function namesOf(fn: FlowFunction, module: FlowModule, call: CallEvent): { readonly written: string; readonly path: string }[] {
-  const held = new Map<string, string>([[call.result, ""]]);
-  const found: { written: string; path: string }[] = [];
+  return [...heldOf(fn, call.result)].flatMap(([name, path]) => {
+    const written = module.written[name];
+    return !name.startsWith("%") && written !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(written)
+      ? [{ written, path }]
+      : [];
+  });
+}
+
+/** Names that hold what a name holds, or a field of it. */
+function heldOf(fn: FlowFunction, result: Name): ReadonlyMap<Name, string> {
+  const held = new Map<Name, string>([[result, ""]]);
   for (const block of fn.blocks)
     for (const event of block.events) {
       if (event.event !== "await" && event.event !== "set") continue;
       const path = pathFrom(held, event.value);
-      if (path === undefined || held.has(event.name)) continue;
-      held.set(event.name, path);
-      const written = module.written[event.name];
-      if (!event.name.startsWith("%") && written !== undefined && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(written))
-        found.push({ written, path });
+      if (path !== undefined && !held.has(event.name)) held.set(event.name, path);
     }
-  return found;
+  return held;
 }
 
 function pathFrom(held: ReadonlyMap<string, string>, operand: Operand): string | undefined {

@@ -1,17 +1,19 @@
 /** A delete that runs although the upload failed: asks the upload's result, or goes where the upload is known to be over. */
-import type { Observation } from "../frame.ts";
+import type { FileRecord, Observation } from "../frame.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import { FAILED, REFUSED, type Step } from "../summary.ts";
 import { outcomeOf } from "./outcome.ts";
 import { planFor } from "./planFor.ts";
 import type { FixPlan } from "./plan.ts";
 
-export function planDespite(context: RuleContext, key: string, seen: Observation, upload: Step): FixPlan | undefined {
+export function planDespite(context: RuleContext, record: FileRecord, seen: Observation, upload: Step): FixPlan | undefined {
+  const { key } = record.value;
   const { step } = seen;
   if (step.inner !== undefined || upload.inner?.file === step.file) return undefined;
   const refused = (seen.ways[seen.values.findIndex((value) => value.key === key)] ?? []).filter((way) => way & REFUSED);
   const silent = refused.some((way) => !(way & FAILED));
-  const outcome = outcomeOf(context, upload);
+  const outcome = outcomeOf(context, record, upload);
+  if (outcome.said === "untold") return undefined;
   if (outcome.said !== "thrown" && (silent || upload.inner !== undefined))
     return {
       kind: "guard",

@@ -10,6 +10,7 @@ import { isBelow, type Value } from "../value.ts";
 import { directoryFor } from "./directory.ts";
 import { asksTheSwitch, isGated } from "./gate.ts";
 import { helperFor } from "./helper.ts";
+import { isFromRequests, isNeededAbove } from "./kept.ts";
 import { outcomeOf } from "./outcome.ts";
 import { outputOf } from "./output.ts";
 import type { Deletion, FixPlan } from "./plan.ts";
@@ -18,7 +19,7 @@ import { spell } from "./spell.ts";
 /** Undefined: there is no name for the file where the cleanup would stand, or no telling whether the upload went well. */
 export function planFor(context: RuleContext, leak: Leak, primary: Step, depth = 0): FixPlan | undefined {
   const { report, record } = leak;
-  if (primary.file !== report.module.file || isFinal(leak)) return undefined;
+  if (primary.file !== report.module.file || isFinal(leak) || isNeededAbove(context, report, record)) return undefined;
   const deletion = deletionOf(context, leak, primary);
   if (!deletion) return depth < DEEPEST ? planWithin(context, leak, primary, depth) : undefined;
   const uses = laterUses(leak, primary, deletion.directory === true);
@@ -41,7 +42,9 @@ export function planFor(context: RuleContext, leak: Leak, primary: Step, depth =
   const alike = like ? { like: like.statement } : {};
   if (leak.cleaned.length > 0 && leaves) return { kind: "delete-before", ...deletion, ...alike, before: left.span };
   const late = existing.length === 1 && record.trace.deleted.length === 1 && like && like.statement.start > primary.statement.start;
-  return { kind: "delete-after", ...deletion, ...alike, uses, ...(late && { instead: like.statement }) };
+  // What deletes a request's file after a failure is right where it is.
+  const stays = leak.cleaned.length === 0 && isFromRequests(context, report, record);
+  return { kind: "delete-after", ...deletion, ...alike, uses, ...(late && !stays && { instead: like.statement }) };
 }
 
 /** What an assembly writes and nothing reads or uploads is what it is for: no fix deletes that. */
@@ -90,7 +93,8 @@ function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion |
   const directory = named === undefined ? directoryFor(report, record) : undefined;
   const subject = named ?? directory;
   if (subject === undefined) return undefined;
-  const outcome = leak.kind === "upload" ? outcomeOf(context, primary) : { said: "thrown" as const };
+  const outcome = leak.kind === "upload" ? outcomeOf(context, record, primary) : { said: "thrown" as const };
+  if (outcome.said === "untold") return undefined;
   const helper = directory === undefined ? helperFor(context) : undefined;
   const output = leak.kind === "assembly" ? outputOf(context, leak) : undefined;
   const gated = context.gated && isGated(context) && !asksTheSwitch(context);

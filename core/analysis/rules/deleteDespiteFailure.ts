@@ -4,6 +4,7 @@ import { subjectOf } from "../describe.ts";
 import type { FileRecord, Observation } from "../frame.ts";
 import { isHandedIn } from "../value.ts";
 import { isReceived } from "../leaks.ts";
+import { isFromRequests } from "../fix/kept.ts";
 import { planDespite } from "../fix/planDespite.ts";
 import type { Report } from "../solve.ts";
 import { DELETED, ESCAPED, FAILED, KEPT, REFUSED } from "../summary.ts";
@@ -14,7 +15,8 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
   const drafts: Draft[] = [];
   for (const record of report.frame.files.values()) {
     const upload = record.trace.uploaded.find((step) => step.file === report.module.file);
-    if (!upload || record.lopsided) continue;
+    // That it goes after a failure only is told where it stays after success.
+    if (!upload || record.lopsided || context.leaks.some((leak) => leak.record === record && leak.cleaned.length === 0)) continue;
     const owned =
       record.trace.made.length > 0 ||
       record.trace.output.length > 0 ||
@@ -24,6 +26,8 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
     for (const seen of report.frame.observed) {
       if (seen.what !== "delete" || seen.direct !== true || !isWrong(report, record, seen)) continue;
       const subject = subjectOf(report, record);
+      // Whoever sent the request can send it again: nobody needs the copy.
+      const received = isFromRequests(context, report, record);
       drafts.push({
         rule: "delete-despite-failed-upload",
         file: seen.step.file,
@@ -32,7 +36,7 @@ export function deleteDespiteFailure(context: RuleContext): readonly Draft[] {
         value: record.value,
         message: t('"{0}" is deleted here even if its upload failed, and then no copy is left.', subject),
         related: [{ file: upload.file, span: upload.span, message: t("this upload may have failed") }],
-        fix: once(() => planDespite(context, record.value.key, seen, upload)),
+        ...(received ? { mild: true as const } : { fix: once(() => planDespite(context, record, seen, upload)) }),
       });
       break;
     }

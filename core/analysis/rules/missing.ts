@@ -2,6 +2,7 @@
 import { t } from "@vscode/l10n";
 import { marksOf, subjectOf } from "../describe.ts";
 import type { RuleId } from "../finding.ts";
+import { isInStore, isKept } from "../fix/kept.ts";
 import { planFor } from "../fix/planFor.ts";
 import { isSingle, type Leak } from "../leaks.ts";
 import { type Step, sameStep } from "../summary.ts";
@@ -53,7 +54,8 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
         ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee)
         : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
   // A file of which there is only one, or whose name is kept, may be the data itself: only its owner can say that it may go.
-  const fixable = !isSingle(record.value) && !record.named;
+  const stored = record.trace.deleted.length === 0 && isInStore(record.value);
+  const fixable = !isSingle(record.value) && !record.named && !stored && !isKept(context, record);
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
   return {
@@ -64,7 +66,7 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
     message,
     value: record.value,
     step: primary,
-    ...(context.swept.some((directory) => isBelow(record.value, directory)) && { mild: true as const }),
+    ...((stored || context.swept.some((directory) => isBelow(record.value, directory))) && { mild: true as const }),
     related: [...marks, ...later, ...(attempt?.marks ?? []), ...leave],
     ...(fixable && { fix: once(() => planFor(context, leak, primary)) }),
   };

@@ -45,6 +45,9 @@ const RELEVANT = [
 const DELETIONS = ["rm", "rmSync", "rmdir", "rmdirSync", "unlink", "unlinkSync", "rimraf", "rimrafSync", "emptyDir", "del", "deleteAsync"];
 const MANY = ["recursive", "rf", "readdir", "readdirSync", "rimraf", "glob", "del", "cron", "schedule", "setInterval"];
 
+/** Where files of requests are put. */
+const STORAGES: readonly [words: readonly string[], also: readonly string[]] = [["multer"], ["storage", "Storage", "dest"]];
+
 const EXTRA: readonly [words: readonly string[], also: readonly string[]] = [["fs-extra"], ["remove", "removeSync", "emptyDir"]];
 
 const BUILT_IN = new Set([
@@ -101,9 +104,10 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     candidates: (options) =>
       prefilter
         .candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) })
-        .concat(containing(DELETIONS, MANY), containing(...EXTRA)),
+        .concat(containing(DELETIONS, MANY), containing(...EXTRA), containing(...STORAGES)),
     isCandidate: (file) =>
-      sources.has(file) && (prefilter.isCandidate(file) || contains(file, DELETIONS, MANY) || contains(file, ...EXTRA)),
+      sources.has(file) &&
+      (prefilter.isCandidate(file) || contains(file, DELETIONS, MANY) || contains(file, ...EXTRA) || contains(file, ...STORAGES)),
     lower(file) {
       const version = sources.version(file);
       const known = modules.get(file);

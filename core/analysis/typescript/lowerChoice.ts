@@ -3,7 +3,7 @@ import { ts } from "ts-morph";
 import type { Operand, Test } from "../flow.ts";
 import { branch, createLabel, emit, goTo, place } from "./blocks.ts";
 import { effects, mayAct, value } from "./dispatch.ts";
-import { either, named, NOTHING } from "./operands.ts";
+import { either, named, NOTHING, text } from "./operands.ts";
 import { resolve } from "./scope.ts";
 import { DEEPEST, spanOf, temporary, unwrap, type FunctionState, type Label } from "./state.ts";
 
@@ -45,10 +45,19 @@ export function condition(flow: FunctionState, node: ts.Expression, yes: Label, 
       branch(flow, test, then, otherwise, spanOf(flow, inner));
       return;
     }
+    const written = ts.tokenToString(operator) ?? "";
+    if (COMPARES.test(written)) {
+      const of = [value(flow, inner.left), value(flow, inner.right), text(written)];
+      branch(flow, { test: "unknown", of }, then, otherwise, spanOf(flow, inner));
+      return;
+    }
   }
   const of = value(flow, inner);
   branch(flow, { test: "truthy", of }, then, otherwise, spanOf(flow, inner));
 }
+
+/** The operator is told along, so that the same comparison is known again. */
+const COMPARES = /^(?:[<>]=?|instanceof|in)$/;
 
 function isShortCircuit(operator: ts.SyntaxKind): boolean {
   return operator === ts.SyntaxKind.AmpersandAmpersandToken || operator === ts.SyntaxKind.BarBarToken;
