@@ -1,4 +1,5 @@
 /** What `offcut check` found, for the printers. */
+import type { Analysis } from "../../core/analysis/check.ts";
 import type { Finding, Fix, Severity } from "../../core/analysis/finding.ts";
 import type { Problem } from "../../core/model.ts";
 
@@ -15,7 +16,7 @@ export interface Report {
   readonly fixed?: readonly Fixed[];
   /** Absent where there is no baseline. */
   readonly baseline?: BaselineUse;
-  fixes(finding: Finding): readonly Fix[];
+  fixes(finding: Finding, most?: number): readonly Fix[];
 }
 
 export interface Fixed {
@@ -43,8 +44,13 @@ export function countSeverities(findings: readonly Finding[]): Readonly<Record<S
 }
 
 /** The fix that `--fix` applies, and that other tools are offered. */
-export function preferredFix(report: Pick<Report, "fixes">, finding: Finding): Fix | undefined {
-  return finding.fixable ? report.fixes(finding).find((fix) => fix.preferred) : undefined;
+export function preferredFix(analysis: Pick<Analysis, "fixes">, finding: Finding): Fix | undefined {
+  return finding.fixable ? analysis.fixes(finding, 1).find((fix) => fix.preferred) : undefined;
+}
+
+/** With `fixable` only where the fix that would be applied was tried out. */
+export function tryFixes(analysis: Pick<Analysis, "fixes">, findings: readonly Finding[]): readonly Finding[] {
+  return findings.map((finding) => (finding.fixable && !preferredFix(analysis, finding) ? { ...finding, fixable: false } : finding));
 }
 
 /** By file and line, as people read; by bytes on disk first when that is asked for. */

@@ -14,7 +14,7 @@ import { fixFindings } from "../check/fix.ts";
 import { toWorkflowCommands } from "../check/github.ts";
 import { toJson } from "../check/json.ts";
 import { type CheckOptions, explainedRule, readOptions } from "../check/options.ts";
-import { countSeverities, type Report, sortFindings } from "../check/report.ts";
+import { countSeverities, type Report, sortFindings, tryFixes } from "../check/report.ts";
 import { formatPage, readPage, toJsonPage } from "../check/rulePage.ts";
 import { printable, toSarif } from "../check/sarif.ts";
 import { openSources } from "../check/sources.ts";
@@ -44,7 +44,7 @@ export async function check(context: Context): Promise<ExitCode> {
   const result = mending?.result ?? look();
   const { fresh, known, unneeded } = compareWith(baseline, chosen(result), options);
   const updated = args.has("update-baseline") && !signal.aborted ? updateBaseline(baseline, chosen(result), options) : undefined;
-  const shown = updated ? [] : fresh;
+  const shown = updated ? [] : signal.aborted ? fresh : tryFixes(analysis, fresh);
   const findings = await withSizes(context, config, options, shown);
   context.terminal.progress(undefined);
   const originals = new Map(findings.map((finding, i) => [finding, shown[i] ?? finding]));
@@ -58,7 +58,7 @@ export async function check(context: Context): Promise<ExitCode> {
     durationMs: performance.now() - began,
     ...(mending && { fixed: mending.fixed }),
     ...((updated ?? baseline.baseline) && { baseline: updated ?? use }),
-    fixes: (finding) => analysis.fixes(originals.get(finding) ?? finding),
+    fixes: (finding, most) => analysis.fixes(originals.get(finding) ?? finding, most),
   });
   if (signal.aborted) return EXIT.interrupted;
   const { error, warning } = countSeverities(shown);

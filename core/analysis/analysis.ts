@@ -108,7 +108,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       const problems = [...sources.problems(), ...strays];
       return { findings, sites: sitesOf(reports, findings), parsed: now.judged.size, files: total, problems };
     },
-    fixes(finding): readonly Fix[] {
+    fixes(finding, most): readonly Fix[] {
       // Edits are of the text as it is now.
       if (dirty.size > 0) analysis.check(last?.paths && { paths: last.paths });
       if (!last) return [];
@@ -116,7 +116,8 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       whole ??= judge(kept.program, frontEnd, kept.judged, options, undefined).found;
       const before = whole.map((one) => one.finding);
       const known = whole.find((one) => one.finding.fingerprint === finding.fingerprint && one.finding.file === finding.file);
-      return known ? fixesFor(frontEnd, known, (file, text) => tryOut(frontEnd, options, before, kept.program, { file, text })) : [];
+      if (!known) return [];
+      return fixesFor(frontEnd, known, (file, text) => tryOut(frontEnd, options, before, kept.program, { file, text }), most);
     },
   };
   return analysis;

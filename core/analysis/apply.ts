@@ -23,7 +23,7 @@ import {
 } from "./effects.ts";
 import type { Span } from "./flow.ts";
 import { addField, addTo, allocate, elementsOf, type Frame, libraryOf, readMember, type State, thingOf } from "./frame.ts";
-import { isTemporary } from "./leaks.ts";
+import { isField, isTemporary } from "./leaks.ts";
 import { indexOf, isGuarded, keyOf } from "./program.ts";
 import { giveUp, outcomesOf } from "./refine.ts";
 import { summaryOf } from "./solve.ts";
@@ -273,9 +273,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       });
       return NOTHING;
     case "consume":
-      remove(frame, state, path, moment, { recursive: false, caught: true });
-      make(frame, state, entry.to === undefined ? NOTHING : valuesAt(frame, context, entry.to), moment);
-      return NOTHING;
+      return consume(frame, state, path, entry.to === undefined ? NOTHING : valuesAt(frame, context, entry.to), moment);
     case "carrier": {
       const carried = filesOf(frame, path, entry);
       if (entry.symbol === "JSON.stringify" && thing) addTo(frame, thing, "rest", path);
@@ -360,6 +358,14 @@ function withBeginning(frame: Frame, { receiver, moment }: CallContext): Step {
 }
 
 const begunSteps = new WeakMap<Step, Step>();
+
+/** Takes files to other names. */
+function consume(frame: Frame, state: State, from: Values, to: Values, moment: CallContext["moment"]): Values {
+  remove(frame, state, from, moment, { recursive: false, caught: true });
+  const brought = from.length > 0 && from.every((value) => isField(frame, value));
+  make(frame, state, to, brought ? { ...moment, step: { ...moment.step, brought: true } } : moment);
+  return NOTHING;
+}
 
 function isFailure(codes: Values): boolean {
   return codes.length > 0 && codes.every((code) => code.kind === "literal" && typeof code.value === "number" && code.value !== 0);

@@ -2,7 +2,7 @@
 import { runLater } from "./call.ts";
 import { applyCommand } from "./command.ts";
 import { put, putInOrder } from "./collections.ts";
-import { applyBelow, compose, escape, fileAt, filesBehind, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
+import { applyBelow, compose, escape, fileAt, filesBehind, deletable, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
 import { isGuarded, keyOf } from "./program.ts";
@@ -170,7 +170,8 @@ function applyEffect(
     if (application.lexical) observeDeletions(frame, state, effect, file, application);
     if (application.when === "now" && (effect.trace.uploaded.length > 0 || effect.trace.read.length > 0))
       observe(frame, state, "use", [file], application.moment);
-    for (const record of meant(frame, state, file)) {
+    const deletes = effect.trace.deleted.length > 0 && effect.trace.uploaded.length + effect.trace.read.length === 0;
+    for (const record of (deletes ? deletable : meant)(frame, state, file)) {
       const before = waysOf(state, record.value);
       change(frame, state, record, ways, application.when);
       record.sites.add(application.moment.call.id);

@@ -57,6 +57,6 @@ export interface Analysis {
     readonly signal?: AbortSignal;
     onProgress?(progress: CheckProgress): void;
   }): CheckResult;
-  /** What would clear this finding, the preferred fix first. */
-  fixes(finding: Finding): readonly Fix[];
+  /** What would clear this finding, the preferred fix first; no more than `most`. */
+  fixes(finding: Finding, most?: number): readonly Fix[];
 }

@@ -1,4 +1,5 @@
 /** What one event does to files: marks on their ways, and steps on their traces. */
+import { callsAny } from "./roots.ts";
 import type { Block, CallEvent, Exit } from "./flow.ts";
 import { isTemporary } from "./leaks.ts";
 import { type FileRecord, type Frame, type Observation, type State, thingOf } from "./frame.ts";
@@ -136,6 +137,17 @@ export function meant(frame: Frame, state: State, value: Value): FileRecord[] {
   return result;
 }
 
+/** The same of what is deleted: the bare name of an entry is looked for where the program runs, not in the directory that it lies in. */
+export function deletable(frame: Frame, state: State, value: Value): FileRecord[] {
+  const isBare = value.kind === "derived" && value.how === "entry" && !callsAny(frame.program, frame.module, "chdir");
+  // Of what lies in a directory that is emptied, what is made later is not meant.
+  return isBare ? [] : meant(frame, state, value).filter((record) => record.value.key === value.key || isThere(state, record));
+}
+
+function isThere(state: State, { value, trace }: FileRecord): boolean {
+  return trace.made.length + trace.output.length === 0 || waysOf(state, value).some((way) => way & (MADE | OUTPUT));
+}
+
 type List = keyof Trace;
 
 function note(frame: Frame, record: FileRecord, list: List, step: Step): void {
@@ -222,14 +234,19 @@ export function serve(frame: Frame, state: State, values: Values, moment: Moment
   );
 }
 
-/** What the caller hands in as it is: that it is looked at here is worth to be known there. */
-function isParameter(value: Value): boolean {
-  return value.kind === "symbol" && value.root === "parameter" && value.library === undefined && value.type === undefined;
+/** What the caller hands in as it is, or a function around this one has: that it is looked at here is worth to be known there. */
+function isGiven(value: Value): boolean {
+  return (
+    value.kind === "symbol" &&
+    (value.root === "parameter" || value.root === "captured") &&
+    value.library === undefined &&
+    value.type === undefined
+  );
 }
 
 export function use(frame: Frame, state: State, values: Values, moment: Moment, checked = false): void {
   for (const value of filesBehind(frame, values)) {
-    if (!frame.files.has(value.key) && value.kind !== "joined" && value.kind !== "text" && !isParameter(value)) continue;
+    if (!frame.files.has(value.key) && value.kind !== "joined" && value.kind !== "text" && !isGiven(value)) continue;
     observe(frame, state, checked ? "mention" : "use", [value], moment);
     const record = fileAt(frame, state, value);
     if (!record) continue;
@@ -323,7 +340,7 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
   observe(frame, state, "delete", files, moment, removal);
   if (files.length > 0) frame.removals.add(moment.call.id);
   for (const value of files) {
-    for (const record of meant(frame, state, value)) {
+    for (const record of deletable(frame, state, value)) {
       if (removal.recursive) record.recursive = true;
       frame.throwing.set(
         record.value.key,
@@ -338,7 +355,7 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
 
 function removeBelow(frame: Frame, state: State, directory: Value, moment: Moment, bit: number): void {
   for (const record of frame.files.values()) {
-    if (record.value.key === directory.key || !isBelow(record.value, directory)) continue;
+    if (record.value.key === directory.key || !isBelow(record.value, directory) || !isThere(state, record)) continue;
     frame.throwing.set(
       record.value.key,
       mapWays(waysOf(state, record.value), (way) => way | bit | FAILED),

@@ -348,14 +348,18 @@ function changedBy(facts: Facts, event: Event): number {
     case "call": {
       const { callee, args } = event;
       if (facts.fields.size === 0 || (callee.op === "member" && (PURE.test(callee.name) || isLogged(callee.of)))) return 0;
-      let bits = 0;
-      for (const one of [...args, ...(callee.op === "member" ? [callee.of] : [])]) bits |= changedIn(facts, one);
+      let bits = callee.op === "member" && !READS.test(callee.name) ? changedIn(facts, callee.of) : 0;
+      for (const one of args) bits |= changedIn(facts, one);
       return bits;
     }
     default:
       return 0;
   }
 }
+
+/** Methods of lists and texts that leave them as they are. */
+const READS =
+  /^(?:at|concat|entries|every|filter|find|findIndex|findLast|flat|flatMap|forEach|get|has|indexOf|join|keys|map|match|reduce|replace|replaceAll|slice|some|split|substring|toSorted|toString|values)$/;
 
 /** Whoever gets an object may change what is asked of its fields. */
 function changedIn(facts: Facts, operand: Operand): number {

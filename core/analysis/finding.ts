@@ -87,7 +87,7 @@ export interface Finding {
   readonly onDisk?: OnDisk;
   /** The same as long as the code around it says the same, wherever it moves in its file: for baselines and SARIF. */
   readonly fingerprint: string;
-  /** Whether {@link Fix}es are offered, beside those that silence it. */
+  /** Whether there may be {@link Fix}es, beside those that silence it: none is offered before it was tried out. */
   readonly fixable: boolean;
 }
 

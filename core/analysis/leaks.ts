@@ -1,4 +1,5 @@
 /** Files that a function leaves behind: made or received here, used up here, and there on a successful way out. */
+import type { Entry } from "./catalogue/entry.ts";
 import type { Frame, FileRecord } from "./frame.ts";
 import { isWithin, keyOf, type Program } from "./program.ts";
 import type { Report, WayOut } from "./solve.ts";
@@ -8,6 +9,7 @@ import {
   ESCAPED,
   FAILED,
   FOUND,
+  innermost,
   KEPT,
   LATER,
   MADE,
@@ -168,6 +170,9 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   // It may go when it has been sent, which is not known to be here.
   if (usedUpBy(record) === SERVED) record.named = true;
   const kind = trace.uploaded.length > 0 ? "upload" : "assembly";
+  // What somebody sent is put where it is kept, and a still or a preview of it is made.
+  const [made] = trace.made;
+  if (kind === "assembly" && made && innermost(made).brought && !isTemporary(record.value)) return undefined;
   return { report, record, kind, left: ways.left, cleaned: ways.cleaned, lopsided, received: field };
 }
 
@@ -299,20 +304,25 @@ export function isTemporary(value: Value): boolean {
   );
 }
 
-/** Whether the value is the path of a file that a request brought: the catalogue's fields. */
+/** Whether the value is the path of a file that a request brought and that was put on this machine. */
 export function isReceived(program: Program, frame: Frame, value: Value): boolean {
+  const isOnDisk = program.storages.size === 0 || program.storages.has("disk");
+  return isField(frame, value, (entry) => isOnDisk || entry.module !== "multer");
+}
+
+/** Whether the value is what a request says of a file that it brought: the catalogue's fields. */
+export function isField(frame: Frame, value: Value, counts: (entry: Entry) => boolean = () => true): boolean {
   if (value.kind !== "derived" || value.how !== "member") return false;
-  const entries = program.catalogue.byField(value.name);
+  const { catalogue, loader } = frame.program;
+  const entries = catalogue.byField(value.name);
   if (entries.length === 0) return false;
   const chain = chainOf(frame, value);
-  const isOnDisk = program.storages.size === 0 || program.storages.has("disk");
   return entries.some((entry) => {
-    if (entry.module === "multer" && !isOnDisk) return false;
-    const pattern = entry.symbol.split(/\.|(?=\[\])/);
-    const rest = matchEnd(chain, pattern);
+    if (!counts(entry)) return false;
+    const rest = matchEnd(chain, entry.symbol.split(/\.|(?=\[\])/));
     if (rest === undefined) return false;
     const written = rest.join(".").replaceAll(".[]", "[]");
-    return (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) && program.loader.uses(frame.module.file, entry.module);
+    return (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) && loader.uses(frame.module.file, entry.module);
   });
 }
 

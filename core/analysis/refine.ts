@@ -28,6 +28,8 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
     return state;
   }
   if (test.test === "equal") equal(frame, state, test.left, test.right, outcome);
+  // A comparison is a look at what is compared.
+  if (test.test === "unknown") truthy(frame, state, { op: "opaque", of: test.of.filter((one) => !isConstant(one)) }, outcome);
   return state;
 }
 

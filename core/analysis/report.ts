@@ -56,8 +56,8 @@ function merged(drafts: readonly Draft[]): Draft[] {
   const groups = new Map<string, Draft[]>();
   const early = new Set(drafts.filter((draft) => draft.rule === "delete-before-upload-settles").map(placeOf));
   for (const draft of drafts) {
-    // A deletion that nothing has waited for comes too early, whether or not the upload will fail.
-    if (draft.rule === "delete-despite-failed-upload" && early.has(placeOf(draft))) continue;
+    // A deletion that nothing has waited for comes too early, whether or not the upload will fail, or it will.
+    if (LESS.has(draft.rule) && early.has(placeOf(draft))) continue;
     const key = `${draft.rule}|${draft.file}|${draft.span.start}|${draft.span.end}`;
     const group = groups.get(key);
     if (!group) groups.set(key, [draft]);
@@ -74,6 +74,9 @@ function merged(drafts: readonly Draft[]): Draft[] {
     return [first, ...rest].map((one, index) => (index === 0 ? { ...one, related } : one));
   });
 }
+
+/** What is said of a deletion that comes too early only once that is mended. */
+const LESS: ReadonlySet<RuleId> = new Set<RuleId>(["delete-despite-failed-upload", "cleanup-can-fail-job"]);
 
 /** A call may leave several files; a deletion is told once, whoever sees it. */
 const LEAVES: ReadonlySet<RuleId> = new Set<RuleId>([

@@ -139,7 +139,7 @@ function frozen(ending: Ending, value: Value, depth = 0): Value {
   return { ...rest, bound, ...(self && { self }) };
 }
 
-const DEEPEST_CLOSURE = 2;
+const DEEPEST_CLOSURE = 4;
 
 /** Closures within a shape are bound to a live environment: cut down to what they capture. */
 function withFunctions(ending: Ending, value: Value, depth: number, made: Map<string, Value> = new Map()): Value {

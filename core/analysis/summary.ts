@@ -19,6 +19,8 @@ export interface Step {
   /** Where the command begins that is run here. */
   readonly begun?: Span;
   readonly inner?: Step;
+  /** The file is one that a request brought, under another name. */
+  readonly brought?: true;
 }
 
 /** What can be true of one file on one way through the code, as bits. */

@@ -1,7 +1,8 @@
 /**
  * What fixes make of code as people write it. Each file of `test/fixtures/fixes` shows the files of one workspace, each below a line
  * `@@ <path>`: lines that stay (two blanks before them), that go (`- `) and that come (`+ `) when the preferred fixes are applied one
- * after the other until none is left. A file of which nothing but `+ ` is shown is made by a fix.
+ * after the other until none is left. A file of which nothing but `+ ` is shown is made by a fix. A workspace that shows no
+ * `package.json` has one that depends on the runtime.
  */
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -109,7 +110,12 @@ function readExample(name: string): Example {
   return { name: path.basename(name, ".diff"), before, after };
 }
 
+/** Projects that say nothing else may import the runtime. */
+const MANIFEST = JSON.stringify({ dependencies: { offcut: "*" } });
+
 function plant(root: string, { before }: Example, lineEnd: string): void {
+  fs.mkdirSync(root, { recursive: true });
+  if (!before.has("package.json")) fs.writeFileSync(path.join(root, "package.json"), MANIFEST);
   for (const [file, text] of before) {
     if (text === undefined) continue;
     fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });

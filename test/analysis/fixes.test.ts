@@ -17,7 +17,16 @@ const REFUSED = new Set([
   "delete-despite-failed-upload/finally-around-rendered-film",
   // The files are made in a callback and have no name where they are used up: somebody has to decide where to keep their paths.
   "ineffective-cleanup/sweep-in-menu-only",
+  "ineffective-cleanup/listed-names-without-directory",
+  "missing-cleanup-after-upload/rendition-folder-walked",
+  // What is left is known by a name that goes further: to who asked for it, or into the name of what was made of it.
+  "missing-cleanup-after-assembly/capture-sent-as-download",
+  "missing-cleanup-after-assembly/raw-download-beside-the-cached",
+  // `output/` may be where the films are kept.
+  "missing-cleanup-after-upload/render-in-output-folder",
 ]);
+/** After the fix the file goes whether or not its upload failed. Of what a request brought that is told in passing. */
+const RECEIVED = new Set(["ineffective-cleanup/unlink-only-in-catch-of-handler"]);
 /** There is only one such file, written over and over: it may be the data itself, and only its owner can say that it may go. */
 const ONLY_ONE = new Set([
   "missing-cleanup-after-upload/fixed-name-sent-again",
@@ -54,7 +63,9 @@ describe("fixes of the cases", () => {
         apply(copy, fix.edits);
         changes.push(...changedFiles(one, copy, fix.title));
 
-        const left = open(copy, one).findings.map(keyOf);
+        const left = open(copy, one)
+          .findings.filter(({ severity }) => !RECEIVED.has(one.id) || severity === "warning" || severity === "error")
+          .map(keyOf);
         const expected = without(findings.map(keyOf), keyOf(finding));
         const appeared = expected.reduce(without, left);
         assert.deepEqual(appeared, [], `"${fix.title}" left or made findings:\n${textOf(copy, fix)}`);

@@ -14,11 +14,17 @@ export interface Trial {
 }
 
 /** Nothing is offered that would leave the finding, or make another one that is at least a warning. */
-export function fixesFor(frontEnd: FrontEnd, { finding, draft }: Found, tryOut: (file: string, text: string) => Trial): readonly Fix[] {
+export function fixesFor(
+  frontEnd: FrontEnd,
+  { finding, draft }: Found,
+  tryOut: (file: string, text: string) => Trial,
+  most = Number.POSITIVE_INFINITY,
+): readonly Fix[] {
   const planned = draft.fix?.();
   if (!planned) return [];
   const fixes: Fix[] = [];
   for (const variant of variantsOf(frontEnd, finding, planned)) {
+    if (fixes.length >= most) break;
     const edits = firstThatClears(frontEnd, finding, variant, tryOut);
     if (edits && !fixes.some((fix) => JSON.stringify(fix.edits) === JSON.stringify(edits)))
       fixes.push({ title: variant.title, kind: "quickfix", preferred: fixes.length === 0, edits });
@@ -65,16 +71,15 @@ interface Variant {
 /** The plan, and the same with a helper that the project gets, where it has none. */
 function variantsOf(frontEnd: FrontEnd, finding: Finding, plan: FixPlan): readonly Variant[] {
   if (plan.kind !== "delete-after" && plan.kind !== "delete-before") return [{ title: titleOf(plan, finding.subject), plans: [plan] }];
-  const runtime = plan.runtime === "maybe" && hasManifest(frontEnd, plan.file) ? "no" : plan.runtime;
-  const own = { title: titleOf(plan, plan.subject), plans: looking({ ...plan, runtime }) };
+  const own = { title: titleOf(plan, plan.subject), plans: looking(plan) };
   if (plan.helper || plan.directory) return [own];
   const { like: _, ...rest } = plan;
   const helper = {
     title: t("Create a helper in the project that deletes {0}", plan.subject),
-    plans: looking({ ...rest, runtime }),
+    plans: looking(rest),
     home: { home: homeFor(frontEnd, plan.file) },
   };
-  return runtime === "no" && own.plans.some((one) => importsRuntime(frontEnd, finding, one)) ? [helper] : [own, helper];
+  return plan.runtime === "no" && own.plans.some((one) => importsRuntime(frontEnd, finding, one)) ? [helper] : [own, helper];
 }
 
 /** With a look at the output, and without, where the analysis does not see what the look is for. */
@@ -87,10 +92,6 @@ function looking(plan: FixPlan & { kind: "delete-after" | "delete-before" }): re
 function importsRuntime(frontEnd: FrontEnd, finding: Finding, plan: FixPlan): boolean {
   const changes = frontEnd.print(finding, plan, frontEnd.lower(plan.file)) ?? [];
   return changes.some(({ edits }) => edits.some(({ text }) => /["']offcut["']/.test(text)));
-}
-
-function hasManifest(frontEnd: FrontEnd, file: string): boolean {
-  return directoriesAbove(file).some((directory) => frontEnd.sources.read(posix.join(directory, "package.json")) !== "");
 }
 
 const SHARED = ["utils", "lib", "helpers", "util", "shared", "common"];

@@ -5,7 +5,7 @@ import { isReceived, isTemporary } from "../leaks.ts";
 import { keyOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import type { Report } from "../solve.ts";
-import { sameStep } from "../summary.ts";
+import { sameStep, type Step } from "../summary.ts";
 import { isHandedIn, type Value } from "../value.ts";
 
 const STORE = /(?:^|[/\\])(?:back-?ups?|archives?|exports?|outputs?|results?|librar(?:y|ies)|media)[/\\]/i;
@@ -56,10 +56,12 @@ export function isFromRequests(context: RuleContext, report: Report, { value }: 
 /** Whether a caller does something with what it has handed in after the function is over. */
 export function isNeededAbove({ callers }: RuleContext, report: Report, { value }: FileRecord): boolean {
   if (!isHandedIn(value)) return false;
+  const { module, fn } = report;
+  const isOwn = ({ file, span }: Step): boolean => file === module.file && fn.span.start <= span.start && span.end <= fn.span.end;
   return (callers.get(`${keyOf(report.ref)}|${value.key}`) ?? []).some(({ record: { trace, from } }) => {
     const calls = from.filter((origin) => keyOf(origin.callee) === keyOf(report.ref)).map((origin) => origin.step);
     return [trace.used, trace.read, trace.uploaded, trace.output, trace.deleted, trace.escaped]
       .flat()
-      .some((step) => calls.some((call) => step.file === call.file && step.span.start > call.span.end));
+      .some((step) => !isOwn(step) && calls.some((call) => step.file === call.file && step.span.start > call.span.end));
   });
 }

@@ -4,7 +4,7 @@ import type { Leak } from "../leaks.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import { sameStep } from "../summary.ts";
 import type { Deletion } from "./plan.ts";
-import { spell } from "./spell.ts";
+import { inlineOf, spell } from "./spell.ts";
 
 export function outputOf({ program }: RuleContext, { report, record }: Leak): Deletion["output"] {
   const outputs = [...report.frame.files.values()].filter(
@@ -16,6 +16,8 @@ export function outputOf({ program }: RuleContext, { report, record }: Leak): De
     const written = step && spell(program, report, output.value, step.span);
     if (written !== undefined) return { written };
     if (output.value.kind === "text") return { text: output.value.text };
+    const inline = step && inlineOf(program, report, output.value, step.span);
+    if (inline) return { inline };
   }
   return undefined;
 }

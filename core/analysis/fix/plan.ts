@@ -1,5 +1,5 @@
 /** What a fix does, in no language: the front end writes it down. */
-import type { Span } from "../flow.ts";
+import type { Operand, Span } from "../flow.ts";
 
 /** A function of the project that deletes a file. */
 export interface Helper {
@@ -27,6 +27,8 @@ export interface Deletion {
   readonly file: string;
   /** How the code calls the file there. */
   readonly subject: string;
+  /** The code has no name for it, but puts it together from what has one. */
+  readonly inline?: Operand;
   /** It is a directory that was made for temporary files, and goes with all that is in it. */
   readonly directory?: true;
   /** The statement that uploads or assembles: the deletion stays in its block. */
@@ -37,12 +39,12 @@ export interface Deletion {
   readonly settlesLater: boolean;
   readonly success?: Success;
   /** What the assembly writes and nobody has looked at: without it, what it was made of has to stay. */
-  readonly output?: { readonly written: string } | { readonly text: string };
+  readonly output?: { readonly written: string } | { readonly text: string } | { readonly inline: Operand };
   /** The workspace has a switch for automatic cleanup that has to be asked here. */
   readonly gated?: true;
   readonly helper?: Helper;
-  /** Whether the package of the runtime can be imported; `maybe`: no manifest says what can be. */
-  readonly runtime: "yes" | "maybe" | "no";
+  /** Whether the package of the runtime can be imported: a manifest, or an import, says so. */
+  readonly runtime: "yes" | "no";
   /** Set: the helper is made there, or used where it was made before. */
   readonly home?: HelperHome;
   /** A statement that deletes the same file elsewhere: what it calls is the project's manner. */

@@ -14,7 +14,7 @@ import { isFromRequests, isNeededAbove } from "./kept.ts";
 import { outcomeOf } from "./outcome.ts";
 import { outputOf } from "./output.ts";
 import type { Deletion, FixPlan } from "./plan.ts";
-import { spell } from "./spell.ts";
+import { inlineOf, spell } from "./spell.ts";
 
 /** Undefined: there is no name for the file where the cleanup would stand, or no telling whether the upload went well. */
 export function planFor(context: RuleContext, leak: Leak, primary: Step, depth = 0): FixPlan | undefined {
@@ -91,7 +91,8 @@ function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion |
   const { program } = context;
   const named = record.directory ? undefined : spell(program, report, record.value, primary.span);
   const directory = named === undefined ? directoryFor(report, record) : undefined;
-  const subject = named ?? directory;
+  const inline = named === undefined && directory === undefined && !record.directory && inlineOf(program, report, record.value, primary.span);
+  const subject = named ?? directory ?? (inline ? templateOf(record.value).text : undefined);
   if (subject === undefined) return undefined;
   const outcome = leak.kind === "upload" ? outcomeOf(context, record, primary) : { said: "thrown" as const };
   if (outcome.said === "untold") return undefined;
@@ -101,6 +102,7 @@ function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion |
   return {
     file: primary.file,
     subject,
+    ...(inline && { inline }),
     ...(directory !== undefined && { directory: true as const }),
     upload: primary.statement,
     call: primary.span,
@@ -109,7 +111,7 @@ function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion |
     ...(output && { output }),
     ...(gated && { gated }),
     ...(helper && { helper }),
-    runtime: program.loader.uses(primary.file, "offcut") ? "yes" : "maybe",
+    runtime: program.loader.uses(primary.file, "offcut") ? "yes" : "no",
   };
 }
 

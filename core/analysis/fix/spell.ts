@@ -4,7 +4,7 @@ import type { FlowFunction, FlowModule, Operand, Span } from "../flow.ts";
 import { evaluate } from "../frame.ts";
 import { indexOf, keyOf, type Program } from "../program.ts";
 import type { Report } from "../solve.ts";
-import type { Value } from "../value.ts";
+import { normalized, type Value } from "../value.ts";
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const DEEPEST = 40;
@@ -54,6 +54,36 @@ function byArgument(program: Program, report: Report, value: Value, call: Span):
   const looksSame = (other: Value): boolean => /[^{}/.]/.test(wanted) && templateOf(other).text === wanted;
   return test(report, isSame) ?? test(own, isSame) ?? test(own, looksSame);
 }
+
+/** The operand that puts the path together for the call, or else for another call of the function. */
+export function inlineOf(program: Program, report: Report, value: Value, call: Span): Operand | undefined {
+  const spans = report.fn.blocks.flatMap(({ events }) => events.flatMap((event) => (event.event === "call" ? [event.span] : [])));
+  for (const span of [call, ...spans])
+    for (const operand of composedIn(program, report.module, span))
+      for (const exit of report.exits)
+        if (evaluate(report.frame, exit.state, operand).some((other) => normalized(other).key === value.key)) return operand;
+  return undefined;
+}
+
+/** Texts and paths that are put together in what is handed to the call. */
+function composedIn(program: Program, module: FlowModule, call: Span): readonly Operand[] {
+  const found: Operand[] = [];
+  const follow = (operand: Operand, depth: number): void => {
+    if (depth > DEEPEST_PART) return;
+    const isCall = operand.op === "name" && indexOf(program, module).calls.has(operand.name);
+    if (operand.op === "concat" || operand.op === "text" || isCall) found.push(operand);
+    for (const one of partsOf(operand)) follow(one, depth + 1);
+    if (isCall) for (const one of indexOf(program, module).calls.get(operand.name)?.call.args ?? []) follow(one, depth + 1);
+  };
+  for (const { blocks } of module.functions)
+    for (const { events } of blocks)
+      for (const event of events)
+        if (event.event === "call" && event.span.start === call.start && event.span.end === call.end)
+          for (const one of [...event.args, event.callee]) follow(one, 0);
+  return found;
+}
+
+const DEEPEST_PART = 5;
 
 /** The innermost function that the span is part of. */
 function functionAround(module: FlowModule, span: Span): FlowFunction | undefined {

@@ -14,7 +14,9 @@ export interface Attempt {
 
 export function attemptAt(context: RuleContext, leak: Leak): Attempt | undefined {
   return (
-    inDeadCode(leak) ?? onlyAfterFailure(leak) ?? (leak.cleaned.length === 0 ? (besideIt(leak) ?? neverCalled(context, leak)) : undefined)
+    inDeadCode(leak) ??
+    onlyAfterFailure(leak) ??
+    (leak.cleaned.length === 0 ? (byBareName(leak) ?? besideIt(leak) ?? neverCalled(context, leak)) : undefined)
   );
 }
 
@@ -51,6 +53,21 @@ function onlyAfterFailure(leak: Leak): Attempt | undefined {
 function deletesAfterFailure(leak: Leak): boolean {
   if (leak.cleaned.length > 0 || leak.record.trace.deleted.length === 0) return false;
   return leak.report.exits.some((exit) => (exit.state.ways.get(leak.record.value.key) ?? []).some((way) => way & DELETED && way & FAILED));
+}
+
+/** `for (const name of readdirSync(directory)) unlinkSync(name)` looks for the names where the program runs. */
+function byBareName(leak: Leak): Attempt | undefined {
+  for (const { what, values, step } of leak.report.frame.observed)
+    if (
+      what === "delete" &&
+      values.some((value) => value.kind === "derived" && value.how === "entry" && isBelow(leak.record.value, value.of))
+    )
+      return {
+        message: (subject) =>
+          t('The cleanup of "{0}" removes nothing: it names the files of the directory without the directory.', subject),
+        marks: [mark(step, t("the name of a file without its directory"))],
+      };
+  return undefined;
 }
 
 /** A directory beside the file's is removed. */

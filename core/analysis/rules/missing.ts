@@ -6,7 +6,7 @@ import { isInStore, isKept } from "../fix/kept.ts";
 import { planFor } from "../fix/planFor.ts";
 import { isSingle, type Leak } from "../leaks.ts";
 import { type Step, sameStep } from "../summary.ts";
-import { isBelow } from "../value.ts";
+import { isBelow, isPattern } from "../value.ts";
 import { type Draft, type Mark, once, type RuleContext } from "./draft.ts";
 import { attemptAt } from "./attempt.ts";
 
@@ -55,7 +55,8 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
         : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
   // A file of which there is only one, or whose name is kept, may be the data itself: only its owner can say that it may go.
   const stored = record.trace.deleted.length === 0 && isInStore(record.value);
-  const fixable = !isSingle(record.value) && !record.named && !stored && !isKept(context, record);
+  // And no call deletes the files that a pattern stands for.
+  const fixable = !isSingle(record.value) && !record.named && !isPattern(record.value) && !stored && !isKept(context, record);
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
   return {

@@ -46,7 +46,7 @@ export function condition(flow: FunctionState, node: ts.Expression, yes: Label, 
       return;
     }
     const written = ts.tokenToString(operator) ?? "";
-    if (COMPARES.test(written)) {
+    if (ts.isBinaryExpression(inner) && COMPARES.test(written)) {
       const of = [value(flow, inner.left), value(flow, inner.right), text(written)];
       branch(flow, { test: "unknown", of }, then, otherwise, spanOf(flow, inner));
       return;

@@ -6,6 +6,7 @@ import type { FlowModule } from "../flow.ts";
 import { rangeOf } from "../report.ts";
 import { deleteAfter, deleteBefore } from "./printCleanup.ts";
 import { helperFile } from "./printHelper.ts";
+import { printOperand } from "./printInline.ts";
 import { guard, moveAfter, moveBefore, moveIntoChain, waitFor } from "./printMove.ts";
 import { type Change, isInFinally, placeAt, takeOut } from "./printPlace.ts";
 import { type PrintStyle, styleOf } from "./printStyle.ts";
@@ -26,7 +27,8 @@ export function printFix(
   text: string,
 ): readonly { readonly file: string; readonly edits: readonly TextEdit[]; readonly create?: true }[] | undefined {
   const { source, style } = parse(module, text);
-  const changes = changesOf(source, style, plan, offsetOf(module, finding));
+  const spelt = withInline(plan, module, style);
+  const changes = spelt && changesOf(source, style, spelt, offsetOf(module, finding));
   if (!changes || changes.length === 0) return undefined;
   const edits = changes.map((change) => ({ range: rangeOf(module, change), text: change.text }));
   const home = "home" in plan && plan.home ? helperFile(source, style, plan.home) : undefined;
@@ -36,6 +38,17 @@ export function printFix(
     { file: plan.file, edits },
     { file: home.file, edits: [{ range: { start, end: start }, text: home.text }], create: true },
   ];
+}
+
+/** With paths that have no name written out. Undefined: they cannot be. */
+function withInline(plan: FixPlan, module: FlowModule, { quote }: PrintStyle): FixPlan | undefined {
+  if (plan.kind !== "delete-after" && plan.kind !== "delete-before") return plan;
+  const { inline, output, ...rest } = plan;
+  const subject = inline === undefined ? rest.subject : printOperand(module, inline, quote);
+  if (subject === undefined) return undefined;
+  if (!output || !("inline" in output)) return { ...rest, subject, ...(output && { output }) };
+  const written = printOperand(module, output.inline, quote);
+  return { ...rest, subject, ...(written !== undefined && { output: { written } }) };
 }
 
 function parse(module: FlowModule, text: string): Parsed {

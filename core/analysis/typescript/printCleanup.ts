@@ -5,6 +5,7 @@ import { callbackOf, isIn, placeInCallback } from "./printCallback.ts";
 import { collect, forEachOf } from "./printCollect.ts";
 import { type Manner, printDeletion } from "./printDelete.ts";
 import { conditionOf, onCondition, successOf, testAfter, testOfResult, type Told } from "./printCondition.ts";
+import { readsOf, rootOf } from "./printInline.ts";
 import {
   areExclusive,
   type Change,
@@ -21,7 +22,7 @@ import {
 } from "./printPlace.ts";
 import { declarationOf, isReassigned, mayAwait } from "./printScope.ts";
 import { block, ended, indentAt, type PrintStyle } from "./printStyle.ts";
-import { callAt, type Over, rootOf, whereOver } from "./printWait.ts";
+import { callAt, type Over, whereOver } from "./printWait.ts";
 
 interface Written {
   readonly statement: string;
@@ -51,7 +52,7 @@ function deleteBehind(
   uses: readonly Place[],
   old: Place | undefined,
 ): readonly Change[] | undefined {
-  if (isAfterFailure(place)) return undefined;
+  if (isAfterFailure(place, callAt(source, plan.call))) return undefined;
   const awaits = asyncAt !== undefined || mayAwait(place, source);
   if (plan.settlesLater && !awaits) return undefined;
   let anchor: Place = place;
@@ -169,7 +170,8 @@ function statementAt(
   if (success && success.changes.length === 0 && !isKnown(success.onlyIf, place, offset)) return undefined;
   const known = isKnown(plan.subject, place, offset);
   const collected = known ? undefined : collect(source, style, plan.subject, place);
-  if (known ? isReassigned(source, plan.subject, plan.upload.start, offset) : !collected) return undefined;
+  const changes = known && readsOf(plan.subject).some((read) => isReassigned(source, read, plan.upload.start, offset));
+  if (changes || (!known && !collected)) return undefined;
   const printed = printDeletion(source, style, plan, place, offset, manner);
   if (!printed) return undefined;
   const condition = conditionOf(source, style, plan, place, offset, success);
@@ -182,8 +184,10 @@ function statementAt(
 }
 
 export function isKnown(expression: string, place: ts.Node, offset: number): boolean {
-  const root = rootOf(expression);
-  return root === "this" || (root !== "" && declarationOf(root, place, offset) !== undefined);
+  return readsOf(expression).every((read) => {
+    const root = rootOf(read);
+    return root === "this" || (root !== "" && declarationOf(root, place, offset) !== undefined);
+  });
 }
 
 /** A cleanup that the new one makes needless: with the `if` around it, when that is about nothing else. */

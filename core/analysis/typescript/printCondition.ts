@@ -2,10 +2,11 @@
 import { ts } from "ts-morph";
 import type { Deletion, Success } from "../fix/plan.ts";
 import { bindingsAt, findBinding, importName, type Named } from "./printImport.ts";
+import { readsOf, rootOf } from "./printInline.ts";
 import { type Change, isListed, type Place } from "./printPlace.ts";
 import { declarationOf, freeName } from "./printScope.ts";
 import { block, type PrintStyle } from "./printStyle.ts";
-import { mentions, rootOf } from "./printWait.ts";
+import { mentions } from "./printWait.ts";
 
 /** What says that the upload went well, and the change that gives its result a name. */
 export interface Told {
@@ -91,9 +92,10 @@ function existence(
   offset: number,
 ): Named | undefined {
   const { quote } = style;
+  if ("inline" in output) return undefined;
   const written = "written" in output ? output.written : quote + output.text + quote;
-  const root = rootOf(written);
-  if ("written" in output && root !== "this" && !declarationOf(root, place, offset)) return undefined;
+  const isKnown = (read: string): boolean => rootOf(read) === "this" || declarationOf(rootOf(read), place, offset) !== undefined;
+  if ("written" in output && !readsOf(written).every(isKnown)) return undefined;
   if ("text" in output && /["'\\\n]/.test(output.text)) return undefined;
   const bindings = bindingsAt(source, place, offset);
   const fs = findBinding(bindings, "fs", ["*"]) ?? findBinding(bindings, "fs-extra", ["*"]);

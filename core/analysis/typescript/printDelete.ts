@@ -51,7 +51,7 @@ export function printDeletion(
   const lists = (module: string): boolean => listsNamesOf(source, module);
   if (plan.runtime !== "yes" && manner === "sync" && lists("fs")) {
     const more = importName(source, style, "fs", "unlinkSync");
-    if (more) return { statement: printSync(site, `${more.text}(${subject})`), changes: more.changes };
+    if (more) return { statement: printTry(`${more.text}(${subject})${style.semicolon}`, style), changes: more.changes };
   }
   if (plan.runtime === "no" && manner !== "sync" && (lists("fs/promises") || lists("fs"))) {
     const more = importName(source, style, "fs/promises", "unlink");
@@ -71,7 +71,7 @@ function wait(manner: Manner, caught: boolean): string {
 }
 
 /** The manner of the file, where it has one. */
-function never(source: ts.SourceFile): string {
+export function never(source: ts.SourceFile): string {
   return /\.catch\(\(\) => \{\s*\}\)/.test(source.text) ? ".catch(() => {})" : ".catch(() => undefined)";
 }
 
@@ -130,13 +130,13 @@ function localOf(helper: Helper, { source, bindings, at, offset }: Site): string
 }
 
 function withFileSystem(site: Site, subject: string): PrintedDeletion | undefined {
-  const { source, bindings, manner } = site;
+  const { source, style, bindings, manner } = site;
   const find = (module: string, ...names: string[]): string | undefined => findBinding(bindings, module, names);
   const print = (statement: string): PrintedDeletion => ({ statement, changes: [] });
   const fs = find("fs", "*") ?? find("fs-extra", "*");
   if (manner === "sync") {
     const sync = find("fs", "unlinkSync", "rmSync") ?? (fs === undefined ? undefined : `${fs}.unlinkSync`);
-    if (sync !== undefined) return print(printSync(site, `${sync}(${subject})`));
+    if (sync !== undefined) return print(printTry(`${sync}(${subject})${style.semicolon}`, style));
   }
   if (manner === "callback") {
     const plain = find("fs", "unlink", "rm") ?? (fs === undefined ? undefined : `${fs}.unlink`);
@@ -160,7 +160,7 @@ function withDirectory(site: Site, subject: string): PrintedDeletion | undefined
   if (manner === "sync") {
     const known = findBinding(bindings, "fs", ["rmSync"]) ?? (fs === undefined ? undefined : `${fs}.rmSync`);
     const sync = known === undefined ? importName(source, style, "fs", "rmSync") : { text: known, changes: [] };
-    return sync && { statement: printSync(site, `${sync.text}(${subject}, ${options})`), changes: sync.changes };
+    return sync && { statement: printTry(`${sync.text}(${subject}, ${options})${style.semicolon}`, style), changes: sync.changes };
   }
   const promises = findBinding(bindings, "fs/promises", ["*"]) ?? findBinding(bindings, "fs", ["promises"]);
   const known =
@@ -170,7 +170,7 @@ function withDirectory(site: Site, subject: string): PrintedDeletion | undefined
   return rm && { statement: `${wait(manner, true)}${rm.text}(${subject}, ${options})${never(source)}`, changes: rm.changes };
 }
 
-function printSync({ style }: Site, call: string): string {
-  const lines = [`${call}${style.semicolon}`];
-  return `try ${block(lines, style)} catch ${block(["// A file that stays is no reason to fail."], style)}`;
+/** A statement whose error goes nowhere. */
+export function printTry(statement: string, style: PrintStyle): string {
+  return `try ${block([statement], style)} catch ${block(["// A file that stays is no reason to fail."], style)}`;
 }

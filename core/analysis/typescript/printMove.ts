@@ -4,8 +4,8 @@ import type { FixPlan } from "../fix/plan.ts";
 import type { Span } from "../flow.ts";
 import { callbackOf, placeInCallback } from "./printCallback.ts";
 import { isKnown } from "./printCleanup.ts";
-import { successOf } from "./printCondition.ts";
-import { isMeantAlike } from "./printDelete.ts";
+import { onCondition, successOf } from "./printCondition.ts";
+import { isMeantAlike, never, printTry } from "./printDelete.ts";
 import {
   type Change,
   isAfterFailure,
@@ -20,7 +20,7 @@ import {
   takeOut,
 } from "./printPlace.ts";
 import { functionAround, mayAwait } from "./printScope.ts";
-import { endsLine, endWithComments, type PrintStyle, startsLine } from "./printStyle.ts";
+import { block, endsLine, endWithComments, indentAt, type PrintStyle, startsLine } from "./printStyle.ts";
 import { callAt, whereOver } from "./printWait.ts";
 
 /** Waits for a call; where nothing can wait, `early`, what came too early, moves to where the call is over. */
@@ -39,6 +39,11 @@ export function waitFor(source: ts.SourceFile, style: PrintStyle, span: Span, ea
     ts.isCallExpression(call.parent.parent)
   )
     call = call.parent.parent;
+  const awaited = awaitBefore(source, call);
+  return awaited && [...awaited, ...bestEffort(source, style, early)];
+}
+
+function awaitBefore(source: ts.SourceFile, call: ts.Expression): readonly Change[] | undefined {
   const { parent } = call;
   if (ts.isAwaitExpression(parent)) return undefined;
   const start = call.getStart(source);
@@ -53,6 +58,35 @@ export function waitFor(source: ts.SourceFile, style: PrintStyle, span: Span, ea
   return [{ start, end: start, text: "await " }];
 }
 
+/** The deletion as it cannot fail what comes before it, once that is waited for. */
+function bestEffort(source: ts.SourceFile, style: PrintStyle, span: Span): readonly Change[] {
+  const place = placeAt(source, span);
+  if (!place) return [];
+  const start = place.getStart(source);
+  const lines = forgiving(source, style, place, source.text.slice(start, place.end))?.split("\n");
+  if (!lines || (lines.length > 1 && !(isListed(place) && startsLine(source.text, start)))) return [];
+  return [{ start, end: place.end, text: lines.join(style.lineEnd + indentAt(source.text, start)) }];
+}
+
+/** Undefined: it is so already, or there is no telling how. */
+function forgiving(source: ts.SourceFile, style: PrintStyle, place: Place, written: string): string | undefined {
+  if (!ts.isExpressionStatement(place) || isCaught(place)) return undefined;
+  const { expression } = place;
+  const call = (ts.isAwaitExpression(expression) ? expression.expression : expression).getText(source);
+  if (ts.isAwaitExpression(expression))
+    return ts.isCallExpression(expression.expression) && !/\.catch\(|force:/.test(call)
+      ? written.replace(call, () => call + never(source))
+      : undefined;
+  return ts.isCallExpression(expression) && /Sync$/.test(expression.expression.getText(source)) ? printTry(written, style) : undefined;
+}
+
+/** Whether an exception stays within the function. */
+function isCaught(place: ts.Node): boolean {
+  for (let at = place; at.parent && !ts.isFunctionLike(at); at = at.parent)
+    if (ts.isTryStatement(at.parent) && at.parent.tryBlock === at && at.parent.catchClause) return true;
+  return false;
+}
+
 /** `const sending = upload(p); unlinkSync(p); await sending;`: the wait is there. */
 function moveBehindWait(source: ts.SourceFile, style: PrintStyle, call: ts.Expression, early: Span): readonly Change[] | undefined {
   const moved = placeAt(source, early);
@@ -63,6 +97,7 @@ function moveBehindWait(source: ts.SourceFile, style: PrintStyle, call: ts.Expre
     style,
     { start: moved.getStart(source), end: moved.end },
     { start: over.place.getStart(source), end: over.place.end },
+    (written) => forgiving(source, style, moved, written) ?? written,
   );
 }
 
@@ -101,7 +136,7 @@ function moveIntoCallback(source: ts.SourceFile, style: PrintStyle, call: ts.Exp
     // A promise that nobody waits for, in a function that cannot: the deletion becomes what follows it.
     const { parent } = call;
     if (!ts.isExpressionStatement(parent) || !taken || parent.parent !== moved.parent) return undefined;
-    return [{ start: call.end, end: call.end, text: `.then(() => ${promised(source, moved.expression)})` }, taken.change];
+    return [{ start: call.end, end: call.end, text: `.then(() => ${asStep(source, style, moved)})` }, taken.change];
   }
   const place = placeInCallback(source, style, callback, []);
   if (!place || !taken || !isMeantAlike(moved, moved, place.place, place.offset)) return undefined;
@@ -109,8 +144,19 @@ function moveIntoCallback(source: ts.SourceFile, style: PrintStyle, call: ts.Exp
   const isStep = ts.isCallExpression(callback.fn.parent) && callback.fn.parent !== call;
   const start = callback.fn.getStart(source);
   const written = waits && !isStep ? caught(promised(source, moved.expression)) : moved.expression.getText(source);
-  const puts = place.put(place.onlyIf === undefined ? written : `if (${place.onlyIf}) ${written}`);
+  const statement = isStep ? written : (forgiving(source, style, moved, written + style.semicolon) ?? written);
+  const indent = indentAt(source.text, place.offset).length;
+  const puts = place.put(place.onlyIf === undefined ? statement : onCondition(source, style, [place.onlyIf], statement, indent));
   return puts && [...(waits && isStep ? [{ start, end: start, text: "async " }] : []), ...puts, taken.change];
+}
+
+/** What a statement does, as the body of an arrow function whose failure nobody sees. */
+function asStep(source: ts.SourceFile, style: PrintStyle, moved: ts.ExpressionStatement): string {
+  const statement = promised(source, moved.expression);
+  const safe = forgiving(source, style, moved, statement + style.semicolon);
+  if (safe === undefined) return statement;
+  if (!safe.includes("\n")) return promised(source, moved.expression) + never(source);
+  return block([safe], style).replaceAll("\n", style.lineEnd + indentAt(source.text, moved.getStart(source)));
 }
 
 function promised(source: ts.SourceFile, expression: ts.Expression): string {
@@ -137,7 +183,13 @@ export function moveIntoChain(source: ts.SourceFile, plan: FixPlan & { kind: "ch
   return [{ start: call.end, end: call.end, text: `.then(() => ${promised(source, moved.expression)})` }, taken.change];
 }
 
-export function moveAfter(source: ts.SourceFile, style: PrintStyle, statement: Span, after: Span): readonly Change[] | undefined {
+export function moveAfter(
+  source: ts.SourceFile,
+  style: PrintStyle,
+  statement: Span,
+  after: Span,
+  change = (written: string): string => written,
+): readonly Change[] | undefined {
   const moved = placeAt(source, statement);
   const target = placeAt(source, after);
   if (!moved || !target || !isMovable(moved) || isAfterFailure(target)) return undefined;
@@ -148,7 +200,7 @@ export function moveAfter(source: ts.SourceFile, style: PrintStyle, statement: S
     return undefined;
   const isReturn = ts.isReturnStatement(anchor);
   if (isReturn && !mayAwait(anchor, source)) return undefined;
-  const written = isReturn ? taken.written.replace(/;\s*$/, "") : taken.written;
+  const written = change(isReturn ? taken.written.replace(/;\s*$/, "") : taken.written);
   const places = putAfter(source, isReturn ? style : { ...style, semicolon: "" }, anchor, [written], after);
   return places && [taken.change, ...places];
 }

@@ -59,10 +59,11 @@ export function areExclusive(a: ts.Node, b: ts.Node): boolean {
   return false;
 }
 
-/** Whether the place runs after a failure, too. */
-export function isAfterFailure(place: ts.Node): boolean {
+/** Whether the place runs after a failure, too; one from before the `call` does not count. */
+export function isAfterFailure(place: ts.Node, call?: ts.Node): boolean {
+  const isBefore = (at: ts.Node): boolean => call !== undefined && at.pos <= call.pos && call.end <= at.end;
   for (let at = place; at.parent && !ts.isFunctionLike(at); at = at.parent)
-    if (ts.isCatchClause(at) || (ts.isTryStatement(at.parent) && at.parent.finallyBlock === at)) return true;
+    if ((ts.isCatchClause(at) && !isBefore(at)) || (ts.isTryStatement(at.parent) && at.parent.finallyBlock === at)) return true;
   return false;
 }
 

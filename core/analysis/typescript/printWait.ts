@@ -1,6 +1,7 @@
 /** Where a call is known to be over: the place that waits for it, out of loops and callbacks that come back to it. */
 import { ts } from "ts-morph";
 import type { Span } from "../flow.ts";
+import { readsOf, rootOf } from "./printInline.ts";
 import { isListed, isPlace, type Place } from "./printPlace.ts";
 import { asyncOffset, declarationOf, functionAround, mayAwait } from "./printScope.ts";
 
@@ -26,7 +27,7 @@ export function callAt(source: ts.SourceFile, span: Span): ts.Expression | undef
 
 /** Undefined: nothing in the code of the owner of `subject` waits for the call, or a failure is swallowed on the way there. */
 export function whereOver(source: ts.SourceFile, call: ts.Expression, subject: string, settlesLater: boolean): Over | undefined {
-  const declared = declarationOf(rootOf(subject), call, call.getStart(source));
+  const declared = innermost(readsOf(subject).map((read) => declarationOf(rootOf(read), call, call.getStart(source))));
   let node: ts.Node = call;
   for (let depth = 0; depth < 8; depth += 1) {
     let waits = !settlesLater;
@@ -50,6 +51,13 @@ export function whereOver(source: ts.SourceFile, call: ts.Expression, subject: s
     node = outer;
   }
   return undefined;
+}
+
+/** Of several names the one that is declared last is known in the fewest places. */
+function innermost(declarations: readonly (ts.Identifier | undefined)[]): ts.Identifier | undefined {
+  let last: ts.Identifier | undefined;
+  for (const one of declarations) if (one && (!last || one.pos > last.pos)) last = one;
+  return last;
 }
 
 /** `return upload(p)`: what is returned can be waited for where the function is async, or may become so. */
@@ -147,8 +155,4 @@ function callTaking(fn: ts.Node): ts.Expression | undefined {
 
 function isWithin(node: ts.Node, outer: ts.Node): boolean {
   return outer.pos <= node.pos && node.end <= outer.end;
-}
-
-export function rootOf(expression: string): string {
-  return /[\p{ID_Start}$_][\p{ID_Continue}$]*/u.exec(expression)?.[0] ?? "";
 }
