@@ -2,7 +2,20 @@
 import { runLater } from "./call.ts";
 import { applyCommand } from "./command.ts";
 import { put, putInOrder } from "./collections.ts";
-import { applyBelow, compose, escape, fileAt, filesBehind, deletable, meant, type Moment, observe, remove, waysOf } from "./effects.ts";
+import {
+  applyBelow,
+  compose,
+  deletable,
+  escape,
+  fileAt,
+  filesBehind,
+  loseSight,
+  meant,
+  type Moment,
+  observe,
+  remove,
+  waysOf,
+} from "./effects.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
 import { isGuarded, keyOf } from "./program.ts";
@@ -27,7 +40,7 @@ import {
   type Trace,
   UPLOADED,
 } from "./summary.ts";
-import { type FunctionValue, isHandedIn, NOTHING, reference, unionAll, union, type Value, type Values } from "./value.ts";
+import { type FunctionValue, isCut, isHandedIn, NOTHING, reference, unionAll, union, type Value, type Values } from "./value.ts";
 
 export interface Application {
   readonly summary: Summary;
@@ -87,8 +100,11 @@ function invokeAll(frame: Frame, state: State, exchange: Exchange, application: 
 }
 
 function applyEffects(frame: Frame, state: State, effects: readonly FileEffect[], exchange: Exchange, application: Application): void {
-  for (const effect of effects)
-    for (const value of substitute(frame, state, effect.value, exchange)) applyEffect(frame, state, effect, value, exchange, application);
+  for (const effect of effects) {
+    const values = substitute(frame, state, effect.value, exchange);
+    for (const value of values) applyEffect(frame, state, effect, value, exchange, application);
+    if (isCut(values) && effect.normal.some((way) => way & (DELETED | LATER))) loseSight(frame, state, values, LATER);
+  }
 }
 
 const DEEPEST_NESTING = 6;

@@ -18,7 +18,6 @@ import {
   type FunctionRef,
   type FunctionValue,
   type Library,
-  normalized,
   NOTHING,
   reference,
   rootOf,

@@ -2,7 +2,9 @@
 import { t } from "@vscode/l10n";
 import type { PathTemplate } from "./finding.ts";
 import type { Span } from "./flow.ts";
-import type { FileRecord } from "./frame.ts";
+import { written } from "./call.ts";
+import { evaluate, type FileRecord } from "./frame.ts";
+import { keyOf } from "./program.ts";
 import type { Mark } from "./rules/draft.ts";
 import type { Report } from "./solve.ts";
 import { innermost, type Step } from "./summary.ts";
@@ -10,7 +12,38 @@ import { atomsOf, TMP, type Value } from "./value.ts";
 
 /** The name under which the function knows the file, else what is known of its path. */
 export function subjectOf(report: Report, record: FileRecord): string {
-  return nameOf(report, record.value) ?? expressionOf(report, record.value) ?? templateOf(record.value).text;
+  const known = nameOf(report, record.value) ?? expressionOf(report, record.value);
+  if (known !== undefined) return known;
+  const { text } = templateOf(record.value);
+  return /\w/.test(text) ? text : (argumentOf(report, record) ?? nameWithin(report, record) ?? text);
+}
+
+/** What is handed to the call that uses the file up, as it is written. */
+function argumentOf({ frame, fn, exits }: Report, { value, trace }: FileRecord): string | undefined {
+  const steps = [...trace.uploaded, ...trace.read, ...trace.output];
+  for (const { events } of fn.blocks)
+    for (const event of events) {
+      if (event.event !== "call" || !steps.some(({ span }) => span.start === event.span.start && span.end === event.span.end)) continue;
+      const operands = event.args.flatMap((arg) => (arg.op === "object" ? arg.fields.map((field) => field.value) : [arg]));
+      for (const operand of operands)
+        if (exits.some(({ state }) => evaluate(frame, state, operand).some((one) => one.key === value.key))) {
+          const text = written(frame, operand);
+          if (text !== "") return text;
+        }
+    }
+  return undefined;
+}
+
+/** What a called function calls the file. */
+function nameWithin({ frame }: Report, { from }: FileRecord, depth = 0): string | undefined {
+  for (const { callee, key } of depth < 4 ? from : []) {
+    const report = frame.program.reports.get(keyOf(callee));
+    const record = report?.frame.files.get(key);
+    if (!report || !record) continue;
+    const known = nameOf(report, record.value) ?? expressionOf(report, record.value) ?? nameWithin(report, record, depth + 1);
+    if (known !== undefined) return known;
+  }
+  return undefined;
 }
 
 /** A name that holds this path wherever it is set: fixes can use it. */

@@ -28,6 +28,7 @@ import {
   type Ways,
 } from "./summary.ts";
 import {
+  dirnameOf,
   type Atom,
   atomsOf,
   basenameOf,
@@ -44,6 +45,7 @@ import {
   unionAll,
   type Value,
   type Values,
+  isCut,
 } from "./value.ts";
 
 /** The event that is being looked at. */
@@ -256,7 +258,9 @@ export function use(frame: Frame, state: State, values: Values, moment: Moment, 
 
 export function escape(frame: Frame, state: State, values: Values, moment: Moment): void {
   if (frame.scratch) return;
-  for (const value of reachable(frame, values)) {
+  const all = reachable(frame, values);
+  if (isCut(values)) loseSight(frame, state, all, ESCAPED);
+  for (const value of all) {
     if (value.kind === "joined" || value.kind === "text") {
       const record = looksLikePath(value) ? fileAt(frame, state, value) : frame.files.get(value.key);
       if (record) escapeFile(frame, state, record, moment);
@@ -272,11 +276,17 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
   }
 }
 
-/** `/renders/${name}` is what `${RENDERS}/${name}` is served as. */
-function isNamedBy(value: Value, address: Value): boolean {
-  const name = basenameOf(value);
-  return atomsOf(name).some((part) => part.kind !== "text") && (name.key === address.key || name.key === basenameOf(address).key);
+/** `/renders/${name}` is what `${RENDERS}/${name}` is served as. Undefined: the file has no name of its own. */
+function nameOf(file: Value): Value | undefined {
+  const known = names.get(file);
+  if (known) return known.name;
+  const name = basenameOf(file);
+  const found = atomsOf(name).some((part) => part.kind !== "text") ? name : undefined;
+  names.set(file, { name: found });
+  return found;
 }
+
+const names = new WeakMap<Value, { readonly name: Value | undefined }>();
 
 /**
  * Files that are handed on under the address that they are served at: that is what an output is for that nothing else is done with.
@@ -284,11 +294,13 @@ function isNamedBy(value: Value, address: Value): boolean {
  */
 export function escapeNamed(state: State, frame: Frame, address: Value, returned = false): void {
   if (address.kind !== "joined") return;
+  const last = basenameOf(address).key;
   for (const record of frame.files.values()) {
     const { value, trace } = record;
-    if (value.key === address.key || !isNamedBy(value, address)) continue;
+    const name = nameOf(value)?.key;
+    if (name === undefined || value.key === address.key || (name !== address.key && name !== last)) continue;
     // The bare name goes back to who knows the directory; an address has its server.
-    const bit = returned && basenameOf(value).key === address.key ? RETURNED : ESCAPED;
+    const bit = returned && name === address.key ? RETURNED : ESCAPED;
     if (trace.output.length > 0 && trace.uploaded.length === 0 && trace.read.length === 0) change(state, record, (way) => way | bit);
     else if (!isTemporary(value)) record.named = true;
   }
@@ -339,6 +351,7 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
   const files = filesBehind(frame, values);
   observe(frame, state, "delete", files, moment, removal);
   if (files.length > 0) frame.removals.add(moment.call.id);
+  if (isCut(values)) loseSight(frame, state, files, LATER);
   for (const value of files) {
     for (const record of deletable(frame, state, value)) {
       if (removal.recursive) record.recursive = true;
@@ -351,6 +364,14 @@ export function remove(frame: Frame, state: State, values: Values, moment: Momen
     }
     if (removal.recursive || removal.contents) removeBelow(frame, state, value, moment, bit);
   }
+}
+
+/** Something happened to more files than can be told apart: it may be any of those that lie beside the known ones. */
+export function loseSight(frame: Frame, state: State, known: Values, bit: number): void {
+  const directories = new Set(known.map((value) => dirnameOf(value).key));
+  for (const record of frame.files.values())
+    if (directories.has(dirnameOf(record.value).key))
+      change(state, record, (way) => (way & (MADE | OUTPUT | UPLOADED | READ) ? way | bit : way));
 }
 
 function removeBelow(frame: Frame, state: State, directory: Value, moment: Moment, bit: number): void {

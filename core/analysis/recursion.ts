@@ -41,6 +41,8 @@ export function settles<Result>({ recursion }: Program, work: () => Result): { r
 }
 
 const ROUNDS = 4;
+/** Of more than these, and of those that have nothing to do with files, only the first is run again. */
+const MOST_TOGETHER = 24;
 
 /** Runs a function, and those that it calls and that call it, until nothing new is learnt. */
 export function solveTogether(program: Program, key: string, solve: () => Summary): Summary {
@@ -61,20 +63,29 @@ export function solveTogether(program: Program, key: string, solve: () => Summar
       }
       if (first > place) return summary;
       const members = [...recursion.unsettled].flatMap(([other, at]) => (at === place ? [other] : []));
-      const isSettled = [key, ...members].every((one) => isSame(program.summaries.get(one), recursion.guesses.get(one)));
+      const all = [key, ...members];
+      const isSettled = all.every((one) => isSame(program.summaries.get(one), recursion.guesses.get(one)));
       for (const one of members) recursion.unsettled.delete(one);
-      if (isSettled || round === ROUNDS) {
-        for (const one of [key, ...members]) recursion.guesses.delete(one);
+      const together = members.length <= MOST_TOGETHER && all.some((one) => touchesFiles(program.summaries.get(one)));
+      if (isSettled || round === (together ? ROUNDS : 2)) {
+        for (const one of all) recursion.guesses.delete(one);
         recursion.first = Number.POSITIVE_INFINITY;
         return summary;
       }
-      for (const one of [key, ...members]) setBack(program, one);
-      for (const one of members) program.bases.delete(one);
+      setBack(program, key);
+      for (const one of together ? members : []) {
+        setBack(program, one);
+        program.bases.delete(one);
+      }
     }
   } finally {
     recursion.running.delete(key);
     recursion.first = Math.min(outer, recursion.first);
   }
+}
+
+function touchesFiles(summary: Summary | undefined): boolean {
+  return summary !== undefined && summary.effects.length + summary.commands.length > 0;
 }
 
 /** What was found out becomes a guess. */

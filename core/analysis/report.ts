@@ -63,8 +63,8 @@ function merged(drafts: readonly Draft[]): Draft[] {
     if (!group) groups.set(key, [draft]);
     else if (LEAVES.has(draft.rule) && !group.some((other) => other.subject === draft.subject)) group.push(draft);
   }
-  return [...groups.values()].flatMap((group) => {
-    const [first, ...rest] = group;
+  return [...groups.values()].flatMap((all) => {
+    const [first, ...rest] = all.filter((draft) => !all.some((other) => other !== draft && standsFor(other, draft)));
     if (!first) return [];
     if (rest.length === 0) return [first];
     const related = [...first.related];
@@ -73,6 +73,15 @@ function merged(drafts: readonly Draft[]): Draft[] {
         related.push(mark);
     return [first, ...rest].map((one, index) => (index === 0 ? { ...one, related } : one));
   });
+}
+
+/** `frame{}.png` is told for `frame0.png`, too. */
+function standsFor(draft: Draft, other: Draft): boolean {
+  if (draft.value === undefined || other.value === undefined) return false;
+  const [pattern, one] = [templateOf(draft.value).text, templateOf(other.value).text];
+  if (pattern === one || !pattern.includes("{}")) return false;
+  const parts = pattern.split("{}").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  return new RegExp(`^${parts.join(String.raw`(?:\d+|\{\})+`)}$`).test(one);
 }
 
 /** What is said of a deletion that comes too early only once that is mended. */

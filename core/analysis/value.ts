@@ -137,7 +137,7 @@ export interface Thing {
 
 export const NOTHING: Values = [];
 /** Alternatives that are told apart. */
-export const MOST = 12;
+export const MOST = 8;
 
 export function text(content: string): Text {
   return { kind: "text", key: JSON.stringify(content), text: content };
@@ -191,16 +191,29 @@ export function newThing(id: string): Thing {
   return { id, fields: new Map(), elements: NOTHING, carries: NOTHING, inputs: NOTHING, outputs: NOTHING, rest: NOTHING, order: new Map() };
 }
 
+/** Sets that something was left out of, as they got too large. */
+const cut = new WeakSet<Values>();
+
+/** Whether there may be more than is listed. */
+export function isCut(values: Values): boolean {
+  return cut.has(values);
+}
+
 export function union(a: Values, b: Values): Values {
   if (b.length === 0 || a === b) return a;
   if (a.length === 0) return b;
   let result: Value[] | undefined;
+  let isTooLarge = cut.has(b) && !cut.has(a);
   for (const value of b) {
     if ((result ?? a).some((other) => other.key === value.key)) continue;
     result ??= [...a];
-    if (result.length >= MOST) break;
+    if (result.length >= MOST) {
+      isTooLarge = true;
+      break;
+    }
     result.push(value);
   }
+  if (isTooLarge || (result && cut.has(a))) cut.add((result ??= [...a]));
   return result ?? a;
 }
 
@@ -261,13 +274,17 @@ export function normalized(value: Value): Value {
 /** Values combined part by part, as many combinations as are worth it. */
 export function combine(parts: readonly Values[], make: (atoms: readonly Value[]) => Value): Values {
   let rows: Value[][] = [[]];
+  let isTooLarge = parts.some(isCut);
   for (const part of parts) {
-    const options = part.length === 0 ? [stable("?")] : part;
+    const options = part.length === 0 ? [stable("?")] : part.slice(0, 4);
     const next: Value[][] = [];
-    for (const row of rows) for (const option of options.slice(0, 4)) if (next.length < MOST) next.push([...row, option]);
+    for (const row of rows) for (const option of options) if (next.length < MOST) next.push([...row, option]);
+    isTooLarge ||= options.length < part.length || next.length < rows.length * options.length;
     rows = next;
   }
-  return unionAll(rows.map((row) => [make(row)]));
+  const made = [...unionAll(rows.map((row) => [make(row)]))];
+  if (isTooLarge) cut.add(made);
+  return made;
 }
 
 const SLASH = text("/");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { drawFrame } from "../../cli/check/frame.ts";
-import { type Report, sortFindings } from "../../cli/check/report.ts";
+import { type Report, sortFindings, tryFixes } from "../../cli/check/report.ts";
 import { formatReport } from "../../cli/check/text.ts";
 import { cutTo, widthOf, wrap } from "../../cli/check/width.ts";
 import { createTerminal } from "../../cli/terminal.ts";
@@ -142,6 +142,17 @@ Fixed 1 finding; none left; looked through 512 files in 0.4 s
     // oxlint-disable-next-line no-control-regex
     assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
     assert.ok(text.split("\\x1b[8m\\x9b\\u202e").length > 8);
+  });
+
+  it("says that a finding can be mended only if that was tried out", () => {
+    const fix = { title: "Delete it", kind: "quickfix", preferred: true, edits: [] } as const;
+    const findings = [findingOf({ fixable: true }), findingOf({ fixable: true, file: "src/other.ts" }), findingOf()];
+    const tried = tryFixes({ fixes: ({ file }) => (file === "src/other.ts" ? [] : [fix]) }, findings);
+    assert.deepEqual(
+      tried.map(({ fixable }) => fixable),
+      [true, false, false],
+    );
+    assert.match(print(reportOf(tried)), /\(1 can be fixed with --fix\)/);
   });
 
   it("sorts by file and line, or by what lies on the disk", () => {

@@ -91,7 +91,9 @@ function deletionOf(context: RuleContext, leak: Leak, primary: Step): Deletion |
   const { program } = context;
   const named = record.directory ? undefined : spell(program, report, record.value, primary.span);
   const directory = named === undefined ? directoryFor(report, record) : undefined;
-  const inline = named === undefined && directory === undefined && !record.directory && inlineOf(program, report, record.value, primary.span);
+  // In a directory that somebody handed in, a file without a name here may be what that one waits for.
+  const composed = named === undefined && directory === undefined && !record.directory && templateOf(record.value).base !== "unknown";
+  const inline = composed ? inlineOf(program, report, record.value, primary.span) : undefined;
   const subject = named ?? directory ?? (inline ? templateOf(record.value).text : undefined);
   if (subject === undefined) return undefined;
   const outcome = leak.kind === "upload" ? outcomeOf(context, record, primary) : { said: "thrown" as const };

@@ -9,6 +9,7 @@ import { type Step, sameStep } from "../summary.ts";
 import { isBelow, isPattern } from "../value.ts";
 import { type Draft, type Mark, once, type RuleContext } from "./draft.ts";
 import { attemptAt } from "./attempt.ts";
+import { unevenBranch } from "./unevenBranch.ts";
 
 export function missingCleanup(context: RuleContext): readonly Draft[] {
   return context.leaks.flatMap((leak) => {
@@ -49,7 +50,7 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
   const message = attempt
     ? attempt.message(subject)
     : partial
-      ? partialMessage(leak, subject)
+      ? partialMessage(leak, subject, primary)
       : leak.kind === "upload"
         ? t('"{0}" stays on disk after "{1}" has uploaded it: no successful way out deletes it or hands it on.', subject, callee)
         : t('"{0}" stays on disk after "{1}" has used it: no successful way out deletes it or hands it on.', subject, callee);
@@ -73,7 +74,15 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
   };
 }
 
-function partialMessage(leak: Leak, subject: string): string {
+function partialMessage(leak: Leak, subject: string, primary: Step): string {
+  // Where one way out is reached with and without the file, the branch before it tells more than its end.
+  const branch = leak.left.every((exit) => leak.cleaned.includes(exit)) ? unevenBranch(leak, primary) : undefined;
+  if (branch)
+    return t(
+      '"{0}" is deleted on some successful ways out only: one side of the branch at line {1} leaves it on disk.',
+      subject,
+      lineOf(leak, branch.start),
+    );
   const line = leak.left.map((exit) => lineOf(leak, exit.span.start)).find((one) => one > 0);
   return line === undefined
     ? t('"{0}" is deleted on some successful ways out only.', subject)

@@ -31,10 +31,16 @@ export function lowerMeta(_: FunctionState, node: ts.MetaProperty): Operand {
   return node.keywordToken === ts.SyntaxKind.ImportKeyword ? { op: "global", name: "import.meta" } : UNKNOWN;
 }
 
-/** `a + b + c` joins texts, unless all that is written is numbers. */
+/** `a + b + c` joins texts, unless numbers are written and no text. */
 export function lowerSum(flow: FunctionState, node: ts.BinaryExpression): Operand {
   const parts = sidesOf(node).map((side) => value(flow, side));
-  return parts.every((part) => part.op === "literal" && typeof part.value === "number") ? opaque(parts) : concat(parts);
+  return isSum(parts) ? opaque(parts) : concat(parts);
+}
+
+/** `i + 1`: a number among what is no text. */
+function isSum(parts: readonly Operand[]): boolean {
+  const isNumber = (part: Operand): boolean => part.op === "literal" && typeof part.value === "number";
+  return parts.some(isNumber) && !parts.some((part) => part.op === "text" || part.op === "concat");
 }
 
 /** Comparison and arithmetic. */

@@ -42,9 +42,12 @@ export function callbackOf(call: ts.Expression): Callback | undefined {
 /** `(error, result) => …` */
 function nodeStyle(node: ts.Expression | undefined): Callback | undefined {
   if (!isFunction(node)) return undefined;
-  const [first] = node.parameters;
-  if (!first || !ts.isIdentifier(first.name) || (node.parameters.length < 2 && !FAILED.test(first.name.text))) return undefined;
-  return { fn: node, failed: first.name.text };
+  const [first, second] = node.parameters;
+  if (!first || !ts.isIdentifier(first.name)) return undefined;
+  if (FAILED.test(first.name.text)) return { fn: node, failed: first.name.text };
+  // The other way round: `(result, error) => …`
+  if (second && ts.isIdentifier(second.name) && FAILED.test(second.name.text)) return { fn: node, failed: second.name.text };
+  return second ? { fn: node, failed: first.name.text } : undefined;
 }
 
 /** `{ onSuccess: () => … }` */

@@ -52,7 +52,8 @@ function printCall(call: CallEvent | undefined, print: (one: Operand) => string 
   const { callee, args } = call;
   const name = callee.op === "member" || callee.op === "import" ? callee.name : "";
   const origin = callee.op === "member" ? callee.of : callee;
-  const isPure = origin.op === "import" ? /^(?:node:)?(?:path|os)\b/.test(origin.from) : origin.op === "global" && origin.name === "process";
+  const isPure =
+    origin.op === "import" ? /^(?:node:)?(?:path|os)\b/.test(origin.from) : origin.op === "global" && origin.name === "process";
   if (!isPure || !PURE.test(name)) return undefined;
   const printed = [callee, ...args].map((one) => print(one));
   return printed.includes(undefined) ? undefined : `${printed[0]}(${printed.slice(1).join(", ")})`;

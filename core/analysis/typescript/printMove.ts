@@ -77,7 +77,7 @@ function forgiving(source: ts.SourceFile, style: PrintStyle, place: Place, writt
     return ts.isCallExpression(expression.expression) && !/\.catch\(|force:/.test(call)
       ? written.replace(call, () => call + never(source))
       : undefined;
-  return ts.isCallExpression(expression) && /Sync$/.test(expression.expression.getText(source)) ? printTry(written, style) : undefined;
+  return ts.isCallExpression(expression) && expression.expression.getText(source).endsWith("Sync") ? printTry(written, style) : undefined;
 }
 
 /** Whether an exception stays within the function. */
