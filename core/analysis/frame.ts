@@ -387,7 +387,9 @@ function moduleValue(_program: Program, file: string): Value {
 }
 
 export function moduleFile(value: Value): string | undefined {
-  return value.kind === "derived" && value.key.startsWith("module:") ? value.key.slice("module:".length) : undefined;
+  // What was read of a module is none.
+  const isModule = value.kind === "derived" && value.key.startsWith("module:") && value.of.key === stable(value.key).key;
+  return isModule ? value.key.slice("module:".length) : undefined;
 }
 
 function evaluateExported(program: Program, file: string, operand: Operand): Values {

@@ -41,8 +41,8 @@ export function settles<Result>({ recursion }: Program, work: () => Result): { r
 }
 
 const ROUNDS = 4;
-/** Of more than these, and of those that have nothing to do with files, only the first is run again. */
-const MOST_TOGETHER = 24;
+/** Of those that take more work, and of those that have nothing to do with files, only the first is run again. */
+const MOST_WORK = 2_000;
 
 /** Runs a function, and those that it calls and that call it, until nothing new is learnt. */
 export function solveTogether(program: Program, key: string, solve: () => Summary): Summary {
@@ -66,8 +66,8 @@ export function solveTogether(program: Program, key: string, solve: () => Summar
       const all = [key, ...members];
       const isSettled = all.every((one) => isSame(program.summaries.get(one), recursion.guesses.get(one)));
       for (const one of members) recursion.unsettled.delete(one);
-      const together = members.length <= MOST_TOGETHER && all.some((one) => touchesFiles(program.summaries.get(one)));
-      if (isSettled || round === (together ? ROUNDS : 2)) {
+      const together = all.some((one) => touchesFiles(program.summaries.get(one))) && workOf(program, all) <= MOST_WORK;
+      if (isSettled || round >= (together ? ROUNDS : 2)) {
         for (const one of all) recursion.guesses.delete(one);
         recursion.first = Number.POSITIVE_INFINITY;
         return summary;
@@ -84,6 +84,16 @@ export function solveTogether(program: Program, key: string, solve: () => Summar
   }
 }
 
+/** How long it takes to run them, about: blocks, each with what is known of the files. */
+function workOf(program: Program, keys: readonly string[]): number {
+  let work = 0;
+  for (const key of keys) {
+    const report = program.reports.get(key);
+    work += (report?.fn.blocks.length ?? 0) * (10 + (report?.frame.files.size ?? 0));
+  }
+  return work;
+}
+
 function touchesFiles(summary: Summary | undefined): boolean {
   return summary !== undefined && summary.effects.length + summary.commands.length > 0;
 }
@@ -97,7 +107,17 @@ function setBack(program: Program, key: string): void {
 }
 
 function isSame(a: Summary | undefined, b: Summary | undefined): boolean {
-  return a !== undefined && b !== undefined && JSON.stringify(a, inFull) === JSON.stringify(b, inFull);
+  return a !== undefined && b !== undefined && textOf(a) === textOf(b);
+}
+
+const texts = new WeakMap<Summary, string>();
+
+function textOf(summary: Summary): string {
+  const known = texts.get(summary);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(summary, inFull);
+  texts.set(summary, text);
+  return text;
 }
 
 function inFull(_key: string, value: unknown): unknown {

@@ -240,12 +240,12 @@ function report(frame: Frame, state: State, operand: Operand, success: boolean, 
   }
 }
 
-/** From here on the function is about to say that it failed. */
-export function giveUp(state: State): void {
+/** From here on the function is about to say that it failed. `told`: it has said so, and whoever waits does not go on. */
+export function giveUp(state: State, told = false): void {
   for (const [key, ways] of [...state.ways, [OTHERS, state.ways.get(OTHERS) ?? [0]] as const])
     state.ways.set(
       key,
-      mapWays(ways, (way) => way | UNSUCCESSFUL),
+      mapWays(ways, (way) => (told ? way & ~REFUSED : way) | UNSUCCESSFUL),
     );
 }
 

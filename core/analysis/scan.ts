@@ -106,8 +106,7 @@ export function openSources(root: string, options: ListOptions = { exclude: [] }
   const version = (file: string): string => {
     const known = overlays.get(file)?.version ?? versions.get(file);
     if (known !== undefined) return known;
-    const stat = statSync(join(root, file), { throwIfNoEntry: false });
-    const fresh = stat ? describeVersion(stat) : "";
+    const fresh = versionOf(join(root, file));
     versions.set(file, fresh);
     return fresh;
   };
@@ -250,6 +249,16 @@ function isFile(path: string): boolean {
 
 function describeVersion(stat: Stats): string {
   return `${stat.mtimeMs}-${stat.size}-${stat.ino}`;
+}
+
+/** `""` for what cannot be looked at, whatever the reason. */
+function versionOf(path: string): string {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat ? describeVersion(stat) : "";
+  } catch {
+    return "";
+  }
 }
 
 function isMissing(error: unknown): boolean {

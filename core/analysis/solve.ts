@@ -231,7 +231,7 @@ function runEvent(work: Run, block: Block, at: number, event: Event, state: Stat
       holdSites(frame, state, event.args, event.callee);
       const result = call(frame, state, event, block, at);
       state.env.set(event.result, result);
-      if (saysFailure(frame, block, event)) giveUp(state);
+      if (saysFailure(frame, block, event)) giveUp(state, true);
       if (frame.harmless) return;
       for (const [key, ways] of frame.throwing) previous.ways.set(key, ways);
       fail(work, block, frame.removals.has(event.id) ? untidy(previous) : previous);

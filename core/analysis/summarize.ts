@@ -1,12 +1,26 @@
 /** Makes the summary of a run: what of it the caller can see. */
 import { reachable } from "./effects.ts";
-import { type Frame, shapeOf } from "./frame.ts";
+import { type FileRecord, type Frame, shapeOf } from "./frame.ts";
 import { functionOf, type Program } from "./program.ts";
 import type { Report } from "./solve.ts";
 import { capturedBy } from "./captures.ts";
-import { addWays, DELETED, FAILED, type FileEffect, LATER, OTHERS, READ, REFUSED, type Summary, UPLOADED, type Ways } from "./summary.ts";
+import {
+  addWays,
+  DELETED,
+  ESCAPED,
+  FAILED,
+  type FileEffect,
+  LATER,
+  MADE,
+  OTHERS,
+  READ,
+  REFUSED,
+  type Summary,
+  UPLOADED,
+  type Ways,
+} from "./summary.ts";
 import type { Name } from "./flow.ts";
-import { atomsOf, NOTHING, rootOf, union, type Value, type Values } from "./value.ts";
+import { atomsOf, isHandedIn, NOTHING, rootOf, union, type Value, type Values } from "./value.ts";
 
 export function summarize(program: Program, report: Report): Summary {
   const { frame, exits, fn } = report;
@@ -30,6 +44,7 @@ export function summarize(program: Program, report: Report): Summary {
     const thrown = waysAt(report, record.value.key, "throw");
     const looked = record.trace.checked.length > 0 || record.trace.used.length > 0;
     if (![...normal, ...thrown].some((way) => way & ~FAILED) && record.names.length === 0 && !looked) continue;
+    if (isSettled(record, normal) && !handed.has(record.value.key)) continue;
     effects.push({
       value: record.value,
       recursive: record.recursive,
@@ -64,6 +79,16 @@ export function summarize(program: Program, report: Report): Summary {
     async: fn.async === true || frame.promises,
     complete: true,
   };
+}
+
+/** What was made in here and is gone or with somebody who keeps it is no caller's business: a store that writes its own files. */
+function isSettled({ value, trace, names }: FileRecord, normal: Ways): boolean {
+  return (
+    !isHandedIn(value) &&
+    trace.uploaded.length + trace.read.length + trace.output.length + names.length === 0 &&
+    normal.length > 0 &&
+    normal.every((way) => way & ESCAPED || (trace.made.length > 0 && (!(way & MADE) || way & (DELETED | LATER))))
+  );
 }
 
 const MOST_EFFECTS = 60;
