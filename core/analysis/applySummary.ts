@@ -249,7 +249,9 @@ function effectWays(effect: FileEffect, application: Application): readonly numb
   const { when, awaits } = application;
   // A function that only makes sure that a file is there does not make it a cache.
   const dropped = RETURNED | (effect.normal.some((way) => way & MADE) ? 0 : FOUND);
-  return mapWays(effect.normal, (way) => {
+  // What is looked for before it is deleted is there when a callback that was registered before it was made runs.
+  const guarded = when !== "now" && effect.normal.some((way) => way & DELETED);
+  return mapWays(guarded ? effect.normal.filter((way) => !(way & ABSENT) || way & DELETED) : effect.normal, (way) => {
     let after = way & ~dropped;
     if (when !== "now" && when !== "onError" && after & DELETED) after = (after & ~DELETED) | LATER;
     if (when !== "now") after &= ~PENDING;

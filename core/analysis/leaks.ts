@@ -23,7 +23,20 @@ import {
   UNTIDY,
   UPLOADED,
 } from "./summary.ts";
-import { atomsOf, type Derived, isBelow, HOME, isHandedIn, isUnique, listedIn, rootOf, TMP, type Value } from "./value.ts";
+import {
+  atomsOf,
+  derived,
+  type Derived,
+  isBelow,
+  HOME,
+  isHandedIn,
+  isUnique,
+  listedIn,
+  rootOf,
+  TMP,
+  type Value,
+  type Joined,
+} from "./value.ts";
 
 export interface Leak {
   readonly report: Report;
@@ -312,11 +325,12 @@ export function isReceived(program: Program, frame: Frame, value: Value): boolea
 
 /** Whether the value is what a request says of a file that it brought: the catalogue's fields. */
 export function isField(frame: Frame, value: Value, counts: (entry: Entry) => boolean = () => true): boolean {
-  if (value.kind !== "derived" || value.how !== "member") return false;
+  const field = value.kind === "joined" ? pathBeside(value) : value;
+  if (field.kind !== "derived" || field.how !== "member") return false;
   const { catalogue, loader } = frame.program;
-  const entries = catalogue.byField(value.name);
+  const entries = catalogue.byField(field.name);
   if (entries.length === 0) return false;
-  const chain = chainOf(frame, value);
+  const chain = chainOf(frame, field);
   return entries.some((entry) => {
     if (!counts(entry)) return false;
     const rest = matchEnd(chain, entry.symbol.split(/\.|(?=\[\])/));
@@ -324,6 +338,14 @@ export function isField(frame: Frame, value: Value, counts: (entry: Entry) => bo
     const written = rest.join(".").replaceAll(".[]", "[]");
     return (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) && loader.uses(frame.module.file, entry.module);
   });
+}
+
+/** `./tmp/${file.filename}` is `file.path`. */
+function pathBeside(value: Joined): Value {
+  const last = value.parts.at(-1);
+  const directory = value.parts.at(-2);
+  const isName = last?.kind === "derived" && last.how === "member" && last.name === "filename";
+  return isName && directory?.kind === "text" && directory.text.endsWith("/") ? derived("member", last.of, "path") : value;
 }
 
 function matchEnd(chain: readonly string[], pattern: readonly string[]): readonly string[] | undefined {

@@ -3,6 +3,7 @@ import { canonical } from "./catalogue/catalogue.ts";
 import type { Entry, Role } from "./catalogue/entry.ts";
 import type { FlowFunction, FlowModule, Operand } from "./flow.ts";
 import { type Calls, indexOf, type Program } from "./program.ts";
+import { RECEIVES } from "./storage.ts";
 
 const TOUCHES: ReadonlySet<Role> = new Set<Role>([
   "upload",
@@ -56,6 +57,7 @@ function touches(program: Program, module: FlowModule, callee: Operand, name: st
   for (const source of [importOf(program, module, callee), ...wrappedBy(program, module, callee)]) {
     if (!source) continue;
     const { module: from, path } = canonical(source.from, source.name);
+    if (from === RECEIVES) return true;
     if (catalogue.at({ module: from, path }).some(isTouching)) return true;
   }
   return catalogue

@@ -4,12 +4,15 @@ import { type Frame, libraryOf, thingOf } from "./frame.ts";
 import { indexOf } from "./program.ts";
 import { normalized, NOTHING, type Value, type Values } from "./value.ts";
 
+/** The middleware that is meant. */
+export const RECEIVES = "multer";
+
 /** `disk`: in a directory of this machine; `elsewhere`: in memory, or where the engine of another package puts them. */
 export type Storage = "disk" | "elsewhere";
 
 /** `multer({ dest: "uploads/" })`, `multer({ storage: multerS3({ … }) })`. */
 export function noteStorage(frame: Frame, targets: Values, args: readonly Values[], event: CallEvent): void {
-  const target = targets.find((one) => one.kind === "library" && one.module === "multer");
+  const target = targets.find((one) => one.kind === "library" && one.module === RECEIVES);
   if (target?.kind !== "library") return;
   const [options] = args[0] ?? NOTHING;
   const thing = options && thingOf(frame, options);

@@ -4,11 +4,15 @@ import { subjectOf } from "../describe.ts";
 import type { Report } from "../solve.ts";
 import { DELETED, FAILED, LATER, type Step } from "../summary.ts";
 import type { FileRecord } from "../frame.ts";
+import { isBelow, listedIn } from "../value.ts";
 import type { Draft, RuleContext } from "./draft.ts";
 
 /** A directory that went may have been filled again by a program of which nothing is known. */
 function isFilledAgain(report: Report, { value, trace }: FileRecord, use: Step): boolean {
-  if (report.frame.observed.some((seen) => seen.what === "delete" && seen.values.some((one) => one.key === value.key))) return false;
+  const removals = report.frame.observed.filter((seen) => seen.what === "delete");
+  // Whatever lay in a directory was deleted one by one: nothing says that this was there.
+  if (removals.some((seen) => seen.values.some((one) => listedIn(one) !== undefined && isBelow(value, listedIn(one) ?? one)))) return true;
+  if (removals.some((seen) => seen.values.some((one) => one.key === value.key))) return false;
   return report.frame.obscure.some((ran) => ran.start < use.span.start && trace.deleted.some((step) => step.span.start < ran.start));
 }
 

@@ -45,10 +45,13 @@ const RELEVANT = [
 const DELETIONS = ["rm", "rmSync", "rmdir", "rmdirSync", "unlink", "unlinkSync", "rimraf", "rimrafSync", "emptyDir", "del", "deleteAsync"];
 const MANY = ["recursive", "rf", "readdir", "readdirSync", "rimraf", "glob", "del", "cron", "schedule", "setInterval"];
 
-/** Where files of requests are put. */
-const STORAGES: readonly [words: readonly string[], also: readonly string[]] = [["multer"], ["storage", "Storage", "dest"]];
+type Words = readonly [words: readonly string[], also: readonly string[]];
 
-const EXTRA: readonly [words: readonly string[], also: readonly string[]] = [["fs-extra"], ["remove", "removeSync", "emptyDir"]];
+/** Where files of requests are put, and which of them are handed out. */
+const STORAGES: Words = [["multer"], ["storage", "Storage", "dest"]];
+const SERVERS: Words = [["express"], ["static"]];
+
+const EXTRA: Words = [["fs-extra"], ["remove", "removeSync", "emptyDir"]];
 
 const BUILT_IN = new Set([
   "fs",
@@ -104,10 +107,14 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     candidates: (options) =>
       prefilter
         .candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) })
-        .concat(containing(DELETIONS, MANY), containing(...EXTRA), containing(...STORAGES)),
+        .concat(containing(DELETIONS, MANY), containing(...EXTRA), containing(...STORAGES), containing(...SERVERS)),
     isCandidate: (file) =>
       sources.has(file) &&
-      (prefilter.isCandidate(file) || contains(file, DELETIONS, MANY) || contains(file, ...EXTRA) || contains(file, ...STORAGES)),
+      (prefilter.isCandidate(file) ||
+        contains(file, DELETIONS, MANY) ||
+        contains(file, ...EXTRA) ||
+        contains(file, ...STORAGES) ||
+        contains(file, ...SERVERS)),
     lower(file) {
       const version = sources.version(file);
       const known = modules.get(file);
