@@ -174,8 +174,9 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
     // Whoever ran the program named the file.
     if (record.value.kind !== "joined" && rootOf(record.value)?.key.includes("argv")) return undefined;
     if (trace.uploaded.length > 0 && !isTemporary(record.value) && isKept(record.value, program.read)) return undefined;
-    // A server hands it out.
-    if (!isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory))) return undefined;
+    // A server hands it out. Nobody asks for a list that names the inputs of a command.
+    const isList = record.names.length > 0;
+    if (!isList && !isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory))) return undefined;
   }
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
