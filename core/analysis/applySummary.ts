@@ -2,20 +2,10 @@
 import { runLater } from "./call.ts";
 import { applyCommand } from "./command.ts";
 import { put, putInOrder } from "./collections.ts";
-import {
-  applyBelow,
-  compose,
-  deletable,
-  escape,
-  fileAt,
-  filesBehind,
-  loseSight,
-  meant,
-  type Moment,
-  observe,
-  remove,
-  waysOf,
-} from "./effects.ts";
+import { applyBelow, compose, loseSight, type Moment, remove } from "./effects.ts";
+import { deletable, fileAt, filesBehind, meant, waysOf } from "./records.ts";
+import { escape } from "./escapes.ts";
+import { observe } from "./observe.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
 import { isGuarded, keyOf } from "./program.ts";
@@ -40,7 +30,8 @@ import {
   type Trace,
   UPLOADED,
 } from "./summary.ts";
-import { type FunctionValue, isCut, isHandedIn, NOTHING, reference, unionAll, union, type Value, type Values } from "./value.ts";
+import { type FunctionValue, isCut, NOTHING, reference, union, unionAll, type Value, type Values } from "./value.ts";
+import { isHandedIn } from "./paths.ts";
 
 export interface Application {
   readonly summary: Summary;

@@ -1,33 +1,24 @@
 /** What a call does: finds out who is called, and applies what is known of it. */
-import { noteStorage } from "./storage.ts";
-import { applyEntries, entriesOf } from "./apply.ts";
+import { applyEntries } from "./apply.ts";
+import { entriesOf } from "./entries.ts";
 import { applySummary, mergeArguments } from "./applySummary.ts";
-import { verbOf } from "./catalogue/catalogue.ts";
+import { callUnknown, REFUSES } from "./callUnknown.ts";
 import { collectionCall, collectionOf, COLLECTIONS } from "./collections.ts";
-import { escape, fileAt, looksLikePath, make, type Moment, remove, use } from "./effects.ts";
-import type { CallEvent, FlowFunction, Operand } from "./flow.ts";
-import { allocate, classOfValue, evaluate, type Frame, libraryOf, moduleFile, readMember, type State, thingOf, typeOf } from "./frame.ts";
-import { askFor } from "./incremental.ts";
-import { classOf, functionOf, indexOf, isWithin, keyOf } from "./program.ts";
+import { dispatch } from "./dispatch.ts";
+import { type Moment, remove } from "./effects.ts";
+import { evaluate } from "./evaluate.ts";
+import type { CallEvent, FlowFunction } from "./flow.ts";
+import { allocate, type Frame, type State, thingOf } from "./frame.ts";
+import { moduleFile } from "./imported.ts";
+import { readMember, typeOf } from "./members.ts";
+import { isHandedIn, rootOf } from "./paths.ts";
+import { classOf, functionOf, isWithin, keyOf } from "./program.ts";
+import { fileAt, looksLikePath, reachable, waysOf } from "./records.ts";
 import { summaryOf } from "./solve.ts";
-import { DELETED, LATER, mapWays, RETURNED, type Step } from "./summary.ts";
-import { waysOf, reachable } from "./effects.ts";
-import {
-  derived,
-  isHandedIn,
-  type FunctionRef,
-  type FunctionValue,
-  type Library,
-  NOTHING,
-  reference,
-  rootOf,
-  stable,
-  type Symbol_,
-  union,
-  unionAll,
-  type Value,
-  type Values,
-} from "./value.ts";
+import { noteStorage } from "./storage.ts";
+import { DELETED, LATER, mapWays, RETURNED } from "./summary.ts";
+import { derived, type FunctionValue, NOTHING, reference, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+import { nameOf, stepOf, written } from "./written.ts";
 
 /** Everything about one call that entries ask for. */
 export interface CallContext {
@@ -198,76 +189,7 @@ function construct(frame: Frame, state: State, context: CallContext, ref: { file
   return [value];
 }
 
-/** Methods that a call on an interface, an abstract class or something unknown may reach. */
-function dispatch(frame: Frame, context: CallContext): FunctionValue[] {
-  const { method, receiver } = context;
-  if (method === "" || context.event.callee.op !== "member") return [];
-  askFor(frame.program, method);
-  const types = receiver.flatMap((value) => classOfValue(frame, value) ?? []);
-  const candidates = frame.program.methods.get(method) ?? [];
-  if (candidates.length === 0) return [];
-  if (types.length > 0) {
-    const below = candidates.filter((ref) => types.some((type) => descends(frame, ref, type)));
-    return below.map((ref) => methodValue(ref, receiver));
-  }
-  if (
-    receiver.some(
-      (value) =>
-        libraryOf(frame, value) !== undefined ||
-        value.kind === "text" ||
-        (thingOf(frame, value) !== undefined && thingOf(frame, value)?.class === undefined),
-    )
-  )
-    return [];
-  // Nothing is known of the receiver: a name that few classes have, and that says more than `run` or `save`, is taken at its word.
-  if (candidates.length > 3 || method.length < 8 || !/[a-z][A-Z_]/.test(method)) return [];
-  return candidates
-    .filter((ref) => (functionOf(frame.program, ref)?.parameters.length ?? 0) >= context.args.length)
-    .map((ref) => methodValue(ref, receiver));
-}
-
-function methodValue(ref: FunctionRef, self: Values): FunctionValue {
-  return { kind: "function", key: `fn:${keyOf(ref)}@${self[0]?.key ?? ""}`, ref, self };
-}
-
-function descends(frame: Frame, ref: FunctionRef, type: { file: string; index: number }, depth = 0): boolean {
-  const fn = functionOf(frame.program, ref);
-  if (fn?.class === undefined) return false;
-  const pending = [{ file: ref.file, index: fn.class }];
-  for (let at = pending.shift(); at !== undefined && depth < 30; at = pending.shift(), depth += 1) {
-    if (at.file === type.file && at.index === type.index) return true;
-    const declared = classOf(frame.program, at);
-    for (const base of declared?.bases ?? []) {
-      const next = typeOf(frame.program, at.file, base).type;
-      if (next) pending.push(next);
-    }
-  }
-  return false;
-}
-
-/** Something that nothing is known of is called: its name says whether it takes charge of the files it is given. */
-function callUnknown(frame: Frame, state: State, context: CallContext, made?: Library): Values {
-  const { event, moment, args, receiver, method } = context;
-  const name = method === "" ? nameOf(frame, event.callee) : method;
-  const verb = verbOf(name);
-  const local = args.filter((values) => values.some((value) => value.kind !== "function"));
-  const files = reachable(frame, local.flat());
-  if (REFUSES.test(name)) return NOTHING;
-  if (verb === "read") use(frame, state, local.flat(), moment);
-  else if (MAKES.test(name)) {
-    // `downloadVideo(url, path)`: the path is where something is written to.
-    for (const file of files)
-      if (file.kind === "joined" || (file.kind === "text" && /[/.]/.test(file.text))) make(frame, state, [file], moment);
-    use(frame, state, local.flat(), moment);
-  } else escape(frame, state, local.flat(), moment);
-  for (const values of args) for (const value of values) if (value.kind === "function") runLater(frame, state, context, value);
-  if (made && made.module !== "global")
-    return [{ kind: "symbol", key: `${frame.prefix}:${event.id}`, root: "fresh", library: { module: made.module, path: made.path } }];
-  return [resultSymbol(frame, context, receiver)];
-}
-
 const REMOVES = /^_*(?:remove|clean|dispose|discard|delete|unlink|destroy|release|purge)/i;
-const REFUSES = /^(?:throw|reject|fail|error|next)$/;
 
 /** A function that the caller handed in, to this function or to the one around it. */
 function isFromCaller(target: Value): target is Symbol_ {
@@ -278,9 +200,6 @@ function isFromCaller(target: Value): target is Symbol_ {
     target.type === undefined
   );
 }
-
-const MAKES =
-  /^_*(?:output|(?:save|write|download|pipe)_?to|to_?file|download|write|generate|render|export|convert|extract|capture|make|produce|synthesi[sz]e|screenshot|dump|transcode|encode|compress|resize|trim|merge|concat|combine|mux|fetch|record|text.?to|tts|create(?:.*(?:file|video|audio|image|clip|thumbnail)))/i;
 
 /** A function that was handed to something unknown is called some time, we don't know when. */
 export function runLater(
@@ -323,20 +242,6 @@ function filled(frame: Frame, fn: FlowFunction, args: readonly Values[]): readon
   });
 }
 
-/** What a call of something unknown results in: the same again when it looks like a getter, else something new. */
-export function resultSymbol(frame: Frame, context: CallContext, receiver: Values): Value {
-  const { event, args, method } = context;
-  const fresh: Value = { kind: "symbol", key: `${frame.prefix}:${event.id}`, root: "fresh" };
-  const [only] = receiver;
-  if (receiver.length !== 1 || only === undefined || !GETTER.test(method)) return fresh;
-  const flat = args.map((values) => values[0] ?? stable("?"));
-  if (flat.length > 3 || flat.some((value) => value.kind === "function")) return fresh;
-  return derived("call", only, method, { args: flat });
-}
-
-const GETTER =
-  /^(?:get|path|dir|resolve|to|as|replace|slice|substring|substr|trim|pad|split|pop|at|concat|lower|upper|normalize|format|base|ext|name|filename|url|key|find|read|load|match|exec|value|text|string|join|json|formData|param|query|header)/i;
-
 function recordInvoke(frame: Frame, state: State, context: CallContext, callee: Value): void {
   for (const value of reachable(frame, context.args.flat())) {
     if (!frame.files.has(value.key) && !(value.kind === "joined" && looksLikePath(value))) continue;
@@ -351,58 +256,6 @@ function recordInvoke(frame: Frame, state: State, context: CallContext, callee: 
   const args = context.args.map((values, index) => union(there?.args[index] ?? NOTHING, values));
   if (there && there.args.length === args.length && args.every((values, index) => values === there.args[index])) return;
   frame.invokes.set(callee.key, { callee, args });
-}
-
-function stepOf(frame: Frame, event: CallEvent): Step {
-  const known = steps.get(event);
-  if (known && known.file === frame.module.file) return known;
-  const step: Step = {
-    file: frame.module.file,
-    span: event.span,
-    statement: event.statement,
-    written: written(frame, event.callee),
-    function: frame.ref,
-  };
-  steps.set(event, step);
-  return step;
-}
-
-const steps = new WeakMap<CallEvent, Step>();
-
-function nameOf(frame: Frame, callee: Operand): string {
-  if (callee.op === "name") return frame.module.written[callee.name] ?? "";
-  if (callee.op === "import" || callee.op === "global") return callee.name;
-  return callee.op === "member" ? callee.name : "";
-}
-
-/** An operand as it is written, calls without their arguments. */
-export function written(frame: Frame, operand: Operand, depth = 0): string {
-  if (depth > 12) return "";
-  switch (operand.op) {
-    case "this":
-      return "this";
-    case "global":
-      return operand.name;
-    case "import":
-      if (operand.as !== undefined) return operand.as;
-      return operand.name === "default" || operand.name === "*" ? operand.from : operand.name;
-    case "member":
-      return `${written(frame, operand.of, depth + 1)}.${operand.name}`;
-    case "element":
-      return `${written(frame, operand.of, depth + 1)}[]`;
-    case "either":
-      return written(frame, operand.of[0] ?? { op: "nothing" }, depth + 1);
-    case "name": {
-      const own = frame.module.written[operand.name];
-      if (own !== undefined && !operand.name.startsWith("%")) return own;
-      const definition = indexOf(frame.program, frame.module).definitions.get(operand.name)?.event;
-      if (definition?.event === "call") return `${definition.construct ? "new " : ""}${written(frame, definition.callee, depth + 1)}()`;
-      if (definition?.event === "await" || definition?.event === "set") return written(frame, definition.value, depth + 1);
-      return "";
-    }
-    default:
-      return "";
-  }
 }
 
 function spreadOf(frame: Frame, value: Value, index: number): Values {

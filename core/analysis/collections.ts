@@ -1,10 +1,13 @@
 /** Lists, maps and promises of them: what goes in comes out again. */
 import { type CallContext, runLater } from "./call.ts";
 import type { LibraryValue } from "./catalogue/entry.ts";
-import { escape } from "./effects.ts";
+import { escape } from "./escapes.ts";
 import type { Frame, State } from "./frame.ts";
-import { addField, addOrdered, addTo, allocate, elementsOf, evaluate, libraryOf, thingOf } from "./frame.ts";
-import { derived, NOTHING, reference, rootOf, stable, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+import { addField, addOrdered, addTo, allocate, libraryOf, thingOf } from "./frame.ts";
+import { elementsOf } from "./members.ts";
+import { evaluate } from "./evaluate.ts";
+import { derived, NOTHING, reference, stable, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
+import { rootOf } from "./paths.ts";
 
 const ADDS = new Set(["push", "unshift", "add", "append", "extend"]);
 const SAME = new Set([

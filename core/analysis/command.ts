@@ -1,16 +1,20 @@
 /** Programs that are run: what their command lines do with files. */
 import { filesInFilters } from "./catalogue/filters.ts";
-import { valuesAt } from "./apply.ts";
-import { type CallContext, runLater, written } from "./call.ts";
+import { valuesAt } from "./entries.ts";
+import { type CallContext, runLater } from "./call.ts";
+import { written } from "./written.ts";
 import type { Entry } from "./catalogue/entry.ts";
 import type { FileWord } from "./catalogue/ffmpeg.ts";
 import { placesOf } from "./catalogue/place.ts";
 import { type ProgramUse, readProgram } from "./catalogue/program.ts";
 import { type Piece, readCommand, type Command as SimpleCommand, type Word } from "./catalogue/shell.ts";
-import { assemble, make, type Moment, remove, upload, unescaped, use } from "./effects.ts";
+import { assemble, make, type Moment, remove, upload, use } from "./effects.ts";
+import { unescaped } from "./pathsInText.ts";
 import type { Command } from "./summary.ts";
-import { elementsOf, type Frame, type State, thingOf } from "./frame.ts";
-import { atomsOf, combine, isHandedIn, joined, NOTHING, normalized, text, unionAll, type Value, type Values } from "./value.ts";
+import { elementsOf } from "./members.ts";
+import { type Frame, type State, thingOf } from "./frame.ts";
+import { atomsOf, combine, joined, NOTHING, text, unionAll, type Value, type Values } from "./value.ts";
+import { isHandedIn, normalized } from "./paths.ts";
 
 /** One command of a command line. */
 type Line = Pick<SimpleCommand<Values>, "argv" | "redirections">;

@@ -2,8 +2,9 @@
 import { t } from "@vscode/l10n";
 import type { PathTemplate } from "./finding.ts";
 import type { Span } from "./flow.ts";
-import { written } from "./call.ts";
-import { evaluate, type FileRecord } from "./frame.ts";
+import { written } from "./written.ts";
+import { evaluate } from "./evaluate.ts";
+import type { FileRecord } from "./frame.ts";
 import { keyOf } from "./program.ts";
 import type { Mark } from "./rules/draft.ts";
 import type { Report } from "./solve.ts";

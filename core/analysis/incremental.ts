@@ -118,24 +118,25 @@ export function followEdits(
 
 /** What a report says of its function is right in every text in which the function says the same. */
 function moveReport(report: Report | undefined, module: FlowModule): void {
-  if (report) (report.module as FlowModule) = (report.frame.module as FlowModule) = module;
+  if (!report) return;
+  Object.assign(report, { module });
+  Object.assign(report.frame, { module });
+}
+
+/** Whether any function that counts calls this one. */
+export function hasCaller(program: Program, key: string): boolean {
+  if (program.called.size === 0)
+    for (const report of visitedReports(program)) for (const called of report.frame.called) program.called.add(called);
+  return program.called.has(key);
 }
 
 /** What the functions that count say of each other. */
 export function gather(program: Program, reports: readonly Report[]): void {
-  for (const set of [
-    program.called,
-    program.scheduled,
-    program.relieved,
-    program.served,
-    program.read,
-    program.destinations,
-    program.storages,
-  ])
+  for (const set of [program.scheduled, program.relieved, program.served, program.read, program.destinations, program.storages])
     set.clear();
-  for (const shape of readShapes(reports)) program.read.add(shape);
-  for (const { frame } of reports) {
-    for (const key of frame.called) program.called.add(key);
+  for (const report of reports) {
+    const { frame } = report;
+    for (const shape of readShapes(report)) program.read.add(shape);
     for (const key of frame.scheduled) program.scheduled.add(key);
     for (const key of frame.relieved) program.relieved.add(key);
     for (const storage of frame.storages) program.storages.add(storage);

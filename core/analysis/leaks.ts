@@ -1,8 +1,10 @@
 /** Files that a function leaves behind: made or received here, used up here, and there on a successful way out. */
 import type { Entry } from "./catalogue/entry.ts";
 import type { Frame, FileRecord } from "./frame.ts";
+import { hasCaller } from "./incremental.ts";
 import { isWithin, keyOf, type Program } from "./program.ts";
-import type { Report, WayOut } from "./solve.ts";
+import type { Report } from "./solve.ts";
+import type { WayOut } from "./leave.ts";
 import {
   ABSENT,
   DELETED,
@@ -23,20 +25,8 @@ import {
   UNTIDY,
   UPLOADED,
 } from "./summary.ts";
-import {
-  atomsOf,
-  derived,
-  type Derived,
-  isBelow,
-  HOME,
-  isHandedIn,
-  isUnique,
-  listedIn,
-  rootOf,
-  TMP,
-  type Value,
-  type Joined,
-} from "./value.ts";
+import { atomsOf, derived, type Derived, HOME, type Joined, TMP, type Value } from "./value.ts";
+import { isBelow, isHandedIn, isUnique, listedIn, rootOf } from "./paths.ts";
 
 export interface Leak {
   readonly report: Report;
@@ -141,18 +131,22 @@ function startsKnown(value: Value): boolean {
   return first?.kind === "text" && /\w{3}/.test(first.text);
 }
 
-/** Shapes of paths that functions read which neither make nor send them. */
-export function readShapes(reports: readonly Report[]): Set<string> {
-  const shapes = new Set<string>();
-  for (const report of reports)
-    for (const { value, trace } of report.frame.files.values())
-      if (
-        value.kind === "joined" &&
-        startsKnown(value) &&
-        trace.used.some((step) => step.inner === undefined) &&
-        trace.made.length + trace.output.length + trace.uploaded.length + trace.deleted.length + trace.read.length === 0
-      )
-        shapes.add(shapeOfPath(value));
+const shapesRead = new WeakMap<Report, readonly string[]>();
+
+/** Shapes of paths that a function reads which neither makes nor sends them. */
+export function readShapes(report: Report): readonly string[] {
+  const known = shapesRead.get(report);
+  if (known) return known;
+  const shapes: string[] = [];
+  for (const { value, trace } of report.frame.files.values())
+    if (
+      value.kind === "joined" &&
+      startsKnown(value) &&
+      trace.used.some((step) => step.inner === undefined) &&
+      trace.made.length + trace.output.length + trace.uploaded.length + trace.deleted.length + trace.read.length === 0
+    )
+      shapes.push(shapeOfPath(value));
+  shapesRead.set(report, shapes);
   return shapes;
 }
 
@@ -175,8 +169,9 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
     if (record.value.kind !== "joined" && rootOf(record.value)?.key.includes("argv")) return undefined;
     if (trace.uploaded.length > 0 && !isTemporary(record.value) && isKept(record.value, program.read)) return undefined;
     // A server hands it out. Nobody asks for a list that names the inputs of a command.
-    const isList = record.names.length > 0;
-    if (!isList && !isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory))) return undefined;
+    const isList = record.names.length > 0 && trace.read.length > 0 && trace.uploaded.length === 0;
+    if (!isList && !isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory)))
+      return undefined;
   }
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
@@ -272,7 +267,7 @@ function leaksFurther(program: Program, report: Report, record: FileRecord, call
   seen.add(key);
   const above = callers.get(key) ?? [];
   // An option that no caller sets is no file of anybody.
-  if (above.length === 0) return !(program.called.has(keyOf(report.ref)) && isOption(record.value));
+  if (above.length === 0) return !(isOption(record.value) && hasCaller(program, keyOf(report.ref)));
   return above.some((caller) => {
     const ways = look(caller.report, caller.record);
     return ways !== undefined && ways.left.length > 0 && leaksFurther(program, caller.report, caller.record, callers, seen);

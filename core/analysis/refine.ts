@@ -1,10 +1,12 @@
 /** What a branch says about files: that one is not there, that an upload failed, that somebody wants to keep them. */
-import { written } from "./call.ts";
-import { reachable, waysOf } from "./effects.ts";
+import { written } from "./written.ts";
+import { reachable, waysOf } from "./records.ts";
 import type { Name, Operand, Test } from "./flow.ts";
-import { evaluate, type FileRecord, type Frame, namesIn, type State, thingOf } from "./frame.ts";
+import { evaluate, namesIn } from "./evaluate.ts";
+import { type FileRecord, type Frame, type State, thingOf } from "./frame.ts";
 import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
-import { atomsOf, isBelow, isHandedIn, union, type Value, type Values } from "./value.ts";
+import { atomsOf, union, type Value, type Values } from "./value.ts";
+import { isBelow, isHandedIn } from "./paths.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
 export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {

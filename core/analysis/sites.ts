@@ -4,7 +4,7 @@ import type { CallSite, Finding, PathTemplate } from "./finding.ts";
 import { rangeOf } from "./report.ts";
 import type { Report } from "./solve.ts";
 import { DELETED, ESCAPED, LATER, RETURNED, type Step } from "./summary.ts";
-import { isHandedIn } from "./value.ts";
+import { isHandedIn } from "./paths.ts";
 
 type Draft = { -readonly [Key in keyof CallSite]: CallSite[Key] } & { paths: PathTemplate[] };
 

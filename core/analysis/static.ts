@@ -1,7 +1,10 @@
 /** What a name is outside of the flow: constants of the module, and names of functions around this one. */
 import type { CallEvent, Name } from "./flow.ts";
 import { call } from "./call.ts";
-import { classOfValue, createFrame, evaluate, type Frame, isEmptyCollection, libraryOf, shapeOf, type State } from "./frame.ts";
+import { classOfValue, createFrame, type Frame, libraryOf, type State } from "./frame.ts";
+import { evaluate } from "./evaluate.ts";
+import { isEmptyCollection } from "./members.ts";
+import { shapeOf } from "./shapes.ts";
 import { addBasis } from "./incremental.ts";
 import { indexOf, keyOf, newBasis } from "./program.ts";
 import { settles } from "./recursion.ts";

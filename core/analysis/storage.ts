@@ -2,7 +2,8 @@
 import type { CallEvent, Operand } from "./flow.ts";
 import { type Frame, libraryOf, thingOf } from "./frame.ts";
 import { indexOf } from "./program.ts";
-import { normalized, NOTHING, type Value, type Values } from "./value.ts";
+import { normalized } from "./paths.ts";
+import { NOTHING, type Value, type Values } from "./value.ts";
 
 /** The middleware that is meant. */
 export const RECEIVES = "multer";

@@ -1,15 +1,15 @@
 /** Values of a called function in the words of its caller. */
-import { allocate, elementsOf, type Frame, readMember, readName, type State, thaw } from "./frame.ts";
+import { allocate, type Frame, type State } from "./frame.ts";
+import { elementsOf, readMember } from "./members.ts";
+import { readName } from "./evaluate.ts";
+import { thaw } from "./shapes.ts";
 import type { Name } from "./flow.ts";
 import {
   atomsOf,
-  basenameOf,
   combine,
   derived,
-  dirnameOf,
   type FunctionValue,
   joined,
-  normalized,
   NOTHING,
   reference,
   type Shape,
@@ -19,6 +19,7 @@ import {
   type Value,
   type Values,
 } from "./value.ts";
+import { basenameOf, dirnameOf, normalized } from "./paths.ts";
 
 export interface Exchange {
   readonly args: readonly Values[];

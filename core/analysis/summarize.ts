@@ -1,6 +1,7 @@
 /** Makes the summary of a run: what of it the caller can see. */
-import { reachable } from "./effects.ts";
-import { type FileRecord, type Frame, shapeOf } from "./frame.ts";
+import { reachable } from "./records.ts";
+import type { FileRecord, Frame } from "./frame.ts";
+import { shapeOf } from "./shapes.ts";
 import { functionOf, type Program } from "./program.ts";
 import type { Report } from "./solve.ts";
 import { capturedBy } from "./captures.ts";
@@ -20,7 +21,8 @@ import {
   type Ways,
 } from "./summary.ts";
 import type { Name } from "./flow.ts";
-import { atomsOf, isHandedIn, NOTHING, rootOf, union, type Value, type Values } from "./value.ts";
+import { atomsOf, NOTHING, union, type Value, type Values } from "./value.ts";
+import { isHandedIn, rootOf } from "./paths.ts";
 
 export function summarize(program: Program, report: Report): Summary {
   const { frame, exits, fn } = report;

@@ -3,7 +3,8 @@ import type { FlowModule, Operand } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import type { Program } from "./program.ts";
 import { DELETED, MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
-import { atomsOf, rootOf, type Value } from "./value.ts";
+import { atomsOf, type Value } from "./value.ts";
+import { rootOf } from "./paths.ts";
 
 export interface Wrappers {
   /** Under which they are called. */

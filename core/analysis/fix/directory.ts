@@ -3,7 +3,8 @@ import { nameOf } from "../describe.ts";
 import type { FileRecord } from "../frame.ts";
 import type { Report } from "../solve.ts";
 import { RETURNED } from "../summary.ts";
-import { isBelow, type Value } from "../value.ts";
+import { isBelow } from "../paths.ts";
+import type { Value } from "../value.ts";
 
 /** Its name; undefined: there is none, or something in it is wanted later. */
 export function directoryFor(report: Report, record: FileRecord): string | undefined {

@@ -1,5 +1,5 @@
 /** Whether a deletion has to ask the workspace's switch for automatic cleanup. */
-import { namesIn } from "../frame.ts";
+import { namesIn } from "../evaluate.ts";
 import { functionOf, keyOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
 

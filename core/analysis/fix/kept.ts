@@ -6,7 +6,8 @@ import { keyOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import type { Report } from "../solve.ts";
 import { sameStep, type Step } from "../summary.ts";
-import { isHandedIn, type Value } from "../value.ts";
+import { isHandedIn } from "../paths.ts";
+import type { Value } from "../value.ts";
 
 const STORE = /(?:^|[/\\])(?:back-?ups?|archives?|exports?|outputs?|results?|librar(?:y|ies)|media)[/\\]/i;
 

@@ -3,7 +3,8 @@ import type { Block, FlowFunction, Operand } from "../flow.ts";
 import type { FileRecord } from "../frame.ts";
 import { keyOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
-import type { Report, WayOut } from "../solve.ts";
+import type { Report } from "../solve.ts";
+import type { WayOut } from "../leave.ts";
 import { ABSENT, DELETED, FAILED, LATER, OTHERS, REFUSED, sameStep, type Step, UNSUCCESSFUL, UPLOADED } from "../summary.ts";
 import type { Place } from "./outcome.ts";
 

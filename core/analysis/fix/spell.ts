@@ -1,10 +1,11 @@
 /** How the code calls a file: an expression that means it where the deletion is going to stand. */
 import { nameOf, templateOf } from "../describe.ts";
 import type { FlowFunction, FlowModule, Operand, Span } from "../flow.ts";
-import { evaluate } from "../frame.ts";
+import { evaluate } from "../evaluate.ts";
 import { indexOf, keyOf, type Program } from "../program.ts";
 import type { Report } from "../solve.ts";
-import { normalized, type Value } from "../value.ts";
+import { normalized } from "../paths.ts";
+import type { Value } from "../value.ts";
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const DEEPEST = 40;

@@ -1,10 +1,12 @@
 /** Attempts at a cleanup that do nothing: after a `return`, in a `catch` only, out of scope, of another directory, never called. */
 import { t } from "@vscode/l10n";
+import { hasCaller } from "../incremental.ts";
 import type { Leak } from "../leaks.ts";
 import { keyOf } from "../program.ts";
 import { callsAny } from "../roots.ts";
 import { DELETED, FAILED, type Step } from "../summary.ts";
-import { atomsOf, dirnameOf, isBelow, isHandedIn, type Value } from "../value.ts";
+import { atomsOf, type Value } from "../value.ts";
+import { dirnameOf, isBelow, isHandedIn } from "../paths.ts";
 import type { Mark, RuleContext } from "./draft.ts";
 
 export interface Attempt {
@@ -141,7 +143,7 @@ function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
             (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
         ),
     );
-    if (!helper || context.program.called.has(keyOf(report.ref)) || isCalled(context, report)) continue;
+    if (!helper || hasCaller(context.program, keyOf(report.ref)) || isCalled(context, report)) continue;
     return {
       message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name),
       marks: [mark(helper.step, t("would delete it, but is never called"))],

@@ -2,7 +2,7 @@
 import { t } from "@vscode/l10n";
 import { subjectOf } from "../describe.ts";
 import type { FileRecord, Observation } from "../frame.ts";
-import { isHandedIn } from "../value.ts";
+import { isHandedIn } from "../paths.ts";
 import { isReceived } from "../leaks.ts";
 import { isFromRequests } from "../fix/kept.ts";
 import { planDespite } from "../fix/planDespite.ts";

@@ -6,7 +6,7 @@ import { isInStore, isKept } from "../fix/kept.ts";
 import { planFor } from "../fix/planFor.ts";
 import { isSingle, type Leak } from "../leaks.ts";
 import { type Step, sameStep } from "../summary.ts";
-import { isBelow, isPattern } from "../value.ts";
+import { isBelow, isPattern } from "../paths.ts";
 import { type Draft, type Mark, once, type RuleContext } from "./draft.ts";
 import { attemptAt } from "./attempt.ts";
 import { unevenBranch } from "./unevenBranch.ts";

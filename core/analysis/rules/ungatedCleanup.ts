@@ -1,7 +1,7 @@
 /** ungated-cleanup: automatic cleanup that ignores AUTO_CLEANUP_ENABLED, in a workspace that knows the switch. */
 import { t } from "@vscode/l10n";
 import { subjectOf } from "../describe.ts";
-import { namesIn } from "../frame.ts";
+import { namesIn } from "../evaluate.ts";
 import { functionOf, keyOf, type Program } from "../program.ts";
 import type { Report } from "../solve.ts";
 import { OUTPUT, READ } from "../summary.ts";

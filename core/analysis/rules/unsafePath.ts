@@ -2,7 +2,7 @@
 import { t } from "@vscode/l10n";
 import { expressionOf, nameOf } from "../describe.ts";
 import type { Name, Test } from "../flow.ts";
-import { namesIn } from "../frame.ts";
+import { namesIn } from "../evaluate.ts";
 import { indexOf, type Program } from "../program.ts";
 import type { Report } from "../solve.ts";
 import { innermost } from "../summary.ts";

@@ -4,7 +4,7 @@ import { subjectOf } from "../describe.ts";
 import type { Report } from "../solve.ts";
 import { DELETED, FAILED, LATER, type Step } from "../summary.ts";
 import type { FileRecord } from "../frame.ts";
-import { isBelow, listedIn } from "../value.ts";
+import { isBelow, listedIn } from "../paths.ts";
 import type { Draft, RuleContext } from "./draft.ts";
 
 /** A directory that went may have been filled again by a program of which nothing is known. */
