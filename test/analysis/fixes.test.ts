@@ -22,8 +22,6 @@ const REFUSED = new Set([
   // What is left is known by a name that goes further: to who asked for it, or into the name of what was made of it.
   "missing-cleanup-after-assembly/capture-sent-as-download",
   "missing-cleanup-after-assembly/raw-download-beside-the-cached",
-  // Its path is written in two commands: somebody has to give it a name first.
-  "missing-cleanup-after-assembly/shell-of-promisified-node-cmd",
   // `output/` may be where the films are kept.
   "missing-cleanup-after-upload/render-in-output-folder",
 ]);
