@@ -9,7 +9,6 @@ import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { YOUNG_MB } from "../server/analysis/thread.ts";
 import { makeCodeTree } from "./codeTree.ts";
 import { astGrep, type Contender, eslint, installContenders } from "./contenders.ts";
 import { quantile, runTimed, type Timed } from "./timed.ts";
@@ -32,6 +31,8 @@ if (!existsSync(given.cli)) throw new Error(`${given.cli} is not there: npm run 
 /** ESLint takes so long that it runs in every other round only. */
 const SLOW_EVERY = 2;
 const MB = 1024 ** 2;
+/** What `server/analysis/thread.ts` allows its thread. */
+const YOUNG = "--max-semi-space-size=32";
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), "offcut-bench-")));
 try {
@@ -83,8 +84,7 @@ function report(root: string, runs: ReadonlyMap<Contender, readonly Timed[]>): v
 
 function reportSession(root: string): void {
   const script = join(import.meta.dirname, "checkSession.ts");
-  const run = <Report>(what: string): Report =>
-    JSON.parse(runTimed([process.execPath, `--max-semi-space-size=${YOUNG_MB / 3}`, script, what, root]).stdout) as Report;
+  const run = <Report>(what: string): Report => JSON.parse(runTimed([process.execPath, YOUNG, script, what, root]).stdout) as Report;
   const { first, again } = run<{ first: number; again: readonly number[] }>("edits");
   console.log(`\n| check again after an edit of a file of 1,000 lines, ${again.length} edits | ms |\n|---|--:|`);
   console.log(`| first check of the session | ${first.toFixed(0)} |`);

@@ -66,7 +66,7 @@ const PATIENCE_MS = 3_000;
 const MOST_DEATHS = 3;
 /** So that a runaway ends the thread and not the server. */
 /** Room for what a check makes and drops, three times 32 MB: with less, collecting it is a fifth of the time. */
-export const YOUNG_MB = 96;
+const YOUNG_MB = 96;
 const MOST_MEMORY_MB = 2048;
 
 /** Beside this file from source, beside the bundle that contains this file otherwise. */
