@@ -179,7 +179,9 @@ function removeBelow(frame: Frame, state: State, directory: Value, moment: Momen
 
 /** A deletion that ends elsewhere, seen as a whole: what a called function did to one of our files. */
 export function compose(way: number, effect: number): number {
-  const after = (effect & MADE && !(effect & (DELETED | LATER)) ? begun(way) : way) | effect;
+  const before = effect & MADE && !(effect & (DELETED | LATER)) ? begun(way) : way;
+  // Another attempt that went well makes up for those that did not.
+  const after = (effect & UPLOADED && !(effect & (REFUSED | FAILED)) ? before & ~(REFUSED | FAILED) : before) | effect;
   return isKeptElsewhere(way) || isKeptElsewhere(effect) ? after & ~SERVED : after;
 }
 

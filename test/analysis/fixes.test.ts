@@ -22,6 +22,8 @@ const REFUSED = new Set([
   // What is left is known by a name that goes further: to who asked for it, or into the name of what was made of it.
   "missing-cleanup-after-assembly/capture-sent-as-download",
   "missing-cleanup-after-assembly/raw-download-beside-the-cached",
+  // What was made of it lies beside it: it may be a rendition of its own.
+  "missing-cleanup-after-assembly/listed-names-without-directory-in-helper",
   // `output/` may be where the films are kept.
   "missing-cleanup-after-upload/render-in-output-folder",
 ]);
@@ -36,6 +38,12 @@ const NEEDED = new Set([
   "missing-cleanup-after-assembly/preview-of-downloaded-film",
   "ineffective-cleanup/helper-whose-caller-reads-on",
   "missing-cleanup-after-upload/recording-in-directory-handed-in",
+  // Somebody reads it when the function is over, or the upload may not be.
+  "missing-cleanup-after-upload/served-while-it-runs",
+  "missing-cleanup-after-upload/sent-again-by-the-clock",
+  "missing-cleanup-after-upload/raced-with-a-timer",
+  "missing-cleanup-after-upload/read-by-child-that-goes-on",
+  "missing-cleanup-after-upload/streamed-out-as-well",
   // No call deletes what such a name stands for.
   "missing-cleanup-after-assembly/numbered-stills-of-film",
   "missing-cleanup-after-assembly/numbered-pages-of-book",

@@ -6,10 +6,10 @@ import { keyOf } from "../program.ts";
 import type { RuleContext } from "../rules/draft.ts";
 import type { Report } from "../solve.ts";
 import { sameStep, type Step } from "../summary.ts";
-import { isHandedIn } from "../paths.ts";
+import { dirnameOf, isHandedIn } from "../paths.ts";
 import type { Value } from "../value.ts";
 
-const STORE = /(?:^|[/\\])(?:back-?ups?|archives?|exports?|outputs?|results?|librar(?:y|ies)|media)[/\\]/i;
+const STORE = /(?:^|[/\\])(?:back-?ups?|archives?|exports?|outputs?|results?|masters?|originals?|recordings?|librar(?:y|ies)|media)[/\\]/i;
 
 /** Whether a directory above the file says by its name that what lies in it is meant to stay: `backups/`, `exports/`. */
 export function isInStore(value: Value): boolean {
@@ -18,7 +18,7 @@ export function isInStore(value: Value): boolean {
 
 /** Whether the file was put where it is in order to stay there, as far as can be told. */
 export function isKept(context: RuleContext, record: FileRecord): boolean {
-  return !isTemporary(record.value) && (isPutThere(context, record) || isOnlyPreviewed(context, record));
+  return !isTemporary(record.value) && (isPutThere(context, record) || isOnlyPreviewed(context, record) || isRendition(context, record));
 }
 
 /** Whether what a request brought was moved to where the file is now: into the store of whoever received it. */
@@ -29,6 +29,16 @@ function isPutThere({ program, report }: RuleContext, { value, trace }: FileReco
       isReceived(program, report.frame, other.value) &&
       other.trace.deleted.some((gone) => trace.made.some((made) => sameStep(made, gone))),
   );
+}
+
+/** Whether what was made of a film lies beside it: renditions, of which none is there for the others. */
+function isRendition({ report }: RuleContext, { value, trace }: FileRecord): boolean {
+  if (trace.output.length === 0 || trace.uploaded.length > 0) return false;
+  const directory = dirnameOf(value).key;
+  const made = [...report.frame.files.values()].filter((other) =>
+    other.trace.output.some((step) => trace.read.some((read) => sameStep(read, step))),
+  );
+  return made.length > 0 && made.some((other) => other.value.key !== value.key && dirnameOf(other.value).key === directory);
 }
 
 const STILL = /\.(?:jpe?g|png|webp|gif|avif)$/i;

@@ -21,6 +21,7 @@ import {
   takeOut,
 } from "./printPlace.ts";
 import { declarationOf, isReassigned, mayAwait } from "./printScope.ts";
+import { isReadLater } from "./printLater.ts";
 import { block, ended, indentAt, type PrintStyle } from "./printStyle.ts";
 import { callAt, type Over, whereOver } from "./printWait.ts";
 
@@ -36,7 +37,7 @@ export function deleteAfter(
 ): readonly Change[] | undefined {
   const call = callAt(source, plan.call);
   const uses = plan.uses.map((span) => placeAt(source, span));
-  if (!call || !uses.every((use) => use !== undefined)) return undefined;
+  if (!call || !uses.every((use) => use !== undefined) || isReadLater(source, call, plan.subject)) return undefined;
   const over = whereOver(source, call, plan.subject, plan.settlesLater);
   const old = plan.instead && placeAt(source, plan.instead);
   const changes = over ? deleteBehind(source, style, plan, over, uses, old) : deleteInCallback(source, style, plan, call, uses);

@@ -11,6 +11,9 @@ export interface Over {
   readonly asyncAt?: number;
 }
 
+/** What these call once they may call again, whenever. */
+const AGAIN = /^(?:setInterval|schedule\w*|subscribe|watch\w*)$/;
+
 const REPEATS = /^(?:map|forEach|flatMap|reduce|filter|some|every|find|each\w*|map(?:Limit|Series)|times\w*|add|push)$/;
 
 /** The node that a call's span is of. */
@@ -34,11 +37,14 @@ export function whereOver(source: ts.SourceFile, call: ts.Expression, subject: s
     while (!isPlace(node)) {
       if (!node.parent) return undefined;
       node = node.parent;
+      // Whoever is first ends it; the upload may go on.
+      if (ts.isCallExpression(node) && /^Promise\s*\.\s*(?:race|any)$/.test(node.expression.getText(source))) return undefined;
       waits ||= ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined);
     }
     const place: Place = node;
     const around = functionAround(place);
     const isOutside = declared === undefined || !around || !isWithin(declared, around);
+    if (isOutside && around !== undefined && AGAIN.test(takerOf(around))) return undefined;
     const repeated = isOutside && around !== undefined && REPEATS.test(methodTaking(around) ?? "");
     if (!repeated) {
       const over = waits ? { place } : returned(source, call, place);
@@ -138,6 +144,12 @@ function endsInLeaving(body: ts.Block): boolean {
 }
 
 /** The method that a function is an argument of. */
+/** What a function is handed to, by its last name. */
+function takerOf({ parent }: ts.Node): string {
+  if (!ts.isCallExpression(parent)) return "";
+  return /\w*$/.exec(parent.expression.getText())?.[0] ?? "";
+}
+
 function methodTaking(fn: ts.Node): string | undefined {
   const { parent } = fn;
   return ts.isCallExpression(parent) && parent.expression !== fn && ts.isPropertyAccessExpression(parent.expression)
