@@ -268,6 +268,9 @@ function leaksFurther(program: Program, report: Report, record: FileRecord, call
   const above = callers.get(key) ?? [];
   // An option that no caller sets is no file of anybody.
   if (above.length === 0) return !(isOption(record.value) && hasCaller(program, keyOf(report.ref)));
+  // Whoever registers handlers of several routes has no request: what one of them deletes is another request's file.
+  const isRegistered = (caller: FileRecord): boolean => rootOf(caller.value)?.key.includes(":given:") === true;
+  if (isReceived(program, report.frame, record.value) && above.every((caller) => isRegistered(caller.record))) return true;
   return above.some((caller) => {
     const ways = look(caller.report, caller.record);
     return ways !== undefined && ways.left.length > 0 && leaksFurther(program, caller.report, caller.record, callers, seen);

@@ -41,7 +41,10 @@ function isCertain(values: Values): boolean {
     values.length > 0 &&
     values.every(
       (value) =>
-        value.kind === "joined" || (value.kind === "text" && value.text !== "") || (value.kind === "symbol" && value.temporary === true),
+        value.kind === "joined" ||
+        (value.kind === "literal" && value.value === true) ||
+        (value.kind === "text" && value.text !== "") ||
+        (value.kind === "symbol" && value.temporary === true),
     )
   );
 }
