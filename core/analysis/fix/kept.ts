@@ -38,7 +38,7 @@ function isRendition({ report }: RuleContext, { value, trace }: FileRecord): boo
   const made = [...report.frame.files.values()].filter((other) =>
     other.trace.output.some((step) => trace.read.some((read) => sameStep(read, step))),
   );
-  return made.length > 0 && made.some((other) => other.value.key !== value.key && dirnameOf(other.value).key === directory);
+  return made.some((other) => other.value.key !== value.key && dirnameOf(other.value).key === directory);
 }
 
 const STILL = /\.(?:jpe?g|png|webp|gif|avif)$/i;
