@@ -109,15 +109,15 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
       return { findings, sites: sitesOf(reports, findings), parsed: now.judged.size, files: total, problems };
     },
     fixes(finding, most): readonly Fix[] {
-      // Edits are of the text as it is now.
-      if (dirty.size > 0) analysis.check(last?.paths && { paths: last.paths });
       if (!last) return [];
-      const { options, kept } = last;
-      whole ??= judge(kept.program, frontEnd, kept.judged, options, undefined).found;
+      // Edits are of the text as it is now.
+      if (dirty.size > 0 || kept !== last.kept) analysis.check(last.paths && { paths: last.paths });
+      const { options, kept: now } = last;
+      whole ??= judge(now.program, frontEnd, now.judged, options, undefined).found;
       const before = whole.map((one) => one.finding);
       const known = whole.find((one) => one.finding.fingerprint === finding.fingerprint && one.finding.file === finding.file);
       if (!known) return [];
-      return fixesFor(frontEnd, known, (file, text) => tryOut(frontEnd, options, before, kept.program, { file, text }), most);
+      return fixesFor(frontEnd, known, (file, text) => tryOut(frontEnd, options, before, now.program, { file, text }), most);
     },
   };
   return analysis;

@@ -3,6 +3,7 @@ import type { Entry } from "./catalogue/entry.ts";
 import type { Frame, FileRecord } from "./frame.ts";
 import { hasCaller } from "./incremental.ts";
 import { isWithin, keyOf, type Program } from "./program.ts";
+import { RECEIVES } from "./storage.ts";
 import type { Report } from "./solve.ts";
 import type { WayOut } from "./leave.ts";
 import {
@@ -39,6 +40,8 @@ export interface Leak {
   readonly lopsided: boolean;
   /** A request brought the file. */
   readonly received: boolean;
+  /** Somebody has its name, or gets it sent: when it may go is not known here. */
+  readonly named: boolean;
 }
 
 /** Who calls what: for each file of a called function, what it is to its callers. */
@@ -176,13 +179,13 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
   if (!lopsided && !leaksFurther(program, report, record, callers, new Set())) return undefined;
-  // It may go when it has been sent, which is not known to be here.
-  if (usedUpBy(record) === SERVED) record.named = true;
   const kind = trace.uploaded.length > 0 ? "upload" : "assembly";
   // What somebody sent is put where it is kept, and a still or a preview of it is made.
   const [made] = trace.made;
   if (kind === "assembly" && made && innermost(made).brought && !isTemporary(record.value)) return undefined;
-  return { report, record, kind, left: ways.left, cleaned: ways.cleaned, lopsided, received: field };
+  // What is sent to who asked for it may go when it has been sent, which is not known to be here.
+  const named = record.named || usedUpBy(record) === SERVED;
+  return { report, record, kind, left: ways.left, cleaned: ways.cleaned, lopsided, received: field, named };
 }
 
 /** Directories whose files go by the clock, or when the program starts. */
@@ -319,7 +322,7 @@ export function isTemporary(value: Value): boolean {
 /** Whether the value is the path of a file that a request brought and that was put on this machine. */
 export function isReceived(program: Program, frame: Frame, value: Value): boolean {
   const isOnDisk = program.storages.size === 0 || program.storages.has("disk");
-  return isField(frame, value, (entry) => isOnDisk || entry.module !== "multer");
+  return isField(frame, value, (entry) => isOnDisk || entry.module !== RECEIVES);
 }
 
 /** Whether the value is what a request says of a file that it brought: the catalogue's fields. */

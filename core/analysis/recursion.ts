@@ -1,6 +1,6 @@
 /**
  * Functions that call each other. What one of them does hangs on what the others do, so all are run again until none says anything new:
- * whichever of them is asked for first, the answer is the same. Only the one that was asked for first begins again; the others run
+ * whichever of them is asked for first, the answer is the same, as long as that is not too much work. Only the one that was asked for first begins again; the others run
  * once in each round.
  */
 import type { Program } from "./program.ts";

@@ -26,13 +26,13 @@ export function noteStorage(frame: Frame, targets: Values, args: readonly Values
   const engines = thing?.fields.get("storage") ?? NOTHING;
   const maker = makerOf(frame, fieldOf(event.args[0], "storage"));
   if (engines.length > 0)
-    for (const engine of engines) frame.storages.add(isElsewhere(frame, engine) || (maker ?? "multer") !== "multer" ? "elsewhere" : "disk");
+    for (const engine of engines) frame.storages.add(isElsewhere(frame, engine) || (maker ?? RECEIVES) !== RECEIVES ? "elsewhere" : "disk");
   else frame.storages.add(thing && !thing.fields.has("dest") && thing.rest.length === 0 ? "elsewhere" : "disk");
 }
 
 function isElsewhere(frame: Frame, engine: Value): boolean {
   const library = libraryOf(frame, engine);
-  if (library) return library.module !== "multer" ? library.module !== "global" : /memory/i.test(library.path);
+  if (library) return library.module !== RECEIVES ? library.module !== "global" : /memory/i.test(library.path);
   return engine.kind === "derived" && isElsewhere(frame, engine.of);
 }
 

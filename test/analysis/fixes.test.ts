@@ -42,6 +42,7 @@ const NEEDED = new Set([
   "missing-cleanup-after-upload/recording-in-directory-handed-in",
   // Somebody reads it when the function is over, or the upload may not be.
   "missing-cleanup-after-upload/served-while-it-runs",
+  "missing-cleanup-after-upload/read-by-a-job-later",
   "missing-cleanup-after-upload/sent-again-by-the-clock",
   "missing-cleanup-after-upload/raced-with-a-timer",
   "missing-cleanup-after-upload/read-by-child-that-goes-on",

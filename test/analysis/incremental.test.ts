@@ -1,9 +1,10 @@
 /** A session that followed edits finds what a fresh one finds. */
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { openAnalysis } from "../../core/analysis/analysis.ts";
+import { applyEdits } from "../../core/analysis/applyEdits.ts";
 import type { Analysis, CheckResult } from "../../core/analysis/check.ts";
 import { type Edit, edit, makeRepository, perform, type Repository, typing } from "./edits.ts";
 import { settingsOf, sources } from "./expectations.ts";
@@ -112,6 +113,35 @@ export async function send(text: string) {
         session.check().findings.map(({ file }) => file),
         ["d/b/send.ts"],
       );
+    });
+  });
+
+  it("fixes the text as it is now, though nobody has asked for a check since it changed", () => {
+    const before = `import { uploader } from "cloudinary";
+import { unlink, writeFile } from "node:fs/promises";
+export async function send(text: string) {
+  const file = \`/tmp/\${Date.now()}.txt\`;
+  await writeFile(file, text);
+  await uploader.upload(file);
+}
+export const forget = unlink;
+`;
+    const now = `// A line that came.\n${before}`;
+    withTree({ "send.ts": before }, (root) => {
+      for (const change of [
+        (session: Analysis) => session.setText("send.ts", now),
+        (session: Analysis) => {
+          writeFileSync(join(root, "send.ts"), now);
+          session.changed();
+        },
+      ]) {
+        const session = openAnalysis({ root, settings: settingsOf(root) });
+        const [finding] = session.check().findings;
+        assert.ok(finding);
+        change(session);
+        const [edit] = session.fixes(finding)[0]?.edits ?? [];
+        assert.match(applyEdits(now, edit?.edits ?? []), /upload\(file\);\n {2}await unlink\(file\)/);
+      }
     });
   });
 

@@ -35,10 +35,12 @@ function isPutThere({ program, report }: RuleContext, { value, trace }: FileReco
 function isRendition({ report }: RuleContext, { value, trace }: FileRecord): boolean {
   if (trace.output.length === 0 || trace.uploaded.length > 0) return false;
   const directory = dirnameOf(value).key;
-  const made = [...report.frame.files.values()].filter((other) =>
-    other.trace.output.some((step) => trace.read.some((read) => sameStep(read, step))),
-  );
-  return made.some((other) => other.value.key !== value.key && dirnameOf(other.value).key === directory);
+  return madeFrom(report, trace).some((other) => other.value.key !== value.key && dirnameOf(other.value).key === directory);
+}
+
+/** What the assemblies write that read the file. */
+function madeFrom({ frame }: Report, { read }: FileRecord["trace"]): readonly FileRecord[] {
+  return [...frame.files.values()].filter(({ trace }) => trace.output.some((step) => read.some((one) => sameStep(one, step))));
 }
 
 const STILL = /\.(?:jpe?g|png|webp|gif|avif)$/i;
@@ -46,9 +48,7 @@ const STILL = /\.(?:jpe?g|png|webp|gif|avif)$/i;
 /** Whether nothing but stills were made of what is no still: they do not take its place. */
 function isOnlyPreviewed({ report }: RuleContext, { value, trace }: FileRecord): boolean {
   if (trace.uploaded.length > 0 || STILL.test(templateOf(value).text)) return false;
-  const outputs = [...report.frame.files.values()].filter((other) =>
-    other.trace.output.some((step) => trace.read.some((read) => sameStep(read, step))),
-  );
+  const outputs = madeFrom(report, trace);
   return outputs.length > 0 && outputs.every((output) => STILL.test(templateOf(output.value).text));
 }
 

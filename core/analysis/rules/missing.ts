@@ -57,7 +57,7 @@ function draftOf(context: RuleContext, leak: Leak, primary: Step): Draft {
   // A file of which there is only one, or whose name is kept, may be the data itself: only its owner can say that it may go.
   const stored = record.trace.deleted.length === 0 && isInStore(record.value);
   // And no call deletes the files that a pattern stands for.
-  const fixable = !isSingle(record.value) && !record.named && !isPattern(record.value) && !stored && !isKept(context, record);
+  const fixable = !isSingle(record.value) && !leak.named && !isPattern(record.value) && !stored && !isKept(context, record);
   const marks = marksOf(record, primary);
   const later = usedLater(leak, primary);
   return {

@@ -45,13 +45,14 @@ const RELEVANT = [
 const DELETIONS = ["rm", "rmSync", "rmdir", "rmdirSync", "unlink", "unlinkSync", "rimraf", "rimrafSync", "emptyDir", "del", "deleteAsync"];
 const MANY = ["recursive", "rf", "readdir", "readdirSync", "rimraf", "glob", "del", "cron", "schedule", "setInterval"];
 
-type Words = readonly [words: readonly string[], also: readonly string[]];
-
-/** Where files of requests are put, and which of them are handed out. */
-const STORAGES: Words = [["multer"], ["storage", "Storage", "dest"]];
-const SERVERS: Words = [["express"], ["static"]];
-
-const EXTRA: Words = [["fs-extra"], ["remove", "removeSync", "emptyDir"]];
+/** Pairs of words, one of each of which a file has that says what becomes of the files of others. */
+const TELLING: readonly (readonly [words: readonly string[], also: readonly string[]])[] = [
+  [DELETIONS, MANY],
+  [["fs-extra"], ["remove", "removeSync", "emptyDir"]],
+  // Where files of requests are put, and which of them are handed out.
+  [["multer"], ["storage", "Storage", "dest"]],
+  [["express"], ["static"]],
+];
 
 const BUILT_IN = new Set([
   "fs",
@@ -107,14 +108,9 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     candidates: (options) =>
       prefilter
         .candidates({ ...(options.signal && { signal: options.signal }), ...(options.onFile && { onFile: options.onFile }) })
-        .concat(containing(DELETIONS, MANY), containing(...EXTRA), containing(...STORAGES), containing(...SERVERS)),
+        .concat(...TELLING.map(([words, also]) => containing(words, also))),
     isCandidate: (file) =>
-      sources.has(file) &&
-      (prefilter.isCandidate(file) ||
-        contains(file, DELETIONS, MANY) ||
-        contains(file, ...EXTRA) ||
-        contains(file, ...STORAGES) ||
-        contains(file, ...SERVERS)),
+      sources.has(file) && (prefilter.isCandidate(file) || TELLING.some(([words, also]) => contains(file, words, also))),
     lower(file) {
       const version = sources.version(file);
       const known = modules.get(file);

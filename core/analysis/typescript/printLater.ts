@@ -36,11 +36,16 @@ function isLate(source: ts.SourceFile, read: ts.Identifier, scope: ts.Node, call
   for (let at: ts.Node = read; at !== scope && at.parent; at = at.parent) {
     if (contains(at, call)) break;
     if (ts.isCallExpression(at) && closure === undefined) asked ??= nameOf(at);
-    if (ts.isAwaitExpression(at) || ts.isReturnStatement(at) || ts.isForOfStatement(at)) waited = true;
+    if (ts.isAwaitExpression(at) || ts.isReturnStatement(at)) waited = true;
+    if (ts.isForOfStatement(at.parent) && at.parent.awaitModifier && at.parent.expression === at) waited = true;
     if (ts.isFunctionLike(at)) {
       if (asked !== undefined && DELETES.test(asked)) return false;
-      const taking = at.parent && ts.isCallExpression(at.parent) ? nameOf(at.parent) : undefined;
-      if (taking === undefined || !AT_ONCE.test(taking)) closure = at;
+      const taking = ts.isCallExpression(at.parent) ? nameOf(at.parent) : undefined;
+      if (taking === undefined || !AT_ONCE.test(taking)) {
+        closure = at;
+        // What it waits for within itself says nothing of when it runs.
+        waited = false;
+      }
     }
     statement = at;
   }
