@@ -123,24 +123,18 @@ function moveReport(report: Report | undefined, module: FlowModule): void {
   Object.assign(report.frame, { module });
 }
 
-/** Whether any function that counts calls this one. */
-export function hasCaller(program: Program, key: string): boolean {
-  if (program.called.size === 0)
-    for (const report of visitedReports(program)) for (const called of report.frame.called) program.called.add(called);
-  return program.called.has(key);
-}
-
 /** What the functions that count say of each other. */
 export function gather(program: Program, reports: readonly Report[]): void {
-  for (const set of [program.scheduled, program.relieved, program.served, program.read, program.destinations, program.storages])
-    set.clear();
+  const { called, scheduled, relieved, served, read, destinations, storages } = program;
+  for (const set of [called, scheduled, relieved, served, read, destinations, storages]) set.clear();
   for (const report of reports) {
     const { frame } = report;
-    for (const shape of readShapes(report)) program.read.add(shape);
-    for (const key of frame.scheduled) program.scheduled.add(key);
-    for (const key of frame.relieved) program.relieved.add(key);
-    for (const storage of frame.storages) program.storages.add(storage);
-    for (const [key, directory] of frame.destinations) program.destinations.set(key, directory);
-    for (const [key, directory] of frame.served) program.served.set(key, directory);
+    for (const shape of readShapes(report)) read.add(shape);
+    for (const key of frame.called) called.add(key);
+    for (const key of frame.scheduled) scheduled.add(key);
+    for (const key of frame.relieved) relieved.add(key);
+    for (const storage of frame.storages) storages.add(storage);
+    for (const [key, directory] of frame.destinations) destinations.set(key, directory);
+    for (const [key, directory] of frame.served) served.set(key, directory);
   }
 }

@@ -1,7 +1,6 @@
 /** Files that a function leaves behind: made or received here, used up here, and there on a successful way out. */
 import type { Entry } from "./catalogue/entry.ts";
 import type { Frame, FileRecord } from "./frame.ts";
-import { hasCaller } from "./incremental.ts";
 import { isWithin, keyOf, type Program } from "./program.ts";
 import { RECEIVES } from "./storage.ts";
 import type { Report } from "./solve.ts";
@@ -270,7 +269,7 @@ function leaksFurther(program: Program, report: Report, record: FileRecord, call
   seen.add(key);
   const above = callers.get(key) ?? [];
   // An option that no caller sets is no file of anybody.
-  if (above.length === 0) return !(isOption(record.value) && hasCaller(program, keyOf(report.ref)));
+  if (above.length === 0) return !(isOption(record.value) && program.called.has(keyOf(report.ref)));
   // Whoever registers handlers of several routes has no request: what one of them deletes is another request's file.
   const isRegistered = (caller: FileRecord): boolean => rootOf(caller.value)?.key.includes(":given:") === true;
   if (isReceived(program, report.frame, record.value) && above.every((caller) => isRegistered(caller.record))) return true;

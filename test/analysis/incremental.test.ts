@@ -116,6 +116,38 @@ export async function send(text: string) {
     });
   });
 
+  it("knows who calls a function after others before it went", () => {
+    const first = `import { uploader } from "cloudinary";
+import { unlink, writeFile } from "node:fs/promises";
+const latest = "/tmp/desk/latest.txt";
+export async function repeat(text: string) {
+  await writeFile(latest, text);
+  await uploader.upload(latest);
+  await new Desk().log(text);
+}
+export class Desk {
+`;
+    const rename = "  rename() {}\n";
+    const last = `  async log(text: string) {
+    await writeFile("/var/log/desk.txt", text);
+  }
+  async clear() {
+    await unlink(latest);
+  }
+}
+`;
+    withTree({ "desk.ts": first + rename + last }, (root) => {
+      const session = openAnalysis({ root, settings: settingsOf(root) });
+      for (const text of [first + rename + last, first + last]) {
+        session.setText("desk.ts", text);
+        assert.deepEqual(
+          session.check().findings.map(({ message }) => message),
+          ['Nothing calls "Desk.clear", which would delete "/tmp/desk/latest.txt".'],
+        );
+      }
+    });
+  });
+
   it("fixes the text as it is now, though nobody has asked for a check since it changed", () => {
     const before = `import { uploader } from "cloudinary";
 import { unlink, writeFile } from "node:fs/promises";

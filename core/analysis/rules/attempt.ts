@@ -1,6 +1,5 @@
 /** Attempts at a cleanup that do nothing: after a `return`, in a `catch` only, out of scope, of another directory, never called. */
 import { t } from "@vscode/l10n";
-import { hasCaller } from "../incremental.ts";
 import type { Leak } from "../leaks.ts";
 import { keyOf } from "../program.ts";
 import { callsAny } from "../roots.ts";
@@ -143,7 +142,7 @@ function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
             (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
         ),
     );
-    if (!helper || hasCaller(context.program, keyOf(report.ref)) || isCalled(context, report)) continue;
+    if (!helper || context.program.called.has(keyOf(report.ref)) || isCalled(context, report)) continue;
     return {
       message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name),
       marks: [mark(helper.step, t("would delete it, but is never called"))],
