@@ -4,7 +4,7 @@ import { applyCommand } from "./command.ts";
 import { put, putInOrder } from "./collections.ts";
 import { applyBelow, compose, loseSight, type Moment, remove } from "./effects.ts";
 import { deletable, fileAt, filesBehind, meant, waysOf } from "./records.ts";
-import { escape } from "./escapes.ts";
+import { escape, handOn } from "./escapes.ts";
 import { observe } from "./observe.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
 import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
@@ -137,7 +137,7 @@ function applyStore(frame: Frame, state: State, store: Summary["stores"][number]
       continue;
     }
     put(frame, object, store.name, values);
-    if (thingOf(frame, object) === undefined) escape(frame, state, values, application.moment);
+    handOn(frame, state, object, values, application.moment);
   }
 }
 

@@ -13,7 +13,7 @@ import { moduleFile } from "./imported.ts";
 import { readMember, typeOf } from "./members.ts";
 import { isHandedIn, rootOf } from "./paths.ts";
 import { classOf, functionOf, isWithin, keyOf } from "./program.ts";
-import { fileAt, looksLikePath, reachable, waysOf } from "./records.ts";
+import { fileAt, looksLikePath, note, reachable, waysOf } from "./records.ts";
 import { summaryOf } from "./solve.ts";
 import { noteStorage } from "./storage.ts";
 import { DELETED, LATER, mapWays, RETURNED } from "./summary.ts";
@@ -153,6 +153,7 @@ function callFunction(frame: Frame, state: State, context: CallContext, target: 
     key: String(context.event.id),
     awaits: summary.async,
   });
+  useHeld(frame, context);
   const type = fn?.returns === undefined ? {} : typeOf(frame.program, target.ref.file, fn.returns);
   if (results.length === 0 && (type.type ?? type.library) !== undefined)
     return [{ kind: "symbol", key: `${frame.prefix}:${context.event.id}`, root: "fresh", ...type }];
@@ -161,6 +162,22 @@ function callFunction(frame: Frame, state: State, context: CallContext, target: 
       ? { ...value, ...type }
       : value,
   );
+}
+
+/** What a function is handed in an object that holds a file it may use: whoever deletes the file before takes it away from it. */
+function useHeld(frame: Frame, { args, moment }: CallContext): void {
+  if (frame.scratch || frame.files.size === 0) return;
+  const held = reachable(frame, args.flat()).flatMap((value) => [value, ...putInto(frame, value)]);
+  for (const value of held) {
+    const record = args.some((values) => values.some((given) => given.key === value.key)) ? undefined : frame.files.get(value.key);
+    if (record && record.trace.uploaded.length + record.trace.read.length > 0) note(frame, record, "used", moment.step);
+  }
+}
+
+/** What this function has put into an object that is not its own. */
+function putInto(frame: Frame, object: Value): Values {
+  const thing = object.kind === "symbol" || object.kind === "derived" ? frame.heap.get(`@${object.key}`) : undefined;
+  return thing ? reachable(frame, [...thing.fields.values(), thing.elements].flat()) : NOTHING;
 }
 
 function construct(frame: Frame, state: State, context: CallContext, ref: { file: string; index: number }): Values {

@@ -1,13 +1,12 @@
 /** Lists, maps and promises of them: what goes in comes out again. */
 import { type CallContext, runLater } from "./call.ts";
 import type { LibraryValue } from "./catalogue/entry.ts";
-import { escape } from "./escapes.ts";
+import { handOn } from "./escapes.ts";
 import type { Frame, State } from "./frame.ts";
 import { addField, addOrdered, addTo, allocate, libraryOf, thingOf } from "./frame.ts";
 import { elementsOf } from "./members.ts";
 import { evaluate } from "./evaluate.ts";
 import { derived, NOTHING, reference, stable, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
-import { rootOf } from "./paths.ts";
 
 const ADDS = new Set(["push", "unshift", "add", "append", "extend"]);
 const SAME = new Set([
@@ -37,13 +36,13 @@ export function collectionCall(frame: Frame, state: State, context: CallContext,
   if (holders.length === 0) return undefined;
   if (ADDS.has(method)) {
     for (const holder of holders) {
-      keep(frame, state, context, holder, context.args.flat());
+      putIn(frame, state, context, holder);
       inOrder(frame, state, context, holder);
     }
     return method === "add" ? holders : NOTHING;
   }
   if (method === "set" && context.args.length === 2) {
-    for (const holder of holders) keep(frame, state, context, holder, context.args.flat());
+    for (const holder of holders) putIn(frame, state, context, holder);
     return holders;
   }
   if (method === "delete" || method === "clear" || method === "has") return NOTHING;
@@ -76,14 +75,10 @@ function concatenated(frame: Frame, value: Value): Values {
   return value.kind === "text" || value.kind === "joined" ? [value] : elementsOf(frame, value);
 }
 
-/** What is added to something that outlives the function is handed on; a parameter is the caller's to follow. */
-function keep(frame: Frame, state: State, context: CallContext, holder: Value, values: Values): void {
+function putIn(frame: Frame, state: State, context: CallContext, holder: Value): void {
+  const values = context.args.flat();
   put(frame, holder, undefined, values);
-  if (thingOf(frame, holder)) return;
-  const root = rootOf(holder);
-  // A list of the function around is that function's to follow, too.
-  if (root?.kind === "symbol" && root.root !== "parameter" && !(root.root === "captured" && root === holder))
-    escape(frame, state, values, context.moment);
+  handOn(frame, state, holder, values, context.moment);
 }
 
 /** The order counts for command lines. */

@@ -1,8 +1,8 @@
 /** Files that are handed on, by their path, a part of it, or the address that they are served at. */
 import { loseSight, type Moment } from "./effects.ts";
-import type { FileRecord, Frame, State } from "./frame.ts";
+import { type FileRecord, type Frame, type State, thingOf } from "./frame.ts";
 import { isTemporary } from "./leaks.ts";
-import { basenameOf, isHandedIn } from "./paths.ts";
+import { basenameOf, isHandedIn, rootOf } from "./paths.ts";
 import { change, fileAt, looksLikePath, note, reachable } from "./records.ts";
 import { ESCAPED, RETURNED, SERVED } from "./summary.ts";
 import { atomsOf, isCut, type Value, type Values } from "./value.ts";
@@ -24,6 +24,23 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
     const known = whole === value ? undefined : frame.files.get(whole.key);
     if (known && known.trace.uploaded.length === 0) escapeFile(frame, state, known, moment);
     if (frame.escapes.size < MOST_ESCAPES && isHandedIn(value)) frame.escapes.set(value.key, value);
+  }
+}
+
+/**
+ * What is put into something that outlives the function is handed on. A parameter, and what the function around has, is the caller's to
+ * follow, who is told what was put into it.
+ */
+export function handOn(frame: Frame, state: State, holder: Value, values: Values, moment: Moment): void {
+  if (frame.scratch || thingOf(frame, holder)) return;
+  const root = rootOf(holder);
+  if (root?.kind !== "symbol" || (root.root !== "parameter" && root.root !== "captured")) {
+    escape(frame, state, values, moment);
+    return;
+  }
+  for (const value of reachable(frame, values)) {
+    const record = frame.files.get(value.key) ?? (looksLikePath(value) ? fileAt(frame, state, value) : undefined);
+    if (record) change(state, record, (way) => way | RETURNED);
   }
 }
 

@@ -2,7 +2,7 @@
 import { call } from "./call.ts";
 import { put } from "./collections.ts";
 import { type Moment, remove } from "./effects.ts";
-import { escape } from "./escapes.ts";
+import { escape, handOn } from "./escapes.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Block, Event, Operand, Span } from "./flow.ts";
 import { type Frame, type State, thingOf } from "./frame.ts";
@@ -88,8 +88,7 @@ function store(frame: Frame, state: State, event: Event & { event: "store" }, bl
     }
   for (const object of evaluate(frame, state, event.object)) {
     put(frame, object, event.name, values);
-    // What is put into something that outlives the function is handed on; a parameter's field is the caller's to follow.
-    if (!thingOf(frame, object)) escape(frame, state, values, momentOf(frame, event.span, block, at));
+    handOn(frame, state, object, values, momentOf(frame, event.span, block, at));
   }
 }
 

@@ -60,21 +60,31 @@ export function filesBehind(frame: Frame, values: Values, depth = 0): Values {
   return result;
 }
 
-/** Every file that can be reached from a value: through fields, elements and contents. */
-export function reachable(frame: Frame, values: Values, into: Value[] = [], seen: Set<string> = new Set(), depth = 0): Value[] {
-  for (const value of values) {
-    if (seen.has(value.key) || depth > 10 || into.length > 60) continue;
-    seen.add(value.key);
-    const thing = thingOf(frame, value);
-    if (thing) {
-      for (const list of [...thing.fields.values(), thing.elements, thing.sent ? NOTHING : thing.carries, thing.rest])
-        reachable(frame, list, into, seen, depth + 1);
-    } else if (value.kind === "function") {
-      for (const bound of value.before ?? []) reachable(frame, bound, into, seen, depth + 1);
-    } else if (value.kind !== "literal" && value.kind !== "class" && value.kind !== "library") into.push(value);
+/** What can be reached from values: through fields, elements and contents. What is nearer comes first, as there may be too much. */
+export function reachable(frame: Frame, values: Values): Value[] {
+  const found: Value[] = [];
+  const seen = new Set<string>();
+  let near: readonly Value[] = values;
+  for (let depth = 0; near.length > 0 && depth <= DEEPEST_REACH; depth += 1) {
+    const next: Value[] = [];
+    for (const value of near) {
+      if (seen.has(value.key)) continue;
+      seen.add(value.key);
+      const thing = thingOf(frame, value);
+      if (thing) {
+        for (const list of thing.fields.values()) next.push(...list);
+        next.push(...thing.elements, ...(thing.sent ? NOTHING : thing.carries), ...thing.rest);
+      } else if (value.kind === "function") next.push(...(value.before ?? []).flat());
+      else if (value.kind !== "literal" && value.kind !== "class" && value.kind !== "library") found.push(value);
+    }
+    if (found.length > MOST_REACHED) break;
+    near = next;
   }
-  return into;
+  return found;
 }
+
+const DEEPEST_REACH = 10;
+const MOST_REACHED = 60;
 
 /** Files on record that a value stands for: itself and, for an entry of a listed directory, what is known to lie there. */
 export function meant(frame: Frame, state: State, value: Value): FileRecord[] {

@@ -21,7 +21,7 @@ export function lookUpStatic(frame: Frame, name: Name): Values {
     if (value.length > 0) return value.map((one) => (isFixed(one) ? one : owned(one, frame, name)));
   }
   const definition = index.definitions.get(name);
-  if (definition === undefined) return home === frame.fn.index ? NOTHING : [around(frame, name, home)];
+  if (definition === undefined) return home === frame.fn.index && !frame.scratch ? NOTHING : [around(frame, name, home)];
   if (definition.function === frame.fn.index && !frame.scratch) return NOTHING;
   const { event } = definition;
   const values = inScratch(frame, definition.function, name, (scratch, state) => {
