@@ -8,7 +8,7 @@ import { applyEdits } from "../../core/analysis/applyEdits.ts";
 import type { Analysis, CheckResult } from "../../core/analysis/check.ts";
 import { type Edit, edit, makeRepository, perform, type Repository, typing } from "./edits.ts";
 import { settingsOf, sources } from "./expectations.ts";
-import { withTree } from "./sourceTree.ts";
+import { plant, withTree } from "./sourceTree.ts";
 
 function open({ root, open }: Repository): Analysis {
   const analysis = openAnalysis({ root, settings: settingsOf(root) });
@@ -144,6 +144,30 @@ export class Desk {
           session.check().findings.map(({ message }) => message),
           ['Nothing calls "Desk.clear", which would delete "/tmp/desk/latest.txt".'],
         );
+      }
+    });
+  });
+
+  it("knows what the packages around depend on since one of them changed", () => {
+    const store = `export const keep = (store, file) => store.fPutObject("gauges", "levels.csv", file);\n`;
+    const levels = `import { writeFileSync } from "node:fs";
+import { keep } from "./keep.js";
+export async function keepLevels(store) {
+  writeFileSync("/tmp/levels.csv", "1");
+  await keep(store, "/tmp/levels.csv");
+}
+`;
+    const manifest = (dependencies: object) => JSON.stringify({ name: "aquarium", dependencies });
+    withTree({ "keep.js": store, "levels.js": levels, "package.json": manifest({}) }, (root) => {
+      const session = openAnalysis({ root, settings: settingsOf(root) });
+      for (const [dependencies, found] of [
+        [{}, 0],
+        [{ minio: "*" }, 1],
+        [{}, 0],
+      ] as const) {
+        plant(root, "package.json", manifest(dependencies));
+        session.changed(["package.json"]);
+        assert.equal(session.check().findings.length, found);
       }
     });
   });

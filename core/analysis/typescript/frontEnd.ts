@@ -9,7 +9,7 @@ import { lowerFile } from "./lower.ts";
 import { manifestsAbove } from "./packages.ts";
 import { createPrefilter } from "./prefilter.ts";
 import { printFix } from "./print.ts";
-import { openResolver, resolveImport } from "./resolve.ts";
+import { openResolver, resolveImport, upToDate } from "./resolve.ts";
 import { parentOf } from "./packages.ts";
 
 /** Words that a file has which says something about files and paths, or about the types of what handles them. */
@@ -87,7 +87,7 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     const known = packages.get(directory);
     if (known) return known;
     const names = new Set<string>();
-    const manifests = manifestsAbove(resolver, directory);
+    const manifests = manifestsAbove(upToDate(resolver), directory);
     for (const manifest of manifests) for (const name of manifest.dependencies) names.add(canonical(name, "").module);
     // Nothing says what the workspace depends on: what any of its files imports.
     if (manifests.length === 0)

@@ -4,7 +4,7 @@ import type { Sources } from "../scan.ts";
 import { collectEntryPoints, type EntryPoints } from "./entryPoints.ts";
 import { readImports, type ImportEntry, type ImportFacts } from "./imports.ts";
 import type { Prefilter } from "./prefilter.ts";
-import { resolveImport, type ResolveContext } from "./resolve.ts";
+import { resolveImport, type ResolveContext, upToDate } from "./resolve.ts";
 
 export interface ImportGraph {
   importsOf(file: string): ImportFacts;
@@ -39,7 +39,7 @@ export function openImportGraph(sources: Sources, prefilter: Prefilter, context:
   };
   const entryWords = (file: string): readonly string[] => {
     const revision = sources.revision();
-    if (entryPoints?.revision !== revision) entryPoints = { revision, found: collectEntryPoints(context) };
+    if (entryPoints?.revision !== revision) entryPoints = { revision, found: collectEntryPoints(upToDate(context)) };
     return entryPoints.found.wordsFor(file);
   };
 

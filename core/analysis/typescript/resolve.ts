@@ -42,7 +42,7 @@ export function openResolver(sources: Sources): ResolveContext {
 
 /** The source file that `specifier` means in `from`; `undefined` for packages that are installed, missing files and other media. */
 export function resolveImport(context: ResolveContext, from: string, specifier: string): string | undefined {
-  refresh(context);
+  upToDate(context);
   const directory = parentOf(from);
   const key = `${directory}\n${specifier}`;
   if (context.resolved.has(key)) return context.resolved.get(key);
@@ -52,12 +52,14 @@ export function resolveImport(context: ResolveContext, from: string, specifier: 
   return file;
 }
 
-function refresh(context: ResolveContext): void {
+/** The same context, without what has changed since. Whoever looks into it from outside asks for this first. */
+export function upToDate(context: ResolveContext): ResolveContext {
   const revision = context.sources.revision();
-  if (revision === context.revision) return;
+  if (revision === context.revision) return context;
   context.revision = revision;
   const { resolved, manifests, workspaces, directories, mappings } = context;
   for (const cache of [resolved, manifests, workspaces, directories, mappings]) cache.clear();
+  return context;
 }
 
 function resolveFrom(context: ResolveContext, directory: string, specifier: string): string | undefined {
