@@ -7,7 +7,7 @@ import { deletable, fileAt, filesBehind, meant, waysOf } from "./records.ts";
 import { escape, handOn } from "./escapes.ts";
 import { observe } from "./observe.ts";
 import type { CallEvent, FlowFunction } from "./flow.ts";
-import { allocate, addField, addTo, type Frame, type FileRecord, type State, thingOf } from "./frame.ts";
+import { allocate, addField, addTo, type Frame, type FileRecord, type State } from "./frame.ts";
 import { isGuarded, keyOf } from "./program.ts";
 import { type Exchange, substitute } from "./substitute.ts";
 import {
@@ -70,8 +70,11 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
   const first = summary.invokes.length === 0 ? summary.effects : summary.effects.filter((effect) => !goes(effect));
   const last = summary.invokes.length === 0 ? [] : summary.effects.filter(goes);
   applyEffects(frame, state, first, exchange, application);
-  if (summary.escapes.length > 0)
-    escape(frame, state, unionAll(summary.escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
+  // Of files the ways tell on which of them they are handed on.
+  const told = new Set(summary.effects.map((effect) => (effect.trace.escaped.length > 0 ? effect.value.key : undefined)));
+  const escapes = summary.escapes.filter((value) => !told.has(value.key));
+  if (escapes.length > 0)
+    escape(frame, state, unionAll(escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
   const resolved = invokeAll(frame, state, exchange, application);
   applyEffects(frame, state, last, exchange, application);
   if (application.executor) return resolved;
@@ -137,7 +140,8 @@ function applyStore(frame: Frame, state: State, store: Summary["stores"][number]
       continue;
     }
     put(frame, object, store.name, values);
-    handOn(frame, state, object, values, application.moment);
+    // Contents are not the file.
+    if (store.name !== "#carries") handOn(frame, state, object, values, application.moment);
   }
 }
 

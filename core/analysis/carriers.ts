@@ -3,7 +3,8 @@ import type { CallContext } from "./call.ts";
 import type { Entry } from "./catalogue/entry.ts";
 import { make, upload } from "./effects.ts";
 import { valuesAt } from "./entries.ts";
-import { addTo, allocate, type Frame, type State, thingOf } from "./frame.ts";
+import { put } from "./collections.ts";
+import { type Frame, type State, thingOf } from "./frame.ts";
 import { filesBehind } from "./records.ts";
 import { NOTHING, unionAll, type Value, type Values } from "./value.ts";
 
@@ -32,12 +33,10 @@ export function sinks(frame: Frame, values: Values): Values {
 }
 
 export function carry(frame: Frame, value: Value | undefined, files: Values, entry?: Entry): void {
-  const thing =
-    value &&
-    (thingOf(frame, value) ?? (value.kind === "symbol" || value.kind === "derived" ? allocate(frame, `@${value.key}`) : undefined));
-  if (!thing) return;
-  addTo(frame, thing, "carries", files);
-  if (entry?.as) thing.as = entry.as;
+  if (!value) return;
+  put(frame, value, "#carries", files);
+  const thing = thingOf(frame, value);
+  if (thing && entry?.as) thing.as = entry.as;
 }
 
 export function pipe(frame: Frame, state: State, context: CallContext, entry: Entry, from: Values): void {

@@ -181,6 +181,7 @@ export function put(frame: Frame, object: Value, name: string | undefined, value
   if (name === undefined) addTo(frame, thing, "elements", values);
   else if (name === "#inputs" && own) addTo(frame, thing, "inputs", values);
   else if (name === "#outputs" && own) addTo(frame, thing, "outputs", values);
+  else if (name === "#carries") addTo(frame, thing, "carries", values);
   else addField(frame, thing, name, values);
   if (own || frame.scratch) return;
   for (const value of values) {

@@ -67,13 +67,12 @@ export function expressionOf(report: Report, value: Value): string | undefined {
   let at = value;
   for (let depth = 0; depth < 8; depth += 1) {
     if (at.kind !== "derived") break;
+    // The name that a loop or a choice gives to an element says more.
+    const known = names.length > 0 ? nameOf(report, at) : undefined;
+    if (known !== undefined) return `${known}${names.join("")}`;
     if (at.how === "member" && /^\d+$/.test(at.name)) names.unshift(`[${at.name}]`);
-    else if (at.how === "each") {
-      // The name that a loop gives to an element says more.
-      const known = names.length > 0 ? nameOf(report, at) : undefined;
-      if (known !== undefined) return `${known}${names.join("")}`;
-      names.unshift("[0]");
-    } else if (at.how !== "member" || !/^[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u.test(at.name)) return undefined;
+    else if (at.how === "each") names.unshift("[0]");
+    else if (at.how !== "member" || !/^[\p{ID_Start}$_#][\p{ID_Continue}$]*$/u.test(at.name)) return undefined;
     else names.unshift(`.${at.name}`);
     at = at.of;
   }

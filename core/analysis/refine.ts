@@ -5,7 +5,7 @@ import type { Name, Operand, Test } from "./flow.ts";
 import { evaluate, namesIn } from "./evaluate.ts";
 import { type FileRecord, type Frame, type State, thingOf } from "./frame.ts";
 import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
-import { atomsOf, union, type Value, type Values } from "./value.ts";
+import { atomsOf, isCut, NOTHING, union, type Value, type Values } from "./value.ts";
 import { isBelow, isHandedIn } from "./paths.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
@@ -29,7 +29,10 @@ export function refine(frame: Frame, before: State, test: Test, outcome: boolean
     truthy(frame, state, test.of, outcome);
     return state;
   }
-  if (test.test === "equal") equal(frame, state, test.left, test.right, outcome);
+  if (test.test === "equal") {
+    equal(frame, state, test.left, test.right, outcome);
+    return narrowed(frame, state, test.left, test.right, outcome);
+  }
   // A comparison is a look at what is compared.
   if (test.test === "unknown") truthy(frame, state, { op: "opaque", of: test.of.filter((one) => !isConstant(one)) }, outcome);
   return state;
@@ -131,6 +134,23 @@ function coincide(frame: Frame, state: State, left: Values, right: Values): void
     const record = shared.has(value.key) ? undefined : frame.files.get(value.key);
     if (record) set(state, record, (way) => way | ABSENT);
   }
+}
+
+/** `if (converted !== received) remove(converted)`: of what a name may be, each side has its own. */
+function narrowed(frame: Frame, state: State, left: Operand, right: Operand, outcome: boolean): State {
+  if (isConstant(left) || isConstant(right)) return state;
+  const env = new Map(state.env);
+  for (const [one, other] of [
+    [left, right],
+    [right, left],
+  ] as const) {
+    const values = one.op === "name" ? (state.env.get(one.name) ?? NOTHING) : NOTHING;
+    const others = evaluate(frame, state, other);
+    if (one.op !== "name" || values.length < 2 || isCut(values) || isCut(others) || (!outcome && others.length !== 1)) continue;
+    const rest = values.filter((value) => others.some(({ key }) => key === value.key) === outcome);
+    if (rest.length > 0 && rest.length < values.length) env.set(one.name, rest);
+  }
+  return { ...state, env };
 }
 
 function isConstant(operand: Operand): boolean {

@@ -39,8 +39,11 @@ const SKIPPED = new Set(["node_modules", "dist", "build", "out", "coverage", "ve
 
 const TEST_DIRECTORY = /^(?:tests?|specs?|__tests?__|(?:__)?fixtures?(?:__)?|__mocks?__|__snapshots__|__stories__|e2e|cypress)$/i;
 const DEPLOY_DIRECTORY = /^deploy(?:ments?|s)?(?:[-_.].*)?$/i;
-/** `*.test.*` and the bare `test.ts` that test runners look for, too; a configuration is one only in its last part. */
-const TEST_FILE = /^(?:.+\.)?(?:test|spec|e2e|cy)\.|\.(?:stories|story)\.|^.+\.config\.[^.]+$/i;
+/** `*.test.*` and the bare `test.ts` that test runners look for, too. */
+const TEST_FILE = /^(?:.+\.)?(?:test|spec|e2e|cy)\.|\.(?:stories|story)\./i;
+/** A tool's configuration lies at the top of a package; what is called so among the sources is part of the program. */
+const CONFIGURATION_FILE = /^.+\.config\.[^.]+$/i;
+const INNER_DIRECTORY = /^(?:src|app|lib|configs?|utils?|helpers?|middlewares?|services?|common|core)$/i;
 const DEPLOY_FILE = /^deploy(?:[-_].*)?\.[^.]+$/i;
 const PRODUCT_DIRECTORY = /^(?:src|app|lib|pages|server|api)$/i;
 const LENIENT_DIRECTORY = /^(?:examples?|scripts?|demos?|samples?|bin|container|tools)$/i;
@@ -89,7 +92,12 @@ export function describePlace(file: string): Place {
   const name = directories.pop() ?? "";
   const some = (pattern: RegExp): boolean => directories.some((directory) => pattern.test(directory));
   return {
-    test: TEST_FILE.test(name) || some(TEST_DIRECTORY) || some(DEPLOY_DIRECTORY) || (DEPLOY_FILE.test(name) && !some(PRODUCT_DIRECTORY)),
+    test:
+      TEST_FILE.test(name) ||
+      some(TEST_DIRECTORY) ||
+      some(DEPLOY_DIRECTORY) ||
+      (CONFIGURATION_FILE.test(name) && !some(INNER_DIRECTORY)) ||
+      (DEPLOY_FILE.test(name) && !some(PRODUCT_DIRECTORY)),
     lenient: some(LENIENT_DIRECTORY),
   };
 }

@@ -199,6 +199,8 @@ describe("describePlace", () => {
     "src/specification.ts",
     "config.ts",
     "src/app.config.service.ts",
+    "src/config/cloudinary.config.js",
+    "middlewares/multer.config.ts",
     "src/configure.ts",
     "redeploy/a.ts",
     "src/deploy.ts",
