@@ -57,9 +57,14 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
     lexical: application.lexical,
     key: `${frame.prefix}:${application.key}`,
     made: new Map(),
+    known: new Map(),
     ...(target.bound && { bound: target.bound }),
   };
-  for (const store of summary.stores) applyStore(frame, state, store, exchange, application);
+  for (const store of summary.stores) {
+    const before = frame.changes;
+    applyStore(frame, state, store, exchange, application);
+    if (frame.changes !== before) exchange.known.clear();
+  }
   for (const command of summary.commands) {
     const program = unionAll(command.program.map((value) => substitute(frame, state, value, exchange)));
     for (const words of substitute(frame, state, command.words, exchange))
@@ -76,6 +81,7 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
   if (escapes.length > 0)
     escape(frame, state, unionAll(escapes.map((value) => substitute(frame, state, value, exchange))), application.moment);
   const resolved = invokeAll(frame, state, exchange, application);
+  exchange.known.clear();
   applyEffects(frame, state, last, exchange, application);
   if (application.executor) return resolved;
   return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
@@ -102,6 +108,9 @@ function applyEffects(frame: Frame, state: State, effects: readonly FileEffect[]
 }
 
 const DEEPEST_NESTING = 6;
+
+/** A function that has to do with more is told of those only that are made. */
+const MOST_FILES = 200;
 
 function applyInvoke(
   frame: Frame,
@@ -134,15 +143,13 @@ function isMemberHandedIn(callee: Value): boolean {
 
 function applyStore(frame: Frame, state: State, store: Summary["stores"][number], exchange: Exchange, application: Application): void {
   const values = substitute(frame, state, store.value, exchange);
-  for (const object of substitute(frame, state, store.object, exchange)) {
-    if (store.order !== undefined) {
-      putInOrder(frame, object, `${application.key}:${store.order}`, values);
-      continue;
-    }
-    put(frame, object, store.name, values);
-    // Contents are not the file.
-    if (store.name !== "#carries") handOn(frame, state, object, values, application.moment);
+  const objects = substitute(frame, state, store.object, exchange);
+  for (const object of objects) {
+    if (store.order !== undefined) putInOrder(frame, object, `${application.key}:${store.order}`, values);
+    else put(frame, object, store.name, values);
   }
+  // Contents are not the file.
+  if (store.order === undefined && store.name !== "#carries") handOn(frame, state, objects, values, application.moment);
 }
 
 function applyEffect(
@@ -156,8 +163,10 @@ function applyEffect(
   const ways = effectWays(effect, application);
   // What was only looked at there is a file of this function if it is one without it.
   const looked = effect.names.length === 0 && !ways.some((way) => way & ~FAILED) && effect.thrown.length === 0;
+  const makes = effect.trace.made.length + effect.trace.output.length > 0;
   for (const file of filesBehind(frame, [value])) {
-    if (looked && !frame.files.has(file.key) && file.kind !== "joined") continue;
+    const crowded = frame.files.size >= MOST_FILES;
+    if (!frame.files.has(file.key) && ((looked && file.kind !== "joined") || (crowded && !makes))) continue;
     const own = fileAt(frame, state, file);
     if (!own) continue;
     own.directory ||= effect.directory;

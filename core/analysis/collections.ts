@@ -2,6 +2,7 @@
 import { type CallContext, runLater } from "./call.ts";
 import type { LibraryValue } from "./catalogue/entry.ts";
 import { handOn } from "./escapes.ts";
+import { isPath, looksLikePath } from "./records.ts";
 import type { Frame, State } from "./frame.ts";
 import { addField, addOrdered, addTo, allocate, libraryOf, thingOf } from "./frame.ts";
 import { elementsOf } from "./members.ts";
@@ -78,7 +79,7 @@ function concatenated(frame: Frame, value: Value): Values {
 function putIn(frame: Frame, state: State, context: CallContext, holder: Value): void {
   const values = context.args.flat();
   put(frame, holder, undefined, values);
-  handOn(frame, state, holder, values, context.moment);
+  handOn(frame, state, [holder], values, context.moment);
 }
 
 /** The order counts for command lines. */
@@ -197,6 +198,7 @@ const MOST_STORES = 60;
 function isWorthKnowing(value: Value): boolean {
   if (value.kind === "literal" || value.kind === "class" || value.kind === "library") return false;
   if (value.kind === "text") return /[/.]/.test(value.text);
+  if (value.kind === "joined") return isPath(value) && (looksLikePath(value) || value.parts.every((part) => part.kind !== "text"));
   if (value.kind === "symbol")
     return value.root !== "fresh" || value.temporary === true || value.type !== undefined || value.library !== undefined;
   return true;

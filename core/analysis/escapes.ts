@@ -11,6 +11,7 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
   if (frame.scratch) return;
   const all = reachable(frame, values);
   if (isCut(values)) loseSight(frame, state, all, ESCAPED);
+  const others = new Set<string>();
   for (const value of all) {
     if (value.kind === "joined" || value.kind === "text") {
       const record = looksLikePath(value) ? fileAt(frame, state, value) : frame.files.get(value.key);
@@ -18,30 +19,36 @@ export function escape(frame: Frame, state: State, values: Values, moment: Momen
       escapeNamed(state, frame, value);
       continue;
     }
-    for (const record of frame.files.values()) if (derivesFrom(record.value, value)) escapeFile(frame, state, record, moment);
+    others.add(value.key);
     // `save(path.replace(ROOT, ""))`, `save(basename(path))`: the file is known under a part of its path.
     const whole = wholeOf(value);
     const known = whole === value ? undefined : frame.files.get(whole.key);
     if (known && known.trace.uploaded.length === 0) escapeFile(frame, state, known, moment);
     if (frame.escapes.size < MOST_ESCAPES && isHandedIn(value)) frame.escapes.set(value.key, value);
   }
+  if (others.size === 0) return;
+  for (const record of frame.files.values()) if (derivesFrom(record.value, others)) escapeFile(frame, state, record, moment);
 }
 
 /**
  * What is put into something that outlives the function is handed on. A parameter, and what the function around has, is the caller's to
  * follow, who is told what was put into it.
  */
-export function handOn(frame: Frame, state: State, holder: Value, values: Values, moment: Moment): void {
-  if (frame.scratch || thingOf(frame, holder)) return;
-  const root = rootOf(holder);
-  if (root?.kind !== "symbol" || (root.root !== "parameter" && root.root !== "captured")) {
-    escape(frame, state, values, moment);
-    return;
-  }
+export function handOn(frame: Frame, state: State, holders: Values, values: Values, moment: Moment): void {
+  if (frame.scratch) return;
+  const foreign = holders.filter((holder) => thingOf(frame, holder) === undefined);
+  const toCaller = foreign.filter(isOfCaller);
+  if (toCaller.length < foreign.length) escape(frame, state, values, moment);
+  if (toCaller.length === 0) return;
   for (const value of reachable(frame, values)) {
     const record = frame.files.get(value.key) ?? (looksLikePath(value) ? fileAt(frame, state, value) : undefined);
     if (record) change(state, record, (way) => way | RETURNED);
   }
+}
+
+function isOfCaller(holder: Value): boolean {
+  const root = rootOf(holder);
+  return root?.kind === "symbol" && (root.root === "parameter" || root.root === "captured");
 }
 
 /** `/renders/${name}` is what `${RENDERS}/${name}` is served as. Undefined: the file has no name of its own. */
@@ -90,11 +97,11 @@ function escapeFile(frame: Frame, state: State, record: FileRecord, moment: Mome
   note(frame, record, "escaped", moment.step);
 }
 
-/** Whether the file's path is the value, one of its fields, or one of its elements. */
-function derivesFrom(file: Value, value: Value): boolean {
+/** Whether the file's path is one of the values, one of their fields, or one of their elements. */
+function derivesFrom(file: Value, values: ReadonlySet<string>): boolean {
   let at: Value = file;
   for (let depth = 0; depth < 8; depth += 1) {
-    if (at.key === value.key) return true;
+    if (values.has(at.key)) return true;
     if (at.kind !== "derived" || at.how === "dirname") return false;
     at = at.of;
   }

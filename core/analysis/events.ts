@@ -86,10 +86,9 @@ function store(frame: Frame, state: State, event: Event & { event: "store" }, bl
       waitFor(frame, name, sitesOf(frame, event.value));
       comeFrom(frame, name, outcomesOf(frame, event.value));
     }
-  for (const object of evaluate(frame, state, event.object)) {
-    put(frame, object, event.name, values);
-    handOn(frame, state, object, values, momentOf(frame, event.span, block, at));
-  }
+  const objects = evaluate(frame, state, event.object);
+  for (const object of objects) put(frame, object, event.name, values);
+  handOn(frame, state, objects, values, momentOf(frame, event.span, block, at));
 }
 
 function dispose(frame: Frame, state: State, operand: Operand, moment: Moment): void {

@@ -109,6 +109,22 @@ const WILD = /\*|%0?\d*d/;
 
 /** Whether a path fits a pattern of the same parts. */
 export function fits(path: Value, pattern: Value): boolean {
+  let matcher = matchers.get(pattern);
+  if (!matcher) matchers.set(pattern, (matcher = matcherOf(pattern)));
+  let spelled = spellings.get(path);
+  if (spelled === undefined) {
+    spelled = atomsOf(path)
+      .map((part) => (part.kind === "text" ? part.text : marked(part)))
+      .join("");
+    spellings.set(path, spelled);
+  }
+  return matcher.test(spelled);
+}
+
+const matchers = new WeakMap<Value, RegExp>();
+const spellings = new WeakMap<Value, string>();
+
+function matcherOf(pattern: Value): RegExp {
   const parts = atomsOf(pattern).map((part) =>
     part.kind === "text"
       ? part.text
@@ -117,11 +133,7 @@ export function fits(path: Value, pattern: Value): boolean {
           .join("")
       : marked(part).replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`),
   );
-  return new RegExp(`^${parts.join("")}$`).test(
-    atomsOf(path)
-      .map((part) => (part.kind === "text" ? part.text : marked(part)))
-      .join(""),
-  );
+  return new RegExp(`^${parts.join("")}$`);
 }
 
 function marked(part: Atom): string {

@@ -39,13 +39,22 @@ function initial(value: Value): Ways {
   return value.kind === "symbol" && value.temporary && value.root === "fresh" ? [MADE] : [0];
 }
 
-const NO_FILE = /^(?:https?:|data:|rtmps?:|blob:|ftp:|s3:|gs:|pipe:|-$|\/dev\/|NUL$|\s*$)|^[^/.]{0,3}$|\n/i;
+const NO_FILE = /^(?:https?:|data:|rtmps?:|blob:|ftp:|s3:|gs:|pipe:|-$|\/dev\/|NUL$|\s*$)|^[^/.]{0,3}$/i;
+/** Of a message: `Could not read: `. */
+const PROSE = /[\r\n]|[:;!?]\s/;
 
-function isPath(value: Value): boolean {
-  const [first] = atomsOf(value);
+/** Whether it may be the path of a file: no address, no message, nothing that is not there. */
+export function isPath(value: Value): boolean {
+  const parts = atomsOf(value);
+  const [first] = parts;
   if (value.kind === "text" || value.kind === "joined")
-    return first !== undefined && !(first.kind === "text" && NO_FILE.test(value.kind === "text" ? first.text : `${first.text}____`));
-  return (value.kind === "symbol" && value.key !== TMP.key && !value.key.startsWith("?")) || value.kind === "derived";
+    return (
+      first !== undefined &&
+      !(first.kind === "text" && NO_FILE.test(value.kind === "text" ? first.text : `${first.text}____`)) &&
+      !parts.some((part) => part.kind === "text" && PROSE.test(part.text))
+    );
+  if (value.kind === "derived") return !/^=(?:null|undefined)\b/.test(value.key);
+  return value.kind === "symbol" && value.key !== TMP.key && !value.key.startsWith("?");
 }
 
 /** The files that a value leads to: itself, or what its contents were read from. */

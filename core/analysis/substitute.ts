@@ -32,10 +32,24 @@ export interface Exchange {
   readonly key: string;
   /** Things that were made again already. */
   readonly made: Map<string, Value>;
+  /** What members and paths turned out to be, for as long as nothing is put into an object. */
+  readonly known: Map<string, Values>;
 }
 
 export function substitute(frame: Frame, state: State, value: Value, exchange: Exchange, depth = 0): Values {
-  if (depth > 12) return NOTHING;
+  if (depth > DEEPEST) return NOTHING;
+  if (value.kind !== "derived" && value.kind !== "joined") return substituteAnew(frame, state, value, exchange, depth);
+  const known = exchange.known.get(value.key);
+  if (known) return known;
+  const values = substituteAnew(frame, state, value, exchange, depth);
+  // Far down something may be missing.
+  if (depth <= DEEPEST / 2) exchange.known.set(value.key, values);
+  return values;
+}
+
+const DEEPEST = 12;
+
+function substituteAnew(frame: Frame, state: State, value: Value, exchange: Exchange, depth: number): Values {
   switch (value.kind) {
     case "symbol":
       if (value.root === "parameter") return exchange.args[value.index ?? -1] ?? NOTHING;

@@ -1,5 +1,5 @@
 /** Makes the summary of a run: what of it the caller can see. */
-import { reachable } from "./records.ts";
+import { looksLikePath, reachable } from "./records.ts";
 import type { FileRecord, Frame } from "./frame.ts";
 import { shapeOf } from "./shapes.ts";
 import { functionOf, type Program } from "./program.ts";
@@ -21,7 +21,7 @@ import {
   type Ways,
 } from "./summary.ts";
 import type { Name } from "./flow.ts";
-import { atomsOf, NOTHING, union, type Value, type Values } from "./value.ts";
+import { type Atom, atomsOf, NOTHING, union, type Value, type Values } from "./value.ts";
 import { isHandedIn, rootOf } from "./paths.ts";
 
 export function summarize(program: Program, report: Report): Summary {
@@ -47,6 +47,7 @@ export function summarize(program: Program, report: Report): Summary {
     const looked = record.trace.checked.length > 0 || record.trace.used.length > 0;
     if (![...normal, ...thrown].some((way) => way & ~FAILED) && record.names.length === 0 && !looked) continue;
     if (isSettled(record, normal) && !handed.has(record.value.key)) continue;
+    if (isForeign(record)) continue;
     effects.push({
       value: record.value,
       recursive: record.recursive,
@@ -91,6 +92,23 @@ function isSettled({ value, trace, names }: FileRecord, normal: Ways): boolean {
     normal.length > 0 &&
     normal.every((way) => way & ESCAPED || (trace.made.length > 0 && (!(way & MADE) || way & (DELETED | LATER))))
   );
+}
+
+/**
+ * What was neither made nor deleted here and what no caller can have made, as it came from somewhere else only now: rows of a query,
+ * fields of a message, addresses. That it was sent is of no use to anybody.
+ */
+function isForeign({ value, trace, names }: FileRecord): boolean {
+  return (
+    trace.made.length + trace.output.length + trace.deleted.length + names.length === 0 &&
+    (value.kind === "text" ? !looksLikePath(value) : atomsOf(value).some(isFresh) && !atomsOf(value).some((part) => isHandedIn(part)))
+  );
+}
+
+function isFresh(part: Atom): boolean {
+  const root = part.kind === "text" ? undefined : rootOf(part);
+  // What is read of `null` has no root.
+  return root?.kind === "symbol" ? root.root === "fresh" && root.temporary !== true : root?.kind === "derived";
 }
 
 const MOST_EFFECTS = 60;
