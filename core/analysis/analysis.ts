@@ -22,7 +22,7 @@ import { describePlace } from "./sources.ts";
 import { strayIgnores } from "./strayIgnores.ts";
 import { tryOut } from "./trial.ts";
 import { openTypeScript } from "./typescript/frontEnd.ts";
-import { type CallerCache, reviewCallers, wrappersIn } from "./wrappers.ts";
+import { type CallerCache, ledTo, reviewCallers, wrappersIn } from "./wrappers.ts";
 
 const ROUNDS = 12;
 const MOST_FILES = 4000;
@@ -38,6 +38,8 @@ interface Kept {
   /** What they said. */
   readonly flows: Map<string, FlowModule>;
   readonly callers: CallerCache;
+  /** Functions through which files go. */
+  wrappers: ReadonlySet<string>;
   /** Of the list of files and of what configures their imports. */
   readonly revision: number;
 }
@@ -81,6 +83,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
         judged: new Set(),
         flows: new Map(),
         callers: new Map(),
+        wrappers: new Set(),
         revision,
       };
       for (const file of dirty.keys()) {
@@ -166,7 +169,16 @@ function solve(
     const found = wrappersIn(program, frontEnd, kept.callers);
     const needed = new Set(base);
     for (const file of found.files) if (!describePlace(file).test) needed.add(file);
-    if (needed.size > MOST_FILES || (isSame(needed, judged) && isSame(found.names, program.wrappers))) break;
+    if (needed.size > MOST_FILES) break;
+    if (isSame(needed, judged) && isSame(found.names, program.wrappers)) {
+      // A wrapper that went may have been what the others were looked at for.
+      const lost = [...kept.wrappers].some((key) => !found.keys.has(key));
+      kept.wrappers = found.keys;
+      const led = lost ? ledTo(program, frontEnd, base, kept.callers) : judged;
+      if (led.size === judged.size) break;
+      judged = led;
+      continue;
+    }
     judged = needed;
     program.wrappers.clear();
     for (const name of found.names) program.wrappers.add(name);

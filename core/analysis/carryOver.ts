@@ -61,9 +61,11 @@ function changedNames(old: FlowModule, fresh: FlowModule, changed: ReadonlySet<n
   const [before, after] = [meaningsOf(old, changed), meaningsOf(fresh, changed)];
   for (const [name, meaning] of after) if (!isSame(before.get(name), meaning, [])) set.add(name);
   for (const name of before.keys()) if (!after.has(name)) set.add(name);
+  // What a function makes of such a name, a function within it may take from there.
+  const all = set.size === 0 ? after : meaningsOf(fresh, new Set(fresh.functions.keys()));
   for (let size = 0; size !== set.size;) {
     size = set.size;
-    for (const [name, meaning] of after) if (!set.has(name) && mentions(meaning, set)) set.add(name);
+    for (const [name, meaning] of all) if (!set.has(name) && mentions(meaning, set)) set.add(name);
   }
   return set;
 }

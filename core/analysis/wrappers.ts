@@ -1,9 +1,11 @@
 /** Functions through which files go to an upload or an assembly, or come from one: whoever calls them is looked at, too. */
 import type { FlowModule, Operand } from "./flow.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import type { Program } from "./program.ts";
+import { keyOf, type Program } from "./program.ts";
+import { rootsOf } from "./roots.ts";
+import { describePlace } from "./sources.ts";
 import { DELETED, MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
-import { atomsOf, type Value } from "./value.ts";
+import { atomsOf, type FunctionRef, type Value } from "./value.ts";
 import { rootOf } from "./paths.ts";
 
 export interface Wrappers {
@@ -11,6 +13,8 @@ export interface Wrappers {
   readonly names: ReadonlySet<string>;
   /** That may call one. */
   readonly files: ReadonlySet<string>;
+  /** The functions themselves. */
+  readonly keys: ReadonlySet<string>;
 }
 
 /** Files that may call a function, by what they are searched for. */
@@ -22,21 +26,50 @@ const wrappers = new WeakMap<Summary, boolean>();
 export function wrappersIn(program: Program, frontEnd: FrontEnd, cache: CallerCache): Wrappers {
   const names = new Set<string>();
   const files = new Set<string>();
+  const keys = new Set<string>();
   for (const key of program.visited) {
-    const summary = program.summaries.get(key);
-    if (!summary) continue;
-    let wraps = wrappers.get(summary);
-    if (wraps === undefined) wrappers.set(summary, (wraps = isWrapper(summary)));
-    if (!wraps) continue;
-    const { file, index } = summary.ref;
-    const module = program.loader.load(file);
-    const fn = module?.functions[index];
+    const ref = wrapperAt(program, key);
+    const module = ref && program.loader.load(ref.file);
+    const fn = ref && module?.functions[ref.index];
     if (!module || !fn || fn.kind === "module") continue;
-    for (const name of [fn.name.slice(fn.name.lastIndexOf(".") + 1), ...exportedAs(module, index)]) names.add(name);
+    keys.add(key);
+    for (const name of [fn.name.slice(fn.name.lastIndexOf(".") + 1), ...exportedAs(module, fn.index)]) names.add(name);
     if (fn.kind === "closure") continue;
-    for (const caller of callersOf(frontEnd, module, index, cache)) files.add(caller);
+    for (const caller of callersOf(frontEnd, module, fn.index, cache)) files.add(caller);
   }
-  return { names, files };
+  return { names, files, keys };
+}
+
+function wrapperAt(program: Program, key: string): FunctionRef | undefined {
+  const summary = program.summaries.get(key);
+  if (!summary) return undefined;
+  let wraps = wrappers.get(summary);
+  if (wraps === undefined) wrappers.set(summary, (wraps = isWrapper(summary)));
+  return wraps ? summary.ref : undefined;
+}
+
+/**
+ * The files that are looked at because of `base`: its own, and those that may call a wrapper which one of them leads to. Two files that
+ * are looked at because of each other only are none of them.
+ */
+export function ledTo(program: Program, frontEnd: FrontEnd, base: ReadonlySet<string>, cache: CallerCache): ReadonlySet<string> {
+  const found = new Set(base);
+  const seen = new Set<string>();
+  for (const file of found) {
+    const module = program.loader.load(file);
+    const pending = module ? rootsOf(program, module, program.wrappers).map((index) => keyOf({ file, index })) : [];
+    for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
+      if (seen.has(key)) continue;
+      seen.add(key);
+      pending.push(...(program.bases.get(key)?.functions ?? []));
+      const ref = wrapperAt(program, key);
+      const home = ref && program.loader.load(ref.file);
+      const kind = ref && home?.functions[ref.index]?.kind;
+      if (!ref || !home || kind === "module" || kind === "closure") continue;
+      for (const caller of callersOf(frontEnd, home, ref.index, cache)) if (!describePlace(caller).test) found.add(caller);
+    }
+  }
+  return found;
 }
 
 /** Brings what was searched for up to date about files whose text, but not whose imports, changed. */

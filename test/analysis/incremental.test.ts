@@ -172,6 +172,66 @@ export async function keepLevels(store) {
     });
   });
 
+  it("knows what a function makes of a name that changed, for those within it", () => {
+    const text = (root: string) => `import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { uploader } from "cloudinary";
+const root = ${root};
+export function open() {
+  const folder = join(root, "other");
+  return class {
+    file = join(folder, "desk.txt");
+    async note(text: string) {
+      await writeFile(this.file, text);
+      await uploader.upload(this.file);
+    }
+  };
+}
+`;
+    withTree({ "desk.ts": text('"/tmp/a"') }, (root) => {
+      const session = openAnalysis({ root, settings: settingsOf(root) });
+      for (const directory of ["/tmp/a", "/tmp/b"]) {
+        session.setText("desk.ts", text(JSON.stringify(directory)));
+        assert.deepEqual(
+          session.check().findings.map(({ path }) => path?.text),
+          [`${directory}/other/desk.txt`],
+        );
+      }
+    });
+  });
+
+  it("forgets callers of a wrapper that nobody can call any more", () => {
+    const keep = (around: string) => `const { uploader } = require("cloudinary");
+${around}
+const put = async (file) => uploader.upload(file);
+module.exports = { put };
+`;
+    const tree = {
+      "keep.js": keep(""),
+      "through.js": `const { put } = require("./keep");
+module.exports = { publish: async ({ source }) => put(source) };
+`,
+      "route.js": `const fs = require("fs");
+const { publish } = require("./through");
+exports.save = async (text) => {
+  fs.writeFileSync("/tmp/track.txt", text);
+  await publish({ source: "/tmp/track.txt" });
+};
+`,
+    };
+    withTree(tree, (root) => {
+      const session = openAnalysis({ root, settings: settingsOf(root) });
+      for (const [around, found] of [
+        ["", 1],
+        ["async function other() {", 0],
+        ["", 1],
+      ] as const) {
+        session.setText("keep.js", keep(around));
+        assert.equal(session.check().findings.length, found);
+      }
+    });
+  });
+
   it("fixes the text as it is now, though nobody has asked for a check since it changed", () => {
     const before = `import { uploader } from "cloudinary";
 import { unlink, writeFile } from "node:fs/promises";
