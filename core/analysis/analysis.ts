@@ -17,7 +17,7 @@ import { createProgram, type Program } from "./program.ts";
 import type { Draft } from "./rules/draft.ts";
 import { openSources } from "./scan.ts";
 import { sitesOf } from "./sites.ts";
-import { registerAll, solveFiles } from "./solveFiles.ts";
+import { registerAll, solveFiles, solveForgotten } from "./solveFiles.ts";
 import { describePlace } from "./sources.ts";
 import { strayIgnores } from "./strayIgnores.ts";
 import { tryOut } from "./trial.ts";
@@ -38,7 +38,8 @@ interface Kept {
   /** What they said. */
   readonly flows: Map<string, FlowModule>;
   readonly callers: CallerCache;
-  /** Functions through which files go. */
+  /** Functions that count, and those of them through which files go. */
+  visited: ReadonlySet<string>;
   wrappers: ReadonlySet<string>;
   /** Of the list of files and of what configures their imports. */
   readonly revision: number;
@@ -83,6 +84,7 @@ export function openAnalysis(options: AnalysisOptions): Analysis {
         judged: new Set(),
         flows: new Map(),
         callers: new Map(),
+        visited: new Set(),
         wrappers: new Set(),
         revision,
       };
@@ -159,13 +161,16 @@ function solve(
     const came = [...judged].filter((file) => !kept.judged.has(file));
     const went = [...kept.judged].filter((file) => !judged.has(file));
     kept.judged = judged;
-    const files = [...judged].sort();
-    registerAll(program, frontEnd, files);
     // A file that nobody thought worth loading may have been asked for before.
-    invalidate(program, { ...changed, files: new Set([...changed.files, ...came, ...went]) });
+    const all = new Set([...changed.files, ...came, ...went]);
+    const inner = round === 0 && all.size === 0;
+    if (!inner) registerAll(program, frontEnd, [...judged].sort());
+    const forgotten = invalidate(program, { ...changed, files: all });
     changed = NOTHING;
-    program.visited.clear();
-    solveFiles(program, files, signal);
+    if (!inner || !solveForgotten(program, kept.visited, forgotten, signal)) {
+      program.visited.clear();
+      solveFiles(program, [...judged].sort(), signal);
+    }
     const found = wrappersIn(program, frontEnd, kept.callers);
     const needed = new Set(base);
     for (const file of found.files) if (!describePlace(file).test) needed.add(file);
@@ -182,7 +187,9 @@ function solve(
     judged = needed;
     program.wrappers.clear();
     for (const name of found.names) program.wrappers.add(name);
+    program.roots = new WeakMap();
   }
+  kept.visited = new Set(program.visited);
   kept.flows.clear();
   for (const file of kept.judged) kept.flows.set(file, frontEnd.lower(file));
 }

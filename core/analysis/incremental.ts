@@ -1,7 +1,6 @@
 /** What is kept from one check to the next: a result holds as long as nothing that it hangs on has changed. */
 import { type Carried, carryOver } from "./carryOver.ts";
 import type { FlowModule } from "./flow.ts";
-import { readShapes } from "./leaks.ts";
 import { type Basis, keyOf, type Program, type Remembered } from "./program.ts";
 import type { Report } from "./solve.ts";
 
@@ -33,23 +32,20 @@ export function visit(program: Program, key: string): void {
   }
 }
 
-/** Reports of all functions that count, in an order that does not depend on what was run when. */
-export function visitedReports(program: Program): readonly Report[] {
-  return [...program.visited]
-    .flatMap((key) => program.reports.get(key) ?? [])
-    .sort((a, b) => (a.ref.file < b.ref.file ? -1 : a.ref.file > b.ref.file ? 1 : a.ref.index - b.ref.index));
-}
-
 /** Files that changed; of some it is known in what. */
 export interface Changes {
   readonly files: ReadonlySet<string>;
   readonly parts: ReadonlyMap<string, Carried>;
 }
 
-/** Forgets what hangs on what changed, or on classes that came or went. */
-export function invalidate(program: Program, { files: dirty, parts }: Changes): void {
+/** Functions whose results were forgotten, with those that they had used. */
+export type Forgotten = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Forgets what hangs on what changed, or on classes that came or went: no class does when only the insides of functions change. */
+export function invalidate(program: Program, { files: dirty, parts }: Changes): Forgotten {
   const signatures = new Map<string, string>();
   const holds = (basis: Basis): boolean => {
+    if (dirty.size === 0) return true;
     for (const file of dirty) if (basis.files.has(file)) return false;
     for (const [name, known] of basis.methods) {
       let now = signatures.get(name);
@@ -73,13 +69,11 @@ export function invalidate(program: Program, { files: dirty, parts }: Changes): 
       else users.set(used, [key]);
     }
   }
-  const gone = new Set<string>();
+  const gone = new Map<string, ReadonlySet<string>>();
   for (let key = lost.pop(); key !== undefined; key = lost.pop()) {
     if (gone.has(key)) continue;
-    gone.add(key);
+    gone.set(key, program.bases.get(key)?.functions ?? new Set());
     lost.push(...(users.get(key) ?? []));
-  }
-  for (const key of gone) {
     program.summaries.delete(key);
     program.reports.delete(key);
     program.bases.delete(key);
@@ -92,6 +86,7 @@ export function invalidate(program: Program, { files: dirty, parts }: Changes): 
   };
   forget(program.values);
   forget(program.looked);
+  return gone;
 }
 
 /** Which of the files changed in the insides of functions only; whatever did not change is from now on part of the new flow. */
@@ -110,6 +105,7 @@ export function followEdits(
       parts.set(file, changed);
       program.indexes.delete(now);
       program.calls.delete(now);
+      program.roots.delete(now);
       for (const { index } of now.functions) moveReport(program.reports.get(keyOf({ file, index })), now);
     } else files.add(file);
   }
@@ -121,20 +117,4 @@ function moveReport(report: Report | undefined, module: FlowModule): void {
   if (!report) return;
   Object.assign(report, { module });
   Object.assign(report.frame, { module });
-}
-
-/** What the functions that count say of each other. */
-export function gather(program: Program, reports: readonly Report[]): void {
-  const { called, scheduled, relieved, served, read, destinations, storages } = program;
-  for (const set of [called, scheduled, relieved, served, read, destinations, storages]) set.clear();
-  for (const report of reports) {
-    const { frame } = report;
-    for (const shape of readShapes(report)) read.add(shape);
-    for (const key of frame.called) called.add(key);
-    for (const key of frame.scheduled) scheduled.add(key);
-    for (const key of frame.relieved) relieved.add(key);
-    for (const storage of frame.storages) storages.add(storage);
-    for (const [key, directory] of frame.destinations) destinations.set(key, directory);
-    for (const [key, directory] of frame.served) served.set(key, directory);
-  }
 }

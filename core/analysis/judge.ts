@@ -2,8 +2,8 @@
 import type { AnalysisOptions } from "./check.ts";
 import type { Finding } from "./finding.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import { gather, visitedReports } from "./incremental.ts";
-import { callersOf, ownLeaks, sweptBy } from "./leaks.ts";
+import { ownLeaks } from "./leaks.ts";
+import { follow, gather, sweptBy } from "./overview.ts";
 import type { Program } from "./program.ts";
 import { createReporter } from "./report.ts";
 import type { Draft } from "./rules/draft.ts";
@@ -35,11 +35,10 @@ export function judge(
   options: JudgeOptions,
   paths: readonly string[] | undefined,
 ): Verdict {
-  const visited = visitedReports(program);
-  gather(program, visited);
-  const callers = callersOf(visited);
+  const { reports: visited, callers } = follow(program);
+  gather(program);
   const { gated } = options;
-  const swept = sweptBy(program, visited);
+  const swept = sweptBy(program);
   const asked = new Set([...judged].filter((file) => isWithinPaths(file, paths)));
   const reports = visited.filter((report) => asked.has(report.module.file) && touchesFiles(report));
   const leaks = ownLeaks(program, judged, reports, callers);

@@ -26,7 +26,8 @@ import {
   UPLOADED,
 } from "./summary.ts";
 import { atomsOf, derived, type Derived, HOME, type Joined, TMP, type Value } from "./value.ts";
-import { isBelow, isHandedIn, isUnique, listedIn, rootOf } from "./paths.ts";
+import type { Callers } from "./overview.ts";
+import { isBelow, isHandedIn, isUnique, listedIn, rootOf, shapeOfPath } from "./paths.ts";
 
 export interface Leak {
   readonly report: Report;
@@ -41,22 +42,6 @@ export interface Leak {
   readonly received: boolean;
   /** Somebody has its name, or gets it sent: when it may go is not known here. */
   readonly named: boolean;
-}
-
-/** Who calls what: for each file of a called function, what it is to its callers. */
-export type Callers = ReadonlyMap<string, readonly { readonly report: Report; readonly record: FileRecord }[]>;
-
-export function callersOf(reports: Iterable<Report>): Callers {
-  const callers = new Map<string, { report: Report; record: FileRecord }[]>();
-  for (const report of reports)
-    for (const record of report.frame.files.values())
-      for (const origin of record.from) {
-        const key = `${keyOf(origin.callee)}|${origin.key}`;
-        const list = callers.get(key) ?? [];
-        list.push({ report, record });
-        callers.set(key, list);
-      }
-  return callers;
 }
 
 /**
@@ -111,45 +96,13 @@ function receivedAreServed(program: Program): boolean {
 }
 
 /** Whether the file is meant to stay: the state of an application, or what other functions read. */
-function isKept(value: Value, read: ReadonlySet<string>): boolean {
+function isKept(value: Value, read: ReadonlyMap<string, unknown>): boolean {
   return atomsOf(value)[0]?.key === HOME.key || read.has(shapeOfPath(value));
 }
 
 /** Whether there is only one such file, which is written over and over, and not in a directory for temporary files. */
 export function isSingle(value: Value): boolean {
   return !isTemporary(value) && atomsOf(value).every((part) => part.kind === "text" || (part.kind === "symbol" && part.root === "stable"));
-}
-
-/** The texts of a path, with a hole for each part that is not known. */
-function shapeOfPath(value: Value): string {
-  return atomsOf(value)
-    .map((part) => (part.kind === "text" ? part.text : "*"))
-    .join("");
-}
-
-/** Whether the path tells where it leads: `data/{}.json` does, `{}/{}` may lead anywhere. */
-function startsKnown(value: Value): boolean {
-  const [first] = atomsOf(value);
-  return first?.kind === "text" && /\w{3}/.test(first.text);
-}
-
-const shapesRead = new WeakMap<Report, readonly string[]>();
-
-/** Shapes of paths that a function reads which neither makes nor sends them. */
-export function readShapes(report: Report): readonly string[] {
-  const known = shapesRead.get(report);
-  if (known) return known;
-  const shapes: string[] = [];
-  for (const { value, trace } of report.frame.files.values())
-    if (
-      value.kind === "joined" &&
-      startsKnown(value) &&
-      trace.used.some((step) => step.inner === undefined) &&
-      trace.made.length + trace.output.length + trace.uploaded.length + trace.deleted.length + trace.read.length === 0
-    )
-      shapes.push(shapeOfPath(value));
-  shapesRead.set(report, shapes);
-  return shapes;
 }
 
 function isUnused({ trace }: FileRecord): boolean {
@@ -169,7 +122,7 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
     if (!field && !isMade(record)) return undefined;
     // Whoever ran the program named the file.
     if (record.value.kind !== "joined" && rootOf(record.value)?.key.includes("argv")) return undefined;
-    if (trace.uploaded.length > 0 && !isTemporary(record.value) && isKept(record.value, program.read)) return undefined;
+    if (trace.uploaded.length > 0 && !isTemporary(record.value) && isKept(record.value, program.overview.read)) return undefined;
     // A server hands it out. Nobody asks for a list that names the inputs of a command.
     const isList = record.names.length > 0 && trace.read.length > 0 && trace.uploaded.length === 0;
     if (!isList && !isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory)))
@@ -185,19 +138,6 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
   // What is sent to who asked for it may go when it has been sent, which is not known to be here.
   const named = record.named || usedUpBy(record) === SERVED;
   return { report, record, kind, left: ways.left, cleaned: ways.cleaned, lopsided, received: field, named };
-}
-
-/** Directories whose files go by the clock, or when the program starts. */
-export function sweptBy(program: Program, reports: readonly Report[]): readonly Value[] {
-  const swept = new Map<string, Value>();
-  for (const report of reports) {
-    if (report.fn.index !== 0 && !program.scheduled.has(keyOf(report.ref))) continue;
-    for (const record of report.frame.files.values()) {
-      const directory = record.trace.deleted.length > 0 ? listedIn(record.value) : undefined;
-      if (directory) swept.set(directory.key, directory);
-    }
-  }
-  return [...swept.values()];
 }
 
 /** Undefined: the file is none that ought to go. */
@@ -269,7 +209,7 @@ function leaksFurther(program: Program, report: Report, record: FileRecord, call
   seen.add(key);
   const above = callers.get(key) ?? [];
   // An option that no caller sets is no file of anybody.
-  if (above.length === 0) return !(isOption(record.value) && program.called.has(keyOf(report.ref)));
+  if (above.length === 0) return !(isOption(record.value) && program.overview.called.has(keyOf(report.ref)));
   // Whoever registers handlers of several routes has no request: what one of them deletes is another request's file.
   const isRegistered = (caller: FileRecord): boolean => rootOf(caller.value)?.key.includes(":given:") === true;
   if (isReceived(program, report.frame, record.value) && above.every((caller) => isRegistered(caller.record))) return true;

@@ -193,3 +193,10 @@ export function isHandedIn(value: Value): boolean {
   const root = rootOf(value);
   return root?.kind === "symbol" && (root.root === "parameter" || root.root === "this" || root.root === "captured");
 }
+
+/** The texts of a path, with a hole for each part that is not known. */
+export function shapeOfPath(value: Value): string {
+  return atomsOf(value)
+    .map((part) => (part.kind === "text" ? part.text : "*"))
+    .join("");
+}

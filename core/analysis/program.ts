@@ -1,6 +1,7 @@
 /** The loaded modules as one program: which function, class or value a name of a module is. */
 import type { Catalogue } from "./catalogue/catalogue.ts";
 import type { CallEvent, Event, FlowClass, FlowFunction, FlowModule, Name, Operand } from "./flow.ts";
+import { newOverview, type Overview } from "./overview.ts";
 import { newRecursion, type Recursion } from "./recursion.ts";
 import type { Report } from "./solve.ts";
 import type { Storage } from "./storage.ts";
@@ -19,8 +20,6 @@ export interface Program {
   readonly catalogue: Catalogue;
   readonly loader: Loader;
   readonly summaries: Map<string, Summary>;
-  /** Functions that some other one calls. */
-  readonly called: Set<string>;
   /** Names of functions through which files go: whoever calls one is looked at. */
   readonly wrappers: Set<string>;
   /** Functions that run by the clock. */
@@ -31,14 +30,15 @@ export interface Program {
   readonly destinations: Map<string, Value>;
   /** Where files of requests are put. */
   readonly storages: Set<Storage>;
-  /** Shapes of paths that functions read which do not make them. */
-  readonly read: Set<string>;
   /** Directories whose files a server hands out. */
   readonly served: Map<string, Value>;
   readonly reports: Map<string, Report>;
+  readonly overview: Overview;
   readonly recursion: Recursion;
   readonly indexes: WeakMap<FlowModule, ModuleIndex>;
   readonly calls: WeakMap<FlowModule, Calls>;
+  /** Functions worth running, as long as the wrappers are the same. */
+  roots: WeakMap<FlowModule, readonly number[]>;
   /** Methods by name, of the modules that are judged. */
   readonly methods: Map<string, FunctionRef[]>;
   readonly classes: ClassRef[];
@@ -112,18 +112,18 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     bases: new Map(),
     visited: new Set(),
     summaries: new Map(),
-    called: new Set(),
     wrappers: new Set(),
     scheduled: new Set(),
     relieved: new Set(),
     destinations: new Map(),
     storages: new Set(),
-    read: new Set(),
     served: new Map(),
     reports: new Map(),
+    overview: newOverview(),
     recursion: newRecursion(),
     indexes: new WeakMap(),
     calls: new WeakMap(),
+    roots: new WeakMap(),
     methods: new Map(),
     classes: [],
     values: new Map(),

@@ -18,8 +18,16 @@ const TOUCHES: ReadonlySet<Role> = new Set<Role>([
   "serve",
 ]);
 
-/** Functions of a module with a call that the catalogue knows, or of a function of one of the names; and those around them. */
-export function rootsOf(program: Program, module: FlowModule, names: ReadonlySet<string>): readonly number[] {
+/** Functions of a module with a call that the catalogue knows, or of a wrapper; and those around them. */
+export function rootsOf(program: Program, module: FlowModule): readonly number[] {
+  const known = program.roots.get(module);
+  if (known) return known;
+  const roots = listRoots(program, module, program.wrappers);
+  program.roots.set(module, roots);
+  return roots;
+}
+
+function listRoots(program: Program, module: FlowModule, names: ReadonlySet<string>): readonly number[] {
   const { touching, called } = lookAt(program, module);
   const found = new Set<number>();
   for (const fn of module.functions) {

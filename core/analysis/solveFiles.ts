@@ -1,5 +1,6 @@
 /** Runs what has to be run of a list of files. */
 import type { FlowModule } from "./flow.ts";
+import type { Forgotten } from "./incremental.ts";
 import type { FrontEnd } from "./frontEnd.ts";
 import type { Program } from "./program.ts";
 import { rootsOf } from "./roots.ts";
@@ -51,6 +52,32 @@ export function solveFiles(program: Program, files: Iterable<string>, signal: Ab
   for (const file of files) {
     signal?.throwIfAborted();
     const module = program.loader.load(file);
-    if (module) for (const index of rootsOf(program, module, program.wrappers)) summaryOf(program, { file, index });
+    if (module) for (const index of rootsOf(program, module)) summaryOf(program, { file, index });
   }
+}
+
+/**
+ * Solves again what was forgotten where nothing else has changed: the functions that counted before still do. False: they may not, and all
+ * have to be looked at, as one of those that were solved again does not use any more what it used before.
+ */
+export function solveForgotten(
+  program: Program,
+  before: ReadonlySet<string>,
+  forgotten: Forgotten,
+  signal: AbortSignal | undefined,
+): boolean {
+  const files = new Set<string>();
+  program.visited.clear();
+  for (const key of before) {
+    if (!forgotten.has(key)) program.visited.add(key);
+    else files.add(key.slice(0, key.lastIndexOf("#")));
+  }
+  solveFiles(program, files, signal);
+  for (const [key, used] of forgotten) {
+    if (!before.has(key)) continue;
+    const now = program.visited.has(key) ? program.bases.get(key)?.functions : undefined;
+    if (!now) return false;
+    for (const one of used) if (!now.has(one)) return false;
+  }
+  return true;
 }

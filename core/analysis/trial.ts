@@ -2,7 +2,6 @@
 import type { Finding } from "./finding.ts";
 import type { Trial } from "./fix/fixes.ts";
 import type { FrontEnd } from "./frontEnd.ts";
-import { visitedReports } from "./incremental.ts";
 import { judge, type JudgeOptions } from "./judge.ts";
 import { createProgram, type Program } from "./program.ts";
 import { registerAgain, solveFiles } from "./solveFiles.ts";
@@ -40,7 +39,7 @@ export function tryOut(
 /** The file, and those whose files go through its functions. */
 function callingFiles(program: Program, file: string): Set<string> {
   const callers = new Map<string, Set<string>>();
-  for (const { module, frame } of visitedReports(program))
+  for (const { module, frame } of program.overview.reports)
     for (const { from } of frame.files.values())
       for (const { callee } of from) {
         if (callee.file === module.file) continue;

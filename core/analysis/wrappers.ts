@@ -5,7 +5,7 @@ import { keyOf, type Program } from "./program.ts";
 import { rootsOf } from "./roots.ts";
 import { describePlace } from "./sources.ts";
 import { DELETED, MADE, OUTPUT, READ, type Summary, UPLOADED } from "./summary.ts";
-import { atomsOf, type FunctionRef, type Value } from "./value.ts";
+import { atomsOf, type Value } from "./value.ts";
 import { rootOf } from "./paths.ts";
 
 export interface Wrappers {
@@ -20,7 +20,7 @@ export interface Wrappers {
 /** Files that may call a function, by what they are searched for. */
 export type CallerCache = Map<string, Set<string>>;
 
-const wrappers = new WeakMap<Summary, boolean>();
+const wrappers = new WeakMap<Summary, Wrapper | false>();
 
 /** Those among the functions that count. */
 export function wrappersIn(program: Program, frontEnd: FrontEnd, cache: CallerCache): Wrappers {
@@ -28,24 +28,42 @@ export function wrappersIn(program: Program, frontEnd: FrontEnd, cache: CallerCa
   const files = new Set<string>();
   const keys = new Set<string>();
   for (const key of program.visited) {
-    const ref = wrapperAt(program, key);
-    const module = ref && program.loader.load(ref.file);
-    const fn = ref && module?.functions[ref.index];
-    if (!module || !fn || fn.kind === "module") continue;
+    const summary = program.summaries.get(key);
+    const wrapper = summary && wrapperOf(program, frontEnd, summary, cache);
+    if (!wrapper) continue;
     keys.add(key);
-    for (const name of [fn.name.slice(fn.name.lastIndexOf(".") + 1), ...exportedAs(module, fn.index)]) names.add(name);
-    if (fn.kind === "closure") continue;
-    for (const caller of callersOf(frontEnd, module, fn.index, cache)) files.add(caller);
+    for (const name of wrapper.names) names.add(name);
+    for (const callers of wrapper.callers) for (const caller of callers) files.add(caller);
   }
   return { names, files, keys };
 }
 
-function wrapperAt(program: Program, key: string): FunctionRef | undefined {
-  const summary = program.summaries.get(key);
-  if (!summary) return undefined;
-  let wraps = wrappers.get(summary);
-  if (wraps === undefined) wrappers.set(summary, (wraps = isWrapper(summary)));
-  return wraps ? summary.ref : undefined;
+interface Wrapper {
+  readonly module: FlowModule;
+  readonly names: readonly string[];
+  /** Files that may call it, as they are searched for. */
+  readonly callers: readonly ReadonlySet<string>[];
+}
+
+/** Undefined: it is none, or what a module does by itself. */
+function wrapperOf(program: Program, frontEnd: FrontEnd, summary: Summary, cache: CallerCache): Wrapper | undefined {
+  let known = wrappers.get(summary);
+  if (known === false || (known === undefined && !isWrapper(summary))) {
+    wrappers.set(summary, false);
+    return undefined;
+  }
+  const { file, index } = summary.ref;
+  const module = program.loader.load(file);
+  const fn = module?.functions[index];
+  if (!module || !fn || fn.kind === "module") return undefined;
+  if (known?.module === module) return known;
+  known = {
+    module,
+    names: [fn.name.slice(fn.name.lastIndexOf(".") + 1), ...exportedAs(module, index)],
+    callers: fn.kind === "closure" ? [] : callersOf(frontEnd, module, index, cache),
+  };
+  wrappers.set(summary, known);
+  return known;
 }
 
 /**
@@ -57,16 +75,14 @@ export function ledTo(program: Program, frontEnd: FrontEnd, base: ReadonlySet<st
   const seen = new Set<string>();
   for (const file of found) {
     const module = program.loader.load(file);
-    const pending = module ? rootsOf(program, module, program.wrappers).map((index) => keyOf({ file, index })) : [];
+    const pending = module ? rootsOf(program, module).map((index) => keyOf({ file, index })) : [];
     for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
       if (seen.has(key)) continue;
       seen.add(key);
       pending.push(...(program.bases.get(key)?.functions ?? []));
-      const ref = wrapperAt(program, key);
-      const home = ref && program.loader.load(ref.file);
-      const kind = ref && home?.functions[ref.index]?.kind;
-      if (!ref || !home || kind === "module" || kind === "closure") continue;
-      for (const caller of callersOf(frontEnd, home, ref.index, cache)) if (!describePlace(caller).test) found.add(caller);
+      const summary = program.summaries.get(key);
+      const wrapper = summary && wrapperOf(program, frontEnd, summary, cache);
+      for (const callers of wrapper?.callers ?? []) for (const caller of callers) if (!describePlace(caller).test) found.add(caller);
     }
   }
   return found;
@@ -114,7 +130,7 @@ function holds(value: Value, file: Value, depth = 0): boolean {
   return false;
 }
 
-function callersOf(frontEnd: FrontEnd, module: FlowModule, index: number, cache: CallerCache): Iterable<string> {
+function callersOf(frontEnd: FrontEnd, module: FlowModule, index: number, cache: CallerCache): readonly ReadonlySet<string>[] {
   const fn = module.functions[index];
   if (!fn) return [];
   const search = (key: string, look: () => readonly string[]): ReadonlySet<string> => {
@@ -130,11 +146,9 @@ function callersOf(frontEnd: FrontEnd, module: FlowModule, index: number, cache:
     if (!owner || (!method && fn.kind !== "constructor")) return [];
     const words = [method?.name ?? owner.name];
     const also = evidenceOf(module, owner.name, owner.bases);
-    return search(METHOD + JSON.stringify([words, also]), () => frontEnd.containing(words, also));
+    return [search(METHOD + JSON.stringify([words, also]), () => frontEnd.containing(words, also))];
   }
-  return exportedAs(module, index).flatMap((name) => [
-    ...search(`import ${module.file} ${name}`, () => frontEnd.importersOf(module.file, name)),
-  ]);
+  return exportedAs(module, index).map((name) => search(`import ${module.file} ${name}`, () => frontEnd.importersOf(module.file, name)));
 }
 
 /** Names, one of which is written where somebody has an object of the class. */

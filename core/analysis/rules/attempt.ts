@@ -142,7 +142,7 @@ function neverCalled(context: RuleContext, leak: Leak): Attempt | undefined {
             (value.kind === "derived" || value.kind === "symbol" ? false : isBelow(leak.record.value, value)),
         ),
     );
-    if (!helper || context.program.called.has(keyOf(report.ref)) || isCalled(context, report)) continue;
+    if (!helper || context.program.overview.called.has(keyOf(report.ref)) || isCalled(context, report)) continue;
     return {
       message: (subject) => t('Nothing calls "{1}", which would delete "{0}".', subject, report.fn.name),
       marks: [mark(helper.step, t("would delete it, but is never called"))],

@@ -1,7 +1,8 @@
 /** What a rule gives: a finding before it has lines, severity and words of the editor. */
 import type { RuleId } from "../finding.ts";
 import type { FixPlan } from "../fix/plan.ts";
-import type { Callers, Leak } from "../leaks.ts";
+import type { Leak } from "../leaks.ts";
+import type { Callers } from "../overview.ts";
 import type { Span } from "../flow.ts";
 import type { Program } from "../program.ts";
 import type { Report } from "../solve.ts";
