@@ -27,7 +27,7 @@ import {
 } from "./summary.ts";
 import { atomsOf, derived, type Derived, HOME, type Joined, TMP, type Value } from "./value.ts";
 import type { Callers } from "./overview.ts";
-import { isBelow, isHandedIn, isUnique, listedIn, rootOf, shapeOfPath } from "./paths.ts";
+import { isBelow, isHandedIn, isUnique, rootOf, shapeOfPath } from "./paths.ts";
 
 export interface Leak {
   readonly report: Report;
