@@ -21,6 +21,7 @@ import {
   REFUSED,
   SERVED,
   type Step,
+  UNTIDY,
   UPLOADED,
   type Ways,
 } from "./summary.ts";
@@ -197,7 +198,8 @@ function begun(way: number): number {
 }
 
 export function applyBelow(frame: Frame, state: State, directory: Value, ways: Ways, step: Step): void {
-  const bits = DELETED | LATER | UPLOADED | READ | ABSENT | KEPT;
+  // Where another deletion failed before, the directory stays, and that is no successful way.
+  const bits = DELETED | LATER | UPLOADED | READ | ABSENT | KEPT | FAILED | UNTIDY;
   for (const record of frame.files.values()) {
     if (record.value.key === directory.key || !isBelow(record.value, directory)) continue;
     state.ways.set(

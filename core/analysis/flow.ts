@@ -123,6 +123,8 @@ export interface Parameter {
   readonly written: string;
   /** A class or interface that the declaration names. */
   readonly type?: Operand;
+  /** The declaration's type, and what marks it, as they are written. */
+  readonly declared?: string;
   readonly rest?: true;
   readonly fallback?: Operand;
 }

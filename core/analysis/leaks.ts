@@ -64,7 +64,7 @@ export function ownLeaks(
   const reportOf = (key: string): Report | undefined => (program.visited.has(key) ? program.reports.get(key) : undefined);
   // Who made a file without using it up gives way to who did use it up.
   const givesWay = (inner: Leak, outer: Leak): boolean =>
-    (outer.received && inner.received && !isWithin(program, inner.report.ref, outer.report.ref)) ||
+    (outer.received && inner.received && !isRegistered(outer.record) && !isWithin(program, inner.report.ref, outer.report.ref)) ||
     (isUnused(inner.record) && !isUnused(outer.record));
   const isOwn = (leak: Leak): boolean => {
     for (const origin of leak.record.from) {
@@ -210,13 +210,17 @@ function leaksFurther(program: Program, report: Report, record: FileRecord, call
   const above = callers.get(key) ?? [];
   // An option that no caller sets is no file of anybody.
   if (above.length === 0) return !(isOption(record.value) && program.overview.called.has(keyOf(report.ref)));
-  // Whoever registers handlers of several routes has no request: what one of them deletes is another request's file.
-  const isRegistered = (caller: FileRecord): boolean => rootOf(caller.value)?.key.includes(":given:") === true;
+  // What one of the handlers that somebody registers deletes is another request's file.
   if (isReceived(program, report.frame, record.value) && above.every((caller) => isRegistered(caller.record))) return true;
   return above.some((caller) => {
     const ways = look(caller.report, caller.record);
     return ways !== undefined && ways.left.length > 0 && leaksFurther(program, caller.report, caller.record, callers, seen);
   });
+}
+
+/** Whoever registers handlers of routes has no request: it is made up there. */
+function isRegistered({ value }: FileRecord): boolean {
+  return rootOf(value)?.key.includes(":given:") === true;
 }
 
 /** A path that begins with a field of what was handed in: `options.work + "/list.txt"`. */
@@ -277,8 +281,21 @@ export function isField(frame: Frame, value: Value, counts: (entry: Entry) => bo
     const rest = matchEnd(chain, entry.symbol.split(/\.|(?=\[\])/));
     if (rest === undefined) return false;
     const written = rest.join(".").replaceAll(".[]", "[]");
-    return (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) && loader.uses(frame.module.file, entry.module);
+    const evident = (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) || isDeclared(frame, field, entry);
+    return evident && loader.uses(frame.module.file, entry.module);
   });
+}
+
+/** `file: Express.Multer.File`, `@UploadedFiles() files`: the parameter that the field belongs to says what it is. */
+function isDeclared(frame: Frame, field: Derived, { types = [], symbol }: Entry): boolean {
+  const root = rootOf(field);
+  const declared = root?.kind === "symbol" && root.root === "parameter" ? frame.fn.parameters[root.index ?? -1]?.declared : undefined;
+  return declared !== undefined && symbol === field.name && types.some((type) => mentionsType(declared, type));
+}
+
+function mentionsType(declared: string, type: string): boolean {
+  const at = declared.indexOf(type);
+  return at >= 0 && !/[\w.]/.test(declared[at - 1] ?? "") && !/[\w.]/.test(declared[at + type.length] ?? "");
 }
 
 /** `./tmp/${file.filename}` is `file.path`. */

@@ -76,12 +76,14 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
   const graph = openImportGraph(sources, prefilter, resolver);
   const modules = new Map<string, { readonly version: string; readonly module: FlowModule }>();
   const packages = new Map<string, ReadonlySet<string>>();
+  const undeclared = new Map<string, boolean>();
   let revision = sources.revision();
 
   const dependenciesOf = (file: string): ReadonlySet<string> => {
     if (revision !== sources.revision()) {
       revision = sources.revision();
       packages.clear();
+      undeclared.clear();
     }
     const directory = parentOf(file);
     const known = packages.get(directory);
@@ -96,6 +98,9 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     packages.set(directory, names);
     return names;
   };
+
+  const imports = (file: string, module: string): boolean =>
+    graph.importsOf(file).imports.some(({ specifier }) => canonical(specifier, "").module === module);
 
   const containing = (words: readonly string[], also: readonly string[]): readonly string[] =>
     prefilter.filesContaining(words, (file) => also.some((word) => prefilter.mayContain(file, word)));
@@ -129,9 +134,22 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     uses(file, module) {
       if (BUILT_IN.has(module)) return true;
       if (dependenciesOf(file).has(module)) return true;
-      return graph.importsOf(file).imports.some((entry) => canonical(entry.specifier, "").module === module);
+      if (imports(file, module)) return true;
+      // Some are there because others need them, or were forgotten in `package.json`.
+      const home = manifestsAbove(upToDate(resolver), parentOf(file))[0]?.directory ?? "";
+      const key = `${home}\n${module}`;
+      let imported = undeclared.get(key);
+      if (imported === undefined) {
+        const beside = (other: string): boolean => home === "" || other.startsWith(`${home}/`);
+        imported = prefilter.filesContaining([module]).some((other) => beside(other) && imports(other, module));
+        undeclared.set(key, imported);
+      }
+      return imported;
     },
-    importsChanged: () => packages.clear(),
+    importsChanged() {
+      packages.clear();
+      undeclared.clear();
+    },
     importersOf: (file, name) => graph.importersOfName(file, name),
     containing,
     contains,

@@ -98,10 +98,12 @@ function lowerParameter(flow: FunctionState, node: ts.ParameterDeclaration, posi
   const plain = ts.isIdentifier(node.name) ? node.name : undefined;
   const name = plain ? bind(flow, flow.scope, plain) : temporary(flow, node.name);
   const acts = initializer !== undefined && mayAct(initializer);
+  const declared = declaration(flow, node);
   const parameter: Parameter = {
     name,
     written: plain ? plain.text : `parameter${position + 1}`,
     ...(type ? { type } : {}),
+    ...(declared === "" ? {} : { declared }),
     ...(node.dotDotDotToken ? { rest: true } : {}),
     ...(initializer && !acts ? { fallback: value(flow, initializer) } : {}),
   };
@@ -112,6 +114,15 @@ function lowerParameter(flow: FunctionState, node: ts.ParameterDeclaration, posi
   }
   return parameter;
 }
+
+/** `@UploadedFiles() Express.Multer.File[]` */
+function declaration(flow: FunctionState, { modifiers, type }: ts.ParameterDeclaration): string {
+  const marks = (modifiers ?? []).filter((modifier) => ts.isDecorator(modifier));
+  const written = [...marks, ...(type ? [type] : [])].map((node) => node.getText(flow.module.source)).join(" ");
+  return written.length > LONGEST_DECLARATION ? "" : written;
+}
+
+const LONGEST_DECLARATION = 200;
 
 function isField(node: ts.ParameterDeclaration): boolean {
   return node.modifiers !== undefined && node.modifiers.some((modifier) => !ts.isDecorator(modifier));
