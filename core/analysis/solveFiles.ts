@@ -66,12 +66,10 @@ export function solveForgotten(
   forgotten: Forgotten,
   signal: AbortSignal | undefined,
 ): boolean {
-  const files = new Set<string>();
   program.visited.clear();
-  for (const key of before) {
-    if (!forgotten.has(key)) program.visited.add(key);
-    else files.add(key.slice(0, key.lastIndexOf("#")));
-  }
+  for (const key of before) if (!forgotten.has(key)) program.visited.add(key);
+  // A function that did not count may do so now.
+  const files = new Set([...forgotten.keys()].map((key) => key.slice(0, key.lastIndexOf("#"))));
   solveFiles(program, files, signal);
   for (const [key, used] of forgotten) {
     if (!before.has(key)) continue;
