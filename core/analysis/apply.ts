@@ -8,7 +8,7 @@ import { put } from "./collections.ts";
 import { namedByFilters, runCommand } from "./command.ts";
 import { assemble, make, remove, serve, upload, use } from "./effects.ts";
 import { isTruthy, valuesAt } from "./entries.ts";
-import { escape, wholeOf } from "./escapes.ts";
+import { escape } from "./escapes.ts";
 import type { Span } from "./flow.ts";
 import { addTo, type Frame, type State, thingOf } from "./frame.ts";
 import { isField, isTemporary } from "./leaks.ts";
@@ -16,8 +16,9 @@ import { readMember } from "./members.ts";
 import { observe } from "./observe.ts";
 import { pathsInText } from "./pathsInText.ts";
 import { indexOf, isGuarded } from "./program.ts";
-import { fileAt, filesBehind, reachable } from "./records.ts";
+import { fileAt, filesBehind } from "./records.ts";
 import { giveUp } from "./refine.ts";
+import { announced, printedBy } from "./printed.ts";
 import { gather, isListing, listing, pathOf, resultThing, temporary } from "./results.ts";
 import type { Step } from "./summary.ts";
 import { derived, NOTHING, union, unionAll, type Value, type Values } from "./value.ts";
@@ -150,6 +151,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return path.flatMap((value) => (thingOf(frame, value) ? [] : [derived("call", value, "exists", { args: [] })]));
     case "mention":
       if (context.args.length === 1) escape(frame, state, printedBy(frame, path), moment);
+      if (entry.path === "0+") escape(frame, state, announced(frame, state, context.args), moment);
       return NOTHING;
     case "serve":
       if (!frame.scratch)
@@ -234,15 +236,6 @@ function nameFiles(frame: Frame, state: State, context: CallContext, path: Value
     const record = fileAt(frame, state, value);
     if (record) record.names = union(record.names, names);
   }
-}
-
-/** `console.log(JSON.stringify(result))`: a program's output. The files that it names and that were not sent are what it was run for. */
-function printedBy(frame: Frame, values: Values): Values {
-  const data = values.flatMap((value) => thingOf(frame, value) ?? []).filter((thing) => thing.as === "path" && thing.rest.length > 0);
-  return reachable(
-    frame,
-    data.flatMap((thing) => thing.rest),
-  ).filter((value) => (frame.files.get(wholeOf(value).key)?.trace.uploaded.length ?? 0) === 0);
 }
 
 /** `rm(p, { force: true })` fails on nothing that happens every day. */

@@ -30,7 +30,7 @@ import {
   type Trace,
   UPLOADED,
 } from "./summary.ts";
-import { type FunctionValue, isCut, NOTHING, reference, union, unionAll, type Value, type Values } from "./value.ts";
+import { atomsOf, type FunctionValue, isCut, NOTHING, reference, union, unionAll, type Value, type Values } from "./value.ts";
 import { isHandedIn } from "./paths.ts";
 
 export interface Application {
@@ -73,7 +73,7 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
   // `const result = await use(file); await rm(file); return result`: what was handed in runs before the file goes.
   const goes = (effect: FileEffect): boolean => effect.normal.some((way) => way & (DELETED | LATER));
   const first = summary.invokes.length === 0 ? summary.effects : summary.effects.filter((effect) => !goes(effect));
-  const last = summary.invokes.length === 0 ? [] : summary.effects.filter(goes);
+  const last = summary.invokes.length === 0 ? [] : summary.effects.filter(goes).map(ofInvoked);
   applyEffects(frame, state, first, exchange, application);
   // Of files the ways tell on which of them they are handed on.
   const told = new Set(summary.effects.map((effect) => (effect.trace.escaped.length > 0 ? effect.value.key : undefined)));
@@ -85,6 +85,12 @@ export function applySummary(frame: Frame, state: State, application: Applicatio
   applyEffects(frame, state, last, exchange, application);
   if (application.executor) return resolved;
   return unionAll(summary.returns.map((value) => substitute(frame, state, value, exchange)));
+}
+
+/** Where a function does nothing with a file of its own, it has not handed it to what it was given either. */
+function ofInvoked(effect: FileEffect): FileEffect {
+  const own = atomsOf(effect.value).some((part) => part.kind === "symbol" && part.root === "fresh");
+  return own ? { ...effect, normal: effect.normal.filter((way) => way !== 0) } : effect;
 }
 
 /** Calls what the function calls of what it was given; results in what an executor resolves with. */

@@ -100,8 +100,14 @@ export function meant(frame: Frame, state: State, value: Value): FileRecord[] {
   const own = fileAt(frame, state, value);
   const directory = listedIn(value);
   const result = own ? [own] : [];
-  if (directory) for (const other of frame.files.values()) if (other !== own && isBelow(other.value, directory)) result.push(other);
-  if (isPattern(value)) for (const other of frame.files.values()) if (other !== own && fits(other.value, value)) result.push(other);
+  const pattern = isPattern(value);
+  if (directory || pattern)
+    for (const other of frame.files.values()) {
+      if (other === own) continue;
+      // What is made later was not there.
+      const fitting = (directory && isBelow(other.value, directory)) || (pattern && fits(other.value, value));
+      if (fitting && isThere(state, other)) result.push(other);
+    }
   return result;
 }
 

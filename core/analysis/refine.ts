@@ -161,6 +161,7 @@ function isNone(operand: Operand): boolean {
   return (
     operand.op === "nothing" ||
     (operand.op === "literal" && operand.value === null) ||
+    (operand.op === "text" && operand.text === "") ||
     (operand.op === "global" && operand.name === "undefined")
   );
 }

@@ -14,7 +14,7 @@ export interface ListOptions {
 export interface Place {
   /** Tests, fixtures, mocks, stories, configuration and deployment: not looked at unless someone asks. */
   readonly test: boolean;
-  /** Examples, scripts, demos and containers that run once: what they leave behind weighs less. */
+  /** Examples, scripts, demos, trials and containers that run once: what they leave behind weighs less. */
   readonly lenient: boolean;
 }
 
@@ -47,6 +47,8 @@ const INNER_DIRECTORY = /^(?:src|app|lib|configs?|utils?|helpers?|middlewares?|s
 const DEPLOY_FILE = /^deploy(?:[-_].*)?\.[^.]+$/i;
 const PRODUCT_DIRECTORY = /^(?:src|app|lib|pages|server|api)$/i;
 const LENIENT_DIRECTORY = /^(?:examples?|scripts?|demos?|samples?|bin|container|tools)$/i;
+/** What somebody runs by hand to see whether something works: `test-captions.ts`, `diagnose_streams.js`. */
+const LENIENT_FILE = /^(?:test|try|debug|diagnose|demo|example|bench(?:mark)?|poc)[-_]/i;
 
 /**
  * The source files below a directory, as sorted paths from there with `/`. Links are not followed; what cannot be read is left out.
@@ -98,7 +100,7 @@ export function describePlace(file: string): Place {
       some(DEPLOY_DIRECTORY) ||
       (CONFIGURATION_FILE.test(name) && !some(INNER_DIRECTORY)) ||
       (DEPLOY_FILE.test(name) && !some(PRODUCT_DIRECTORY)),
-    lenient: some(LENIENT_DIRECTORY),
+    lenient: some(LENIENT_DIRECTORY) || (LENIENT_FILE.test(name) && !some(PRODUCT_DIRECTORY)),
   };
 }
 
