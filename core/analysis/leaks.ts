@@ -2,7 +2,7 @@
 import type { Entry } from "./catalogue/entry.ts";
 import type { Frame, FileRecord } from "./frame.ts";
 import { isWithin, keyOf, type Program } from "./program.ts";
-import { RECEIVES } from "./storage.ts";
+import { isOnDisk, RECEIVES } from "./storage.ts";
 import type { Report } from "./solve.ts";
 import type { WayOut } from "./leave.ts";
 import {
@@ -264,8 +264,8 @@ export function isTemporary(value: Value): boolean {
 
 /** Whether the value is the path of a file that a request brought and that was put on this machine. */
 export function isReceived(program: Program, frame: Frame, value: Value): boolean {
-  const isOnDisk = program.storages.size === 0 || program.storages.has("disk");
-  return isField(frame, value, (entry) => isOnDisk || entry.module !== RECEIVES);
+  const onDisk = isOnDisk(program.storages, frame.module.file);
+  return isField(frame, value, (entry) => onDisk || entry.module !== RECEIVES);
 }
 
 /** Whether the value is what a request says of a file that it brought: the catalogue's fields. */

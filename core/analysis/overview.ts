@@ -115,7 +115,7 @@ export function gather(program: Program): void {
   for (const { frame } of [...overview.telling].sort(inOrder)) {
     for (const key of frame.scheduled) scheduled.add(key);
     for (const key of frame.relieved) relieved.add(key);
-    for (const storage of frame.storages) storages.add(storage);
+    if (frame.storages.size > 0) storages.set(frame.module.file, new Set([...(storages.get(frame.module.file) ?? []), ...frame.storages]));
     for (const [key, directory] of frame.destinations) destinations.set(key, directory);
     for (const [key, directory] of frame.served) served.set(key, directory);
   }

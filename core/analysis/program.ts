@@ -28,8 +28,8 @@ export interface Program {
   readonly relieved: Set<string>;
   /** Directories that files of requests are put into. */
   readonly destinations: Map<string, Value>;
-  /** Where files of requests are put. */
-  readonly storages: Set<Storage>;
+  /** Where files of requests are put, by the file that says so. */
+  readonly storages: Map<string, Set<Storage>>;
   /** Directories whose files a server hands out. */
   readonly served: Map<string, Value>;
   readonly reports: Map<string, Report>;
@@ -116,7 +116,7 @@ export function createProgram(catalogue: Catalogue, loader: Loader): Program {
     scheduled: new Set(),
     relieved: new Set(),
     destinations: new Map(),
-    storages: new Set(),
+    storages: new Map(),
     served: new Map(),
     reports: new Map(),
     overview: newOverview(),

@@ -6,7 +6,7 @@ import { evaluate, namesIn } from "./evaluate.ts";
 import { type FileRecord, type Frame, type State, thingOf } from "./frame.ts";
 import { ABSENT, FAILED, FOUND, KEPT, MADE, mapWays, OTHERS, READ, REFUSED, UNSUCCESSFUL, UPLOADED } from "./summary.ts";
 import { atomsOf, isCut, NOTHING, union, type Value, type Values } from "./value.ts";
-import { isBelow, isHandedIn } from "./paths.ts";
+import { isBelow, isHandedIn, listedIn } from "./paths.ts";
 
 /** The state on one side of a branch. Undefined: nobody gets there. */
 export function refine(frame: Frame, before: State, test: Test, outcome: boolean): State | undefined {
@@ -85,11 +85,29 @@ function truthy(frame: Frame, state: State, operand: Operand, outcome: boolean):
   failing(frame, state, operand, outcome);
   const values = evaluate(frame, state, operand);
   exists(frame, state, values, outcome);
-  if (!outcome) absent(frame, state, values);
+  if (!outcome) {
+    absent(frame, state, values);
+    for (const value of values) noDirectory(frame, state, value);
+  }
   wish(frame, state, operand, outcome);
   const last = lastName(frame, operand);
   const failure = FAILURE.test(last);
   report(frame, state, operand, failure || SKIPPED.test(last) ? !outcome : outcome, failure || SUCCESS.test(last));
+}
+
+/** `if (stats.isDirectory()) … else …`: in what is no directory there are no files. */
+function noDirectory(frame: Frame, state: State, asked: Value): void {
+  let at = asked;
+  let isAsked = false;
+  for (let depth = 0; depth < 6 && at.kind === "derived" && at.name !== "exists"; depth += 1) {
+    isAsked ||= at.name === "isDirectory";
+    at = at.of;
+  }
+  if (!isAsked || at.kind !== "derived") return;
+  const { of } = at;
+  for (const record of frame.files.values())
+    if (record.value.key !== of.key && (isBelow(record.value, of) || listedIn(record.value)?.key === of.key))
+      set(state, record, (way) => way | ABSENT);
 }
 
 const SUCCESS = /^(?:is)?(?:ok|success|succeeded|successful|uploaded)$/i;

@@ -51,6 +51,7 @@ const TELLING: readonly (readonly [words: readonly string[], also: readonly stri
   [["fs-extra"], ["remove", "removeSync", "emptyDir"]],
   // Where files of requests are put, and which of them are handed out.
   [["multer"], ["storage", "Storage", "dest"]],
+  [["MulterModule"], ["register", "registerAsync"]],
   [["express"], ["static"]],
 ];
 
