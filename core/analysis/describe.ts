@@ -8,7 +8,7 @@ import type { FileRecord } from "./frame.ts";
 import { keyOf } from "./program.ts";
 import type { Mark } from "./rules/draft.ts";
 import type { Report } from "./solve.ts";
-import { innermost, type Step } from "./summary.ts";
+import { innermost, sameStep, type Step } from "./summary.ts";
 import { atomsOf, TMP, type Value } from "./value.ts";
 
 /** The name under which the function knows the file, else what is known of its path. */
@@ -155,7 +155,11 @@ export function marksOf(record: FileRecord, primary: Step | undefined): Mark[] {
   // What this function had rendered for the upload.
   if (trace.uploaded.length > 0)
     for (const step of trace.output.slice(0, 3)) if (step.inner && step.file === primary?.file) put(step.file, step.span, t("made here"));
-  add(here(trace.read), t("read by this assembly"), t("read by an assembly on the way through here"), false);
+  const reads = here(trace.read);
+  const isLast = (step: Step): boolean => primary === undefined || sameStep(step, primary);
+  add(reads.filter(isLast), t("read by this assembly"), t("read by an assembly on the way through here"), false);
+  // What other functions did with it before is theirs.
+  for (const step of reads.filter((one) => !isLast(one)).slice(0, 3)) put(step.file, step.span, t("read by this assembly"));
   add(trace.uploaded, t("uploaded here"), t("uploaded on the way through here"));
   return marks;
 }
