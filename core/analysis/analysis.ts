@@ -138,6 +138,7 @@ function open(frontEnd: FrontEnd, catalogue: Program["catalogue"], judged: () =>
     load: (file) => (judged().has(file) || frontEnd.isRelevant(file) ? frontEnd.lower(file) : undefined),
     resolve: (from, specifier) => frontEnd.resolve(from, specifier),
     uses: (file, module) => frontEnd.uses(file, module),
+    isBeside: (file, module) => frontEnd.isBeside(file, module),
   });
 }
 

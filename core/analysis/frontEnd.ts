@@ -24,6 +24,8 @@ export interface FrontEnd {
   resolve(from: string, specifier: string): string | undefined;
   /** Whether the package is imported by the file or is a dependency of the workspace. */
   uses(file: string, module: string): boolean;
+  /** Whether some file of the same package imports it, declared or not. Looks for them all: for few modules only. */
+  isBeside(file: string, module: string): boolean;
   /** Says that imports may have changed: what the workspace depends on is looked up anew. */
   importsChanged(): void;
   /** Files that import what `file` exports as `name`. */

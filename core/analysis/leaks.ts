@@ -282,7 +282,7 @@ export function isField(frame: Frame, value: Value, counts: (entry: Entry) => bo
     if (rest === undefined) return false;
     const written = rest.join(".").replaceAll(".[]", "[]");
     const evident = (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) || isDeclared(frame, field, entry);
-    return evident && loader.uses(frame.module.file, entry.module);
+    return evident && (loader.uses(frame.module.file, entry.module) || loader.isBeside(frame.module.file, entry.module));
   });
 }
 

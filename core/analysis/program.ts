@@ -14,6 +14,8 @@ export interface Loader {
   resolve(from: string, specifier: string): string | undefined;
   /** Whether the package is imported by the file or a dependency of the workspace. */
   uses(file: string, module: string): boolean;
+  /** Whether a file of the same package imports it, though it does not say so. */
+  isBeside(file: string, module: string): boolean;
 }
 
 export interface Program {

@@ -135,8 +135,9 @@ export function openTypeScript(sources: Sources, catalogue: Catalogue, _settings
     uses(file, module) {
       if (BUILT_IN.has(module)) return true;
       if (dependenciesOf(file).has(module)) return true;
-      if (imports(file, module)) return true;
-      // Some are there because others need them, or were forgotten in `package.json`.
+      return imports(file, module);
+    },
+    isBeside(file, module) {
       const home = manifestsAbove(upToDate(resolver), parentOf(file))[0]?.directory ?? "";
       const key = `${home}\n${module}`;
       let imported = undeclared.get(key);
