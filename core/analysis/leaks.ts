@@ -72,10 +72,17 @@ export function ownLeaks(
       const inner = leakAt(report, report?.frame.files.get(origin.key));
       if (inner && inner !== leak && !givesWay(inner, leak)) return false;
     }
-    const above = callers.get(`${keyOf(leak.report.ref)}|${leak.record.value.key}`) ?? [];
-    return !above.some(({ report, record }) => {
+    return !isToldAbove(leak, leak.report, leak.record, new Set());
+  };
+  /** Whether somebody who calls the function is told, perhaps through a callback that only hands the file on. */
+  const isToldAbove = (leak: Leak, inner: Report, file: FileRecord, seen: Set<FileRecord>): boolean => {
+    if (seen.has(file)) return false;
+    seen.add(file);
+    const above = callers.get(`${keyOf(inner.ref)}|${file.value.key}`) ?? [];
+    return above.some(({ report, record }) => {
       const outer = leakAt(report, record);
-      return outer !== undefined && outer !== leak && givesWay(leak, outer);
+      if (outer && outer !== leak) return givesWay(leak, outer);
+      return report.fn.kind === "closure" && isHandedIn(record.value) && isToldAbove(leak, report, record, seen);
     });
   };
   return asked.map((report) =>
