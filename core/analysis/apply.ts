@@ -18,7 +18,7 @@ import { pathsInText } from "./pathsInText.ts";
 import { indexOf, isGuarded } from "./program.ts";
 import { fileAt, filesBehind } from "./records.ts";
 import { giveUp } from "./refine.ts";
-import { announced, printedBy } from "./printed.ts";
+import { announce, printedBy } from "./printed.ts";
 import { gather, isListing, listing, pathOf, resultThing, temporary } from "./results.ts";
 import type { Step } from "./summary.ts";
 import { derived, NOTHING, union, unionAll, type Value, type Values } from "./value.ts";
@@ -151,7 +151,7 @@ function applyEntry(frame: Frame, state: State, context: CallContext, target: Va
       return path.flatMap((value) => (thingOf(frame, value) ? [] : [derived("call", value, "exists", { args: [] })]));
     case "mention":
       if (context.args.length === 1) escape(frame, state, printedBy(frame, path), moment);
-      if (entry.path === "0+") escape(frame, state, announced(frame, state, context.args), moment);
+      if (entry.path === "0+") announce(frame, context.args);
       return NOTHING;
     case "serve":
       if (!frame.scratch)

@@ -115,7 +115,7 @@ function applyEffects(frame: Frame, state: State, effects: readonly FileEffect[]
 
 const DEEPEST_NESTING = 6;
 
-/** A function that has to do with more is told of those only that are made. */
+/** A function that has to do with more is told of those only that are made or deleted. */
 const MOST_FILES = 200;
 
 function applyInvoke(
@@ -169,10 +169,10 @@ function applyEffect(
   const ways = effectWays(effect, application);
   // What was only looked at there is a file of this function if it is one without it.
   const looked = effect.names.length === 0 && !ways.some((way) => way & ~FAILED) && effect.thrown.length === 0;
-  const makes = effect.trace.made.length + effect.trace.output.length > 0;
+  const acts = effect.trace.made.length + effect.trace.output.length + effect.trace.deleted.length > 0;
   for (const file of filesBehind(frame, [value])) {
     const crowded = frame.files.size >= MOST_FILES;
-    if (!frame.files.has(file.key) && ((looked && file.kind !== "joined") || (crowded && !makes))) continue;
+    if (!frame.files.has(file.key) && ((looked && file.kind !== "joined") || (crowded && !acts))) continue;
     const own = fileAt(frame, state, file);
     if (!own) continue;
     own.directory ||= effect.directory;
@@ -257,7 +257,7 @@ function change(frame: Frame, state: State, record: FileRecord, ways: readonly n
 
 function effectWays(effect: FileEffect, application: Application): readonly number[] {
   const { when, awaits } = application;
-  // A function that only makes sure that a file is there does not make it a cache.
+  // A function that only acts sure that a file is there does not make it a cache.
   const dropped = RETURNED | (effect.normal.some((way) => way & MADE) ? 0 : FOUND);
   // What is looked for before it is deleted is there when a callback that was registered before it was made runs.
   const guarded = when !== "now" && effect.normal.some((way) => way & DELETED);

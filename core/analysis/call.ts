@@ -16,7 +16,7 @@ import { classOf, functionOf, isWithin, keyOf } from "./program.ts";
 import { fileAt, looksLikePath, note, reachable, waysOf } from "./records.ts";
 import { summaryOf } from "./solve.ts";
 import { noteStorage } from "./storage.ts";
-import { DELETED, LATER, mapWays, RETURNED } from "./summary.ts";
+import { DELETED, LATER, mapWays, RETURNED, type Summary } from "./summary.ts";
 import { derived, type FunctionValue, NOTHING, reference, type Symbol_, union, unionAll, type Value, type Values } from "./value.ts";
 import { nameOf, stepOf, written } from "./written.ts";
 
@@ -29,6 +29,8 @@ export interface CallContext {
   readonly method: string;
   readonly args: readonly Values[];
   readonly moment: Moment;
+  /** What a call of all lists that the receiver may be results in: its callback runs once, whichever it is. */
+  readonly shared?: { collected?: Values };
 }
 
 const NOWHERE: Moment["block"] = { events: [], exit: { exit: "end", span: { start: 0, end: 0 } } };
@@ -49,6 +51,7 @@ export function call(frame: Frame, state: State, event: CallEvent, block = NOWHE
     method,
     args,
     moment: { step, call: event, block, blockIndex },
+    shared: {},
   };
   const called =
     callee.op === "member" ? unionAll(receiver.map((value) => readMember(frame, value, method))) : evaluate(frame, state, callee);
@@ -128,8 +131,12 @@ function callTarget(frame: Frame, state: State, context: CallContext, target: Va
     recordInvoke(frame, state, context, target);
   const dispatched = dispatch(frame, context);
   if (dispatched.length > 0) return unionAll(dispatched.map((one) => callFunction(frame, state, context, one)));
-  const collected = collectionCall(frame, state, context, target);
-  if (collected !== undefined) return collected;
+  const { shared = {} } = context;
+  const collected = shared.collected ?? collectionCall(frame, state, context, target);
+  if (collected !== undefined) {
+    shared.collected = collected;
+    return collected;
+  }
   const entries = entriesOf(frame, context, target);
   if (entries.length > 0) return applyEntries(frame, state, context, target, entries);
   return undefined;
@@ -153,7 +160,7 @@ function callFunction(frame: Frame, state: State, context: CallContext, target: 
     key: String(context.event.id),
     awaits: summary.async,
   });
-  useHeld(frame, context);
+  if (usesUp(summary)) useHeld(frame, context);
   const type = fn?.returns === undefined ? {} : typeOf(frame.program, target.ref.file, fn.returns);
   if (results.length === 0 && (type.type ?? type.library) !== undefined)
     return [{ kind: "symbol", key: `${frame.prefix}:${context.event.id}`, root: "fresh", ...type }];
@@ -162,6 +169,11 @@ function callFunction(frame: Frame, state: State, context: CallContext, target: 
       ? { ...value, ...type }
       : value,
   );
+}
+
+/** Whether files go through the function. */
+function usesUp({ commands, effects }: Summary): boolean {
+  return commands.length > 0 || effects.some(({ trace }) => trace.uploaded.length + trace.read.length + trace.output.length > 0);
 }
 
 /** What a function is handed in an object that holds a file it may use: whoever deletes the file before takes it away from it. */

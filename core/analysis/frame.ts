@@ -17,6 +17,8 @@ export interface FileRecord {
   lopsided: boolean;
   /** Its name, without its directory, was handed on. */
   named: boolean;
+  /** Whoever runs the program is told where it is. */
+  announced: boolean;
   /** Calls of this function that did something to it. */
   readonly sites: Set<number>;
   /** Files that its text names: the list that a program reads its inputs from. */

@@ -2,7 +2,7 @@
 import type { Entry } from "./catalogue/entry.ts";
 import type { Frame, FileRecord } from "./frame.ts";
 import { isWithin, keyOf, type Program } from "./program.ts";
-import { isOnDisk, RECEIVES } from "./storage.ts";
+import { isOnDisk, NEST, RECEIVES } from "./storage.ts";
 import type { Report } from "./solve.ts";
 import type { WayOut } from "./leave.ts";
 import {
@@ -135,6 +135,7 @@ function leakOf(program: Program, report: Report, record: FileRecord, callers: C
     if (!isList && !isTemporary(record.value) && [...program.served.values()].some((directory) => isBelow(record.value, directory)))
       return undefined;
   }
+  if (record.announced && trace.uploaded.length + trace.read.length === 0) return undefined;
   const ways = look(report, record);
   if (!ways || ways.left.length === 0) return undefined;
   if (!lopsided && !leaksFurther(program, report, record, callers, new Set())) return undefined;
@@ -289,7 +290,8 @@ export function isField(frame: Frame, value: Value, counts: (entry: Entry) => bo
     if (rest === undefined) return false;
     const written = rest.join(".").replaceAll(".[]", "[]");
     const evident = (entry.weak ?? []).some((one) => new RegExp(one, "i").test(written)) || isDeclared(frame, field, entry);
-    return evident && (loader.uses(frame.module.file, entry.module) || loader.isBeside(frame.module.file, entry.module));
+    const modules = entry.module === RECEIVES ? [RECEIVES, NEST] : [entry.module];
+    return evident && modules.some((one) => loader.uses(frame.module.file, one) || loader.isBeside(frame.module.file, one));
   });
 }
 

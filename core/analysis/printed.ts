@@ -1,8 +1,8 @@
 /** What a program tells whoever runs it of the files that it has made. */
-import { type Frame, type State, thingOf } from "./frame.ts";
+import { type Frame, thingOf } from "./frame.ts";
 import { wholeOf } from "./escapes.ts";
 import { isBelow } from "./paths.ts";
-import { isThere, reachable } from "./records.ts";
+import { reachable } from "./records.ts";
 import { describePlace } from "./sources.ts";
 import { atomsOf, NOTHING, type Value, type Values } from "./value.ts";
 
@@ -15,16 +15,16 @@ export function printedBy(frame: Frame, values: Values): Values {
   ).filter((value) => (frame.files.get(wholeOf(value).key)?.trace.uploaded.length ?? 0) === 0);
 }
 
-/** `console.log("Saved to", film)` of what somebody runs by hand: what it has made, or where, and has not used up. */
-export function announced(frame: Frame, state: State, args: readonly Values[]): Values {
-  if (frame.scratch || frame.files.size === 0 || !describePlace(frame.module.file).lenient) return NOTHING;
+/** `console.log("Saved to", film)` of what somebody runs by hand: what it makes, or where, unless it goes further. */
+export function announce(frame: Frame, args: readonly Values[]): void {
+  if (frame.scratch || frame.files.size === 0 || !describePlace(frame.module.file).lenient) return;
   const parts = args.flat().flatMap((value) => (value.kind === "text" ? [] : [value, ...atomsOf(value)]));
   const said = (args[0] ?? NOTHING).some((value) => atomsOf(value).some((part) => part.kind === "text" && KEPT_AT.test(part.text)));
-  return [...frame.files.values()]
-    .filter(({ trace }) => trace.output.length > 0 && trace.uploaded.length + trace.read.length === 0)
-    .filter((record) => isThere(state, record))
-    .filter(({ value }) => parts.some((part) => part.key === value.key || ends(value, part) || (said && isBelow(value, part))))
-    .map(({ value }) => value);
+  for (const record of frame.files.values()) {
+    const { value, trace } = record;
+    if (trace.output.length === 0) continue;
+    record.announced ||= parts.some((part) => part.key === value.key || ends(value, part) || (said && isBelow(value, part)));
+  }
 }
 
 /** Whether what is printed is the end of the path: its name, or the whole of it within a message. */

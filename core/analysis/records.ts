@@ -18,6 +18,7 @@ export function fileAt(frame: Frame, state: State, value: Value): FileRecord | u
       from: [],
       lopsided: false,
       named: false,
+      announced: false,
       sites: new Set(),
       names: NOTHING,
     };

@@ -149,8 +149,12 @@ function equal(frame: Frame, state: State, left: Operand, right: Operand, outcom
 function coincide(frame: Frame, state: State, left: Values, right: Values): void {
   const shared = new Set(left.filter((value) => right.some((other) => other.key === value.key)).map((value) => value.key));
   for (const value of union(left, right)) {
-    const record = shared.has(value.key) ? undefined : frame.files.get(value.key);
-    if (record) set(state, record, (way) => way | ABSENT);
+    // What was handed in may be deleted only further on.
+    if (shared.has(value.key) || !(frame.files.has(value.key) || isHandedIn(value))) continue;
+    state.ways.set(
+      value.key,
+      mapWays(waysOf(state, value), (way) => way | ABSENT),
+    );
   }
 }
 
@@ -166,9 +170,19 @@ function narrowed(frame: Frame, state: State, left: Operand, right: Operand, out
     const others = evaluate(frame, state, other);
     if (one.op !== "name" || values.length < 2 || isCut(values) || isCut(others) || (!outcome && others.length !== 1)) continue;
     const rest = values.filter((value) => others.some(({ key }) => key === value.key) === outcome);
+    // `if (sent === converted) remove(converted)`: where something else was sent, nothing was converted.
+    const [only] = others;
+    if (only && others.length === 1 && rest.length < values.length) onlyIfMade(frame, state, only, outcome);
     if (rest.length > 0 && rest.length < values.length) env.set(one.name, rest);
   }
   return { ...state, env };
+}
+
+/** Of a file that was made on some ways only, those on which it was, or the others. */
+function onlyIfMade(frame: Frame, state: State, value: Value, made: boolean): void {
+  const ways = frame.files.has(value.key) ? waysOf(state, value) : [];
+  const rest = ways.filter((way) => ((way & MADE) !== 0) === made);
+  if (rest.length > 0 && rest.length < ways.length) state.ways.set(value.key, rest);
 }
 
 function isConstant(operand: Operand): boolean {

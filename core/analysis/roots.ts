@@ -3,7 +3,7 @@ import { canonical } from "./catalogue/catalogue.ts";
 import type { Entry, Role } from "./catalogue/entry.ts";
 import type { FlowFunction, FlowModule, Operand } from "./flow.ts";
 import { type Calls, indexOf, type Program } from "./program.ts";
-import { RECEIVES } from "./storage.ts";
+import { NEST, RECEIVES } from "./storage.ts";
 
 const TOUCHES: ReadonlySet<Role> = new Set<Role>([
   "upload",
@@ -62,10 +62,12 @@ function lookAt(program: Program, module: FlowModule): Calls {
 
 function touches(program: Program, module: FlowModule, callee: Operand, name: string): boolean {
   const { catalogue, loader } = program;
+  // `MulterModule.register({ dest })`
+  if (callee.op === "member" && importOf(program, module, callee.of)?.from === NEST) return true;
   for (const source of [importOf(program, module, callee), ...wrappedBy(program, module, callee)]) {
     if (!source) continue;
     const { module: from, path } = canonical(source.from, source.name);
-    if (from === RECEIVES) return true;
+    if (from === RECEIVES || from === NEST) return true;
     if (catalogue.at({ module: from, path }).some(isTouching)) return true;
   }
   return catalogue

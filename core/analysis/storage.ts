@@ -48,7 +48,8 @@ export function noteStorage(frame: Frame, targets: Values, args: readonly Values
   else frame.storages.add(thing && !thing.fields.has("dest") && thing.rest.length === 0 ? "elsewhere" : disk);
 }
 
-const NEST = "@nestjs/platform-express";
+/** The framework that puts its own words around it. */
+export const NEST = "@nestjs/platform-express";
 
 /** Where the options stand: `FileInterceptor("file", { dest })`, `MulterModule.register({ dest })`. */
 function placeInNest(path: string): number | undefined {

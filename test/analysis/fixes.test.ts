@@ -51,6 +51,9 @@ const NEEDED = new Set([
   "missing-cleanup-after-upload/raced-with-a-timer",
   "missing-cleanup-after-upload/read-by-child-that-goes-on",
   "missing-cleanup-after-upload/streamed-out-as-well",
+  "missing-cleanup-after-upload/held-in-map-and-read",
+  "missing-cleanup-after-upload/sent-twice-at-once",
+  "missing-cleanup-after-upload/packed-by-a-child",
   // No call deletes what such a name stands for.
   "missing-cleanup-after-assembly/numbered-stills-of-film",
   "missing-cleanup-after-assembly/numbered-pages-of-book",

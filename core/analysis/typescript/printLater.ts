@@ -24,9 +24,61 @@ export function isReadLater(source: ts.SourceFile, call: ts.Expression, subject:
       else ts.forEachChild(node, visit);
     };
     visit(scope);
-    return found;
+    return found || holdersOf(declared, name, scope).some((holder) => isUsedAfter(source, holder, scope, call));
   });
 }
+
+const PUTS = /^(?:push|unshift|set|add|append|enqueue)$/;
+
+/** Lists and maps that hold what the name stands for: it was put into them, or is a field of one of their elements. */
+function holdersOf(declared: ts.Identifier, name: string, scope: ts.Node): readonly string[] {
+  const holders = new Set<string>();
+  const element = ts.isVariableDeclaration(declared.parent) ? declared.parent.initializer : undefined;
+  if (element && ts.isPropertyAccessExpression(element) && ts.isIdentifier(element.expression)) {
+    const list = loopOver(element.expression);
+    if (list !== undefined) holders.add(list);
+  }
+  const visit = (node: ts.Node): void => {
+    if (
+      ts.isCallExpression(node) &&
+      ts.isPropertyAccessExpression(node.expression) &&
+      ts.isIdentifier(node.expression.expression) &&
+      PUTS.test(node.expression.name.text) &&
+      node.arguments.some((argument) => ts.isIdentifier(argument) && argument.text === name)
+    )
+      holders.add(node.expression.expression.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(scope);
+  return [...holders];
+}
+
+/** The name of the list whose element a `for … of` calls so. */
+function loopOver(element: ts.Identifier): string | undefined {
+  for (let at: ts.Node = element; at.parent; at = at.parent)
+    if (ts.isForOfStatement(at) && ts.isVariableDeclarationList(at.initializer) && ts.isIdentifier(at.expression)) {
+      const [declared] = at.initializer.declarations;
+      if (declared && ts.isIdentifier(declared.name) && declared.name.text === element.text) return at.expression.text;
+    }
+  return undefined;
+}
+
+/** Whether a list is walked or handed on further down; how many it holds may be asked. */
+function isUsedAfter(source: ts.SourceFile, name: string, scope: ts.Node, call: ts.Node): boolean {
+  let found = false;
+  const visit = (node: ts.Node): void => {
+    if (found || node.end <= call.end) return;
+    if (ts.isIdentifier(node) && node.text === name && node.getStart(source) > call.end) {
+      const { parent } = node;
+      const counted = ts.isPropertyAccessExpression(parent) && parent.expression === node && COUNTED.test(parent.name.text);
+      if (!counted) found = true;
+    } else ts.forEachChild(node, visit);
+  };
+  visit(scope);
+  return found;
+}
+
+const COUNTED = /^(?:length|size|push|unshift|set|add|append|enqueue|clear|delete)$/;
 
 function isLate(source: ts.SourceFile, read: ts.Identifier, scope: ts.Node, call: ts.Node): boolean {
   let closure: ts.Node | undefined;
@@ -53,8 +105,18 @@ function isLate(source: ts.SourceFile, read: ts.Identifier, scope: ts.Node, call
   if (closure) return !contains(closure, call) && !isSameChain(closure, call);
   if (asked === undefined) return false;
   if (ts.isVariableStatement(statement) || ts.isVariableDeclaration(statement))
-    return PROMISES.test(asked) || isPiped(source, statement, scope);
+    return PROMISES.test(asked) || isPiped(source, statement, scope) || isWaitedForAfter(source, statement, scope, call);
   return GOES_ON.test(asked) || (asked === "createReadStream" && /\.\s*pipe\(/.test(statement.getText(source)));
+}
+
+/** `const copy = upload(path); … await copy;`, `const child = spawn("gzip", [path]); … child.on("close", …)` */
+function isWaitedForAfter(source: ts.SourceFile, statement: ts.Node, scope: ts.Node, call: ts.Node): boolean {
+  const name = /^\s*(?:const|let|var)?\s*(\w+)\s*=/.exec(statement.getText(source))?.[1];
+  if (name === undefined) return false;
+  const after = source.text.slice(call.end, scope.end);
+  return new RegExp(
+    `\\bawait\\s+${name}\\b|\\b${name}\\s*\\.(?:then|catch|finally|on|once)\\(|\\bPromise\\.\\w+\\(\\[[^\\]]*\\b${name}\\b`,
+  ).test(after);
 }
 
 /** `const stream = createReadStream(path); … stream.pipe(out);` */
