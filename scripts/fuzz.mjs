@@ -16,7 +16,7 @@ if (!(minutes > 0)) {
 }
 const files = named.length > 0 ? named : fs.globSync("test/**/*.test.ts", { cwd: root }).filter(hasProperties).sort();
 const end = Date.now() + minutes * 60_000;
-let rounds = 0;
+let runs = 0;
 while (Date.now() < end && process.exitCode === undefined) {
   for (const file of files) {
     if (Date.now() >= end) break;
@@ -27,14 +27,14 @@ while (Date.now() < end && process.exitCode === undefined) {
       encoding: "utf8",
       env: { ...process.env, PATH: `${root}/node_modules/.bin${path.delimiter}${process.env.PATH}`, OFFCUT_SEED: String(seed) },
     });
+    runs += 1;
     if (status === 0) continue;
     console.error(`${stdout}${stderr}\nTo see it again: OFFCUT_SEED=${seed} npx mocha ${file}`);
     process.exitCode = 1;
     break;
   }
-  if (process.exitCode === undefined) rounds += 1;
 }
-console.log(`${rounds} whole rounds of ${files.length} files`);
+console.log(`${runs} runs of ${files.length} test files`);
 
 function hasProperties(file) {
   return fs.readFileSync(path.join(root, file), "utf8").includes("fc.assert(");

@@ -1,7 +1,7 @@
 /**
  * The analysis of one workspace. Looks for files that may hold an upload or an assembly, follows their wrappers to whoever calls
- * them, solves all functions of those files and asks the rules. What a text says is worked out once for each text; everything
- * else is made anew for each check, so that a session that followed edits finds what a fresh one finds.
+ * them, solves all functions of those files and asks the rules. A session that followed edits keeps what cannot have changed, and finds
+ * what a fresh one finds.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -257,7 +257,7 @@ function change(frame: Frame, state: State, record: FileRecord, ways: readonly n
 
 function effectWays(effect: FileEffect, application: Application): readonly number[] {
   const { when, awaits } = application;
-  // A function that only acts sure that a file is there does not make it a cache.
+  // A function that only makes sure that a file is there does not make it a cache.
   const dropped = RETURNED | (effect.normal.some((way) => way & MADE) ? 0 : FOUND);
   // What is looked for before it is deleted is there when a callback that was registered before it was made runs.
   const guarded = when !== "now" && effect.normal.some((way) => way & DELETED);
