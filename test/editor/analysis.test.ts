@@ -42,8 +42,8 @@ export async function ${name}(project: string, scene: number, speech: Uint8Array
 `;
 }
 
-/** In a browser VS Code saves by itself otherwise. */
-const settings = { "files.autoSave": "off" };
+/** In a browser VS Code saves by itself otherwise; lines that stick to the top would lie over the light bulb. */
+const settings = { "files.autoSave": "off", "editor.stickyScroll.enabled": false };
 
 describe("the editor, and code that leaves files behind", function () {
   this.timeout(180_000);
