@@ -9,7 +9,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { build } from "esbuild";
-import { findFfmpeg } from "../examples/video-generator/ffmpeg.ts";
+import { findFfmpeg } from "../examples/ffmpeg.ts";
 
 const files = Number(process.argv[2] ?? 10_000);
 if (!Number.isSafeInteger(files) || files < 1) throw new RangeError("usage: node bench/clean.ts [files]");

@@ -4,6 +4,7 @@ import { startWithCode } from "./analysis.ts";
 import { CallSites } from "./callSites.ts";
 import { showCallSites } from "./callSitesTree.ts";
 import { registerCommands } from "./commands.ts";
+import { findConfigFile } from "./createConfig.ts";
 import { Documents } from "./documents.ts";
 import { showKept } from "./keptTree.ts";
 import { showReclaimable } from "./reclaimableTree.ts";
@@ -37,8 +38,6 @@ export function activate(context: vscode.ExtensionContext): void {
 
 /** Where Offcut is set up, the status bar shows a figure without anybody asking. */
 async function planInBackground(state: State): Promise<void> {
-  const folders = vscode.workspace.workspaceFolders ?? [];
-  const looks = folders.map(({ uri }) => vscode.workspace.fs.stat(vscode.Uri.joinPath(uri, "offcut.json")));
-  const found = await Promise.allSettled(looks);
-  if (found.some(({ status }) => status === "fulfilled")) await state.ensure();
+  const found = await Promise.all((vscode.workspace.workspaceFolders ?? []).map(findConfigFile));
+  if (found.some((file) => file !== undefined)) await state.ensure();
 }

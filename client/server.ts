@@ -121,7 +121,10 @@ function clientOptions(context: vscode.ExtensionContext): LanguageClientOptions 
     docs: vscode.Uri.joinPath(context.extensionUri, "docs/rules").toString(),
   };
   return {
-    documentSelector: [{ scheme: "file", pattern: "**/offcut.json" }, ...CODE_LANGUAGES.map((language) => ({ scheme: "file", language }))],
+    documentSelector: [
+      { scheme: "file", pattern: "**/offcut.{json,yaml,yml}" },
+      ...CODE_LANGUAGES.map((language) => ({ scheme: "file", language })),
+    ],
     initializationOptions,
     diagnosticPullOptions: {
       onChange: true,

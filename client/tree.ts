@@ -1,13 +1,14 @@
-/** The model of both trees: project → kind → file, asked for when opened. */
+/** The model of both trees: project or job → kind → file, asked for when opened. */
 import * as vscode from "vscode";
-import type { PlanItem, Problem } from "../core/model.ts";
-import type { Group } from "../server/protocol.ts";
+import type { PlanItem, Pressure, Problem } from "../core/model.ts";
+import type { Group, OwnerSummary } from "../server/protocol.ts";
+import { compareAttention } from "./ownerLook.ts";
 import type { Report, State } from "./state.ts";
 import { treeItemOf } from "./treeItem.ts";
 
 export type TreeVerdict = "reclaim" | "keep";
 
-export type Node = FolderNode | ProblemsNode | ProblemNode | ProjectNode | StoreNode | FileNode | MoreNode;
+export type Node = FolderNode | PressureNode | ProblemsNode | ProblemNode | OwnerNode | StoreNode | FileNode | MoreNode;
 
 interface Base {
   readonly verdict: TreeVerdict;
@@ -15,6 +16,11 @@ interface Base {
 }
 export interface FolderNode extends Base {
   readonly kind: "folder";
+}
+/** A store that is larger than it may be. */
+export interface PressureNode extends Base {
+  readonly kind: "pressure";
+  readonly pressure: Pressure;
 }
 export interface ProblemsNode extends Base {
   readonly kind: "problems";
@@ -24,20 +30,22 @@ export interface ProblemNode extends Base {
   readonly kind: "problem";
   readonly problem: Problem;
 }
-export interface ProjectNode extends Base {
-  readonly kind: "project";
+export interface OwnerNode extends Base {
+  readonly kind: "owner";
   /** Absent: files that nobody is known to own. */
-  readonly owner?: string;
-  readonly state?: string;
-  readonly status?: string;
+  readonly id?: string;
+  /** Absent also where only a path names it. */
+  readonly owner?: OwnerSummary;
   readonly groups: readonly Group[];
 }
 export interface StoreNode extends Base {
   readonly kind: "store";
   readonly group: Group;
+  readonly owner?: OwnerSummary;
 }
 export interface FileNode extends Base {
   readonly kind: "file";
+  readonly owner?: OwnerSummary;
   readonly item: PlanItem & { readonly uri: string };
 }
 export interface MoreNode extends Base {
@@ -80,7 +88,7 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     if (!node) return this.roots();
     if (node.kind === "folder") return this.childrenOfReport(node.report);
     if (node.kind === "problems") return node.problems.map((problem) => ({ ...baseOf(node), kind: "problem", problem }));
-    if (node.kind === "project") return node.groups.map((group) => ({ ...baseOf(node), kind: "store", group }));
+    if (node.kind === "owner") return node.groups.map((group) => ({ ...baseOf(node), ...ownerOf(node), kind: "store", group }));
     if (node.kind === "store") return this.files(node);
     return [];
   }
@@ -95,13 +103,14 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     }
     if (node.kind === "store") {
       const { owner } = node.group;
-      return projectNode(
+      return ownerNode(
         base,
         owner,
         groups.filter((group) => group.owner === owner),
+        ownersOf(node.report),
       );
     }
-    return node.kind === "project" && hasSeveralFolders() ? { ...base, kind: "folder" } : undefined;
+    return node.kind === "owner" && hasSeveralFolders() ? { ...base, kind: "folder" } : undefined;
   }
 
   /** Selects the first of these files (by URI) that a plan has; false when none has one. */
@@ -145,9 +154,13 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
 
   private childrenOfReport(report: Report): Node[] {
     const base = { verdict: this.verdict, report };
-    const problems = this.verdict === "reclaim" ? shownProblems(report) : [];
-    const first: Node[] = problems.length > 0 ? [{ ...base, kind: "problems", problems }] : [];
-    return [...first, ...projectsOf(report, this.verdict)];
+    if (this.verdict === "keep") return ownersIn(report, "keep");
+    const problems = shownProblems(report);
+    return [
+      ...pressuresOf(report).map((pressure): Node => ({ ...base, kind: "pressure", pressure })),
+      ...(problems.length > 0 ? [{ ...base, kind: "problems", problems } as const] : []),
+      ...ownersIn(report, "reclaim"),
+    ];
   }
 
   private async files(node: StoreNode): Promise<Node[]> {
@@ -157,7 +170,7 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const { folder, digest } = report.plan;
     const which = { store: group.store, ...(group.owner !== undefined && { owner: group.owner }) };
     const items = await this.state.items({ folder, digest, verdict: this.verdict, group: which, offset: 0, limit });
-    const files = items.map((item): Node => ({ ...baseOf(node), kind: "file", item }));
+    const files = items.map((item): Node => ({ ...baseOf(node), ...ownerOf(node), kind: "file", item }));
     const left = group.files - items.length;
     return left > 0 ? [...files, { ...baseOf(node), kind: "more", store: node, next: items.length, left }] : files;
   }
@@ -167,30 +180,41 @@ function hasSeveralFolders(): boolean {
   return (vscode.workspace.workspaceFolders ?? []).length > 1;
 }
 
-function projectsOf(report: Report, verdict: TreeVerdict): readonly ProjectNode[] {
+function ownersIn(report: Report, verdict: TreeVerdict): Node[] {
   const byOwner = new Map<string | undefined, Group[]>();
   for (const group of report.plan?.groups ?? []) {
     if (group.verdict !== verdict) continue;
-    byOwner.set(group.owner, [...(byOwner.get(group.owner) ?? []), group]);
+    const groups = byOwner.get(group.owner);
+    if (groups) groups.push(group);
+    else byOwner.set(group.owner, [group]);
   }
-  return [...byOwner].map(([id, groups]) => projectNode({ verdict, report }, id, groups));
+  const owners = ownersOf(report);
+  return [...byOwner].map(([id, groups]) => ownerNode({ verdict, report }, id, groups, owners)).sort(compareAttention);
 }
 
-function projectNode(base: Base, id: string | undefined, groups: readonly Group[]): ProjectNode {
-  const owner = base.report.plan?.owners.find((one) => one.id === id);
-  return {
-    kind: "project",
-    ...base,
-    groups,
-    ...(id !== undefined && { owner: id }),
-    ...(owner && { state: owner.state, status: owner.status }),
-  };
+function ownersOf({ plan }: Report): ReadonlyMap<string, OwnerSummary> {
+  return new Map(plan?.owners.map((owner) => [owner.id, owner]));
 }
 
-/** A folder without offcut.json, or without trust, has a welcome text instead. */
+function ownerNode(base: Base, id: string | undefined, groups: readonly Group[], owners: ReadonlyMap<string, OwnerSummary>): OwnerNode {
+  const owner = id === undefined ? undefined : owners.get(id);
+  return { kind: "owner", ...base, groups, ...(id !== undefined && { id }), ...(owner && { owner }) };
+}
+
+function ownerOf({ owner }: { readonly owner?: OwnerSummary }): { readonly owner?: OwnerSummary } {
+  return owner ? { owner } : {};
+}
+
+/** Stores that are larger than they may be. */
+export function pressuresOf({ plan }: Report): readonly Pressure[] {
+  return plan?.pressures.filter((pressure) => pressure.over) ?? [];
+}
+
+/** A folder without offcut.json, or without trust, has a welcome text instead; storage pressure has a place of its own. */
 function shownProblems(report: Report): readonly Problem[] {
   if (report.plan && (report.plan.configFile === undefined || !vscode.workspace.isTrusted)) return [];
-  return report.problems;
+  const pressed = new Set(pressuresOf(report).map((pressure) => pressure.store));
+  return report.problems.filter((problem) => !pressed.has(problem.source));
 }
 
 function baseOf({ verdict, report }: Base): Base {

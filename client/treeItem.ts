@@ -2,9 +2,12 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import type { Role } from "../core/model.ts";
-import type { FileNode, FolderNode, MoreNode, Node, ProblemNode, ProblemsNode, ProjectNode, StoreNode } from "./tree.ts";
+import type { FileNode, FolderNode, MoreNode, Node, OwnerNode, PressureNode, ProblemNode, ProblemsNode, StoreNode } from "./tree.ts";
+import { CONFIG_FILES } from "./createConfig.ts";
 import { listFacts } from "./markdown.ts";
+import { factsOfOwner, lookOf, whyKept } from "./ownerLook.ts";
 import { labelOf, labelOfAll } from "./reasons.ts";
+import { barOf, factsOfPressure, unverifiedIn, UPLOAD_WORDS, wordPressure } from "./storage.ts";
 import { countFiles, formatAge, formatBytes } from "./words.ts";
 
 const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
@@ -17,7 +20,6 @@ const ROLE_ICONS: Readonly<Record<Role, string>> = {
   clip: "device-camera-video",
   final: "verified",
 };
-const STATE_ICONS: Readonly<Record<string, string>> = { succeeded: "pass", running: "sync", failed: "error" };
 
 export function treeItemOf(node: Node): vscode.TreeItem {
   switch (node.kind) {
@@ -27,8 +29,10 @@ export function treeItemOf(node: Node): vscode.TreeItem {
       return problemsItem(node);
     case "problem":
       return problemItem(node);
-    case "project":
-      return projectItem(node);
+    case "pressure":
+      return pressureItem(node);
+    case "owner":
+      return ownerItem(node);
     case "store":
       return storeItem(node);
     case "file":
@@ -68,9 +72,9 @@ function problemItem({ problem, report }: ProblemNode): vscode.TreeItem {
   item.description = problem.line === undefined ? problem.source : `${problem.source}:${problem.line}`;
   item.tooltip = listFacts(item.description, [problem.message]);
   item.iconPath = severityIcon(problem.severity);
-  if (problem.source === "offcut.json") {
+  if (CONFIG_FILES.includes(problem.source)) {
     const line = (problem.line ?? 1) - 1;
-    const uri = vscode.Uri.joinPath(report.folder.uri, "offcut.json");
+    const uri = vscode.Uri.joinPath(report.folder.uri, problem.source);
     item.command = {
       command: "vscode.open",
       title: vscode.l10n.t("Open"),
@@ -80,47 +84,78 @@ function problemItem({ problem, report }: ProblemNode): vscode.TreeItem {
   return item;
 }
 
-function projectItem(node: ProjectNode): vscode.TreeItem {
-  const { verdict, report, owner, groups, state, status } = node;
-  const files = groups.reduce((sum, group) => sum + group.files, 0);
-  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
-  const item = new vscode.TreeItem(owner ?? vscode.l10n.t("No project"), Collapsed);
-  item.id = `${verdict}:${report.folder.uri.toString()}:${owner ?? ""}`;
-  item.description = verdict === "keep" ? `${labelOfAll(groups)} · ${formatBytes(bytes)}` : `${countFiles(files)} · ${formatBytes(bytes)}`;
-  item.iconPath = new vscode.ThemeIcon(STATE_ICONS[state ?? ""] ?? "question");
-  item.tooltip = listFacts(owner ?? vscode.l10n.t("No project"), [
-    ...(status ? [vscode.l10n.t("status: {0}", status)] : []),
-    `${countFiles(files)}, ${formatBytes(bytes)}`,
-    ...groups.map((group) => `${group.store}: ${labelOfAll([group])}`),
-  ]);
-  if (owner !== undefined)
-    item.contextValue = `project${pinnedMark(groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned")))}`;
+function pressureItem({ pressure, report }: PressureNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(wordPressure(pressure), None);
+  item.id = `pressure:${report.folder.uri.toString()}:${pressure.store}`;
+  item.description = `${barOf(pressure)} ${vscode.l10n.t("frees {0}", formatBytes(pressure.freeBytes))}`;
+  item.iconPath = severityIcon("warning");
+  item.tooltip = listFacts(vscode.l10n.t("Storage pressure: {0}", pressure.store), factsOfPressure(pressure));
+  item.accessibilityInformation = {
+    label: vscode.l10n.t("Storage pressure, {0}, cleaning frees {1}", wordPressure(pressure), formatBytes(pressure.freeBytes)),
+  };
+  item.contextValue = "pressure";
   return item;
 }
 
-function storeItem({ verdict, report, group }: StoreNode): vscode.TreeItem {
+function ownerItem(node: OwnerNode): vscode.TreeItem {
+  const { verdict, report, id, owner, groups } = node;
+  const files = groups.reduce((sum, group) => sum + group.files, 0);
+  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
+  const name = id ?? vscode.l10n.t("Nobody's Files");
+  const look = lookOf(owner, groups, id);
+  const item = new vscode.TreeItem(name, Collapsed);
+  item.id = `${verdict}:${report.folder.uri.toString()}:${id ?? ""}`;
+  item.description =
+    verdict === "keep"
+      ? `${whyKept(owner, groups)} · ${formatBytes(bytes)}`
+      : [...(owner?.state === "failed" ? [look.words] : []), countFiles(files), formatBytes(bytes)].join(" · ");
+  item.iconPath = look.icon;
+  item.tooltip = listFacts(name, [
+    ...factsOfOwner(owner, look),
+    `${countFiles(files)}, ${formatBytes(bytes)}`,
+    ...groups.map((group) => `${group.store}: ${labelOfAll([group], owner?.kind)}`),
+  ]);
+  if (id !== undefined) {
+    const pinned = groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned"));
+    item.contextValue = `${owner?.kind ?? "project"}${look.mark === "" ? "" : `.${look.mark}`}${pinnedMark(pinned)}`;
+  }
+  return item;
+}
+
+function storeItem({ verdict, report, group, owner }: StoreNode): vscode.TreeItem {
   const item = new vscode.TreeItem(group.store, Collapsed);
   item.id = `${verdict}:${report.folder.uri.toString()}:${group.owner ?? ""}:${group.store}`;
   const size = `${countFiles(group.files)} · ${formatBytes(group.bytes)}`;
-  item.description = verdict === "keep" ? `${labelOfAll([group])} · ${size}` : `${size} · ${formatAge(group.oldestMs)}`;
+  const unverified = unverifiedIn(group);
+  const why = unverified > 0 ? vscode.l10n.t("{0} not verified", unverified) : labelOfAll([group], owner?.kind);
+  item.description = verdict === "keep" ? `${why} · ${size}` : `${size} · ${formatAge(group.oldestMs)}`;
   item.iconPath = new vscode.ThemeIcon(ROLE_ICONS[group.role]);
-  item.tooltip = listFacts(`${group.store} (${group.role})`, group.evidence);
+  const states = unverified > 0 ? (group.uploads ?? []).filter(({ status }) => status !== "verified") : [];
+  item.tooltip = listFacts(`${group.store} (${group.role})`, [
+    ...states.map(({ status, files }) => `${countFiles(files)}: ${UPLOAD_WORDS[status]()}`),
+    ...group.evidence,
+  ]);
   item.contextValue = "store";
   return item;
 }
 
-function fileItem({ verdict, item: file }: FileNode): vscode.TreeItem {
+function fileItem({ verdict, item: file, owner }: FileNode): vscode.TreeItem {
   const uri = vscode.Uri.parse(file.uri);
   const item = new vscode.TreeItem(path.posix.basename(file.path), None);
   item.id = `${verdict}:${file.uri}`;
   item.resourceUri = uri;
   item.iconPath = vscode.ThemeIcon.File;
   const size = `${formatBytes(file.bytes)} · ${formatAge(file.ageMs)}`;
-  item.description = verdict === "keep" ? `${labelOf(file.reason)} · ${size}` : size;
+  item.description = verdict === "keep" ? `${whyFileStays(file, owner?.kind)} · ${size}` : size;
   item.tooltip = listFacts(file.path, file.evidence);
   item.command = { command: "vscode.open", title: vscode.l10n.t("Open"), arguments: [uri, { preview: true }] };
   item.contextValue = `file${pinnedMark(file.reason === "pinned")}`;
   return item;
+}
+
+/** Of an upload that is not verified the storage's answer; where it was not asked, the whole sentence stands in the tooltip. */
+function whyFileStays(file: FileNode["item"], kind: "project" | "job" | undefined): string {
+  return file.reason === "upload-unverified" && file.remote ? file.remote.detail : labelOf(file.reason, kind);
 }
 
 function moreItem(node: MoreNode): vscode.TreeItem {

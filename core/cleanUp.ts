@@ -1,8 +1,11 @@
 /** From a plan to a result: the one way by which every shell deletes. */
+import path from "node:path";
 import { t } from "@vscode/l10n";
 import { type Config, rootsOf } from "./config/config.ts";
 import type { PlanOptions } from "./makePlan.ts";
 import type { CleanResult, ItemError, Plan, PlanItem } from "./model.ts";
+import { forgetReleases } from "./jobs/release.ts";
+import { retireJobs } from "./jobs/retire.ts";
 import { createGuard } from "./reclaim/guard.ts";
 import { HOME, Refusal } from "./reclaim/home.ts";
 import { acquireLocks } from "./reclaim/lock.ts";
@@ -12,7 +15,7 @@ import { explainErrno } from "./reclaim/retry.ts";
 import { runCleanup, type RunProgress } from "./reclaim/run.ts";
 import { createRecheck } from "./recheck.ts";
 import { repairStatus, trackStatus } from "./status.ts";
-import { purgeUnlocked } from "./runs.ts";
+import { forgetUploads } from "./uploads.ts";
 
 export interface CleanOptions extends PlanOptions {
   /** Instead of `policy.undo`, milliseconds; 0 deletes at once. */
@@ -31,7 +34,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   if (options.trusted === false) throw new Refusal(t("the workspace is not trusted; nothing is deleted in it"));
   if (now() > Date.parse(plan.expires)) throw new Refusal(t("the plan expired at {0}; preview again", plan.expires));
   if (plan.configHash !== config.hash) throw new Refusal(t("the configuration changed since the preview; preview again"));
-  const items = plan.items.filter((item) => item.verdict === "reclaim");
+  const items = plan.items.filter((item) => item.verdict === "reclaim").map((item) => holdAsAsked(item, options));
   if (items.length === 0) return NOTHING;
 
   // Before the lock, which makes `.offcut/`: nothing is made where a drive should be (R76).
@@ -43,7 +46,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   recover(config.root, now);
   repairStatus(config);
   const recheck = await createRecheck(config, options, now);
-  if (recheck.generation !== plan.generation) throw new Refusal(t("the database changed since the preview; preview again"));
+  if (recheck.generation !== plan.generation) throw new Refusal(t("a database or a job changed since the preview; preview again"));
   const outcome = await runCleanup({
     workspace: config.root,
     digest: plan.digest,
@@ -56,6 +59,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
       protectedInodes: [...plan.protectedInodes, ...recheck.protectedInodes],
     }),
     recheck: (item) => recheck.ask(item),
+    claim: (batch) => recheck.claim(batch),
     now,
     ...(options.signal && { signal: options.signal }),
     ...(options.onRunProgress && { onProgress: options.onRunProgress }),
@@ -64,17 +68,27 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     ...outcome.errors,
     ...remember(config, now()),
     ...trackStatus(config, outcome, items, now(), options.partial ?? false),
+    ...(await settleOwners(config, outcome.moved, now())),
   ];
-  const { held: _held, ...result } = outcome;
-  if (undoMs > 0) return { ...result, freedSpace: 0, errors };
-  const purged = await purgeUnlocked(config.root, outcome.run, {});
-  return {
-    ...result,
-    deletedFiles: purged.deletedFiles,
-    freedSpace: purged.freedSpace,
-    heldSpace: heldAfter(outcome.held, purged.errors),
-    errors: [...errors, ...purged.errors],
-  };
+  const { moved: _moved, ...result } = outcome;
+  return { ...result, errors };
+}
+
+/** What was noted for the sake of these files is not needed any more. */
+async function settleOwners(config: Config, taken: readonly PlanItem[], nowMs: number): Promise<readonly ItemError[]> {
+  forgetUploads(
+    config.root,
+    taken.filter((item) => item.role === "upload").map((item) => path.join(item.root, item.path)),
+  );
+  forgetReleases(config.root, [...new Set(taken.flatMap((item) => (item.reason === "owner-failed" ? (item.owner ?? []) : [])))]);
+  return retireJobs(config, nowMs, new Set(taken.flatMap((item) => item.owner ?? [])));
+}
+
+/** By hand everything can be undone for as long as the policy says; by itself a store may say otherwise. */
+function holdAsAsked(item: PlanItem, options: CleanOptions): PlanItem {
+  if (item.undoMs === undefined || (options.mode === "automatic" && options.undoMs === undefined)) return item;
+  const { undoMs: _undoMs, ...rest } = item;
+  return rest;
 }
 
 /** The result of a cleanup that had nothing to do. */
@@ -97,9 +111,4 @@ function remember(config: Config, nowMs: number): readonly ItemError[] {
   } catch (error) {
     return [{ path: `${HOME}/records.json`, message: error instanceof Refusal ? error.message : explainErrno(error) }];
   }
-}
-
-function heldAfter(held: readonly PlanItem[], failed: readonly ItemError[]): number {
-  const left = new Set(failed.map((error) => error.path));
-  return held.filter((item) => left.has(item.path)).reduce((sum, item) => sum + item.bytes, 0);
 }

@@ -2,16 +2,24 @@
 import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
-import { type Catalog, type MediaCache, readCatalog } from "./catalog/catalog.ts";
+import { type Catalog, readCatalog } from "./catalog/catalog.ts";
+import type { MediaCache } from "./catalog/outputs.ts";
 import { canonicalKey } from "./catalog/paths.ts";
 import { resolveAutoCleanup } from "./config/auto.ts";
 import { type Config, rootsOf } from "./config/config.ts";
-import type { FileEntry, Plan, PlanItem, Problem } from "./model.ts";
-import { buildPlan, createDecider, type DecisionContext, type Selection } from "./plan/build.ts";
+import { parseTemplate } from "./config/template.ts";
+import { readReleases } from "./jobs/release.ts";
+import type { FileEntry, Owner, Plan, PlanItem, Problem, Totals } from "./model.ts";
+import { buildPlan, createDecider, type Decider, type DecisionContext, type Selection } from "./plan/build.ts";
+import { applyPressure } from "./plan/pressure.ts";
 import { identityOf } from "./reclaim/guard.ts";
 import { compareRecords, readPins } from "./reclaim/records.ts";
+import { readRuns } from "./reclaim/recover.ts";
 import { trackedFiles } from "./scan/git.ts";
-import { walkStores } from "./scan/walk.ts";
+import { walkStores, type WalkStore } from "./scan/walk.ts";
+import { type Answers, type KnownUploads, knowUploads, type UploadVerifier } from "./uploads.ts";
+
+export type Phase = "catalog" | "scan" | "decide" | "uploads";
 
 export interface PlanOptions {
   /** By hand (default), or by itself: then stores that are not automatic are kept. */
@@ -26,17 +34,19 @@ export interface PlanOptions {
   readonly now?: () => number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: {
-    readonly phase: "catalog" | "scan" | "decide";
+    readonly phase: Phase;
     readonly files: number;
     readonly bytes: number;
   }) => void;
   readonly mediaCache?: MediaCache;
+  /** Asks the remote storage about uploads. Without one only what the pipeline itself verified counts. */
+  readonly verifier?: UploadVerifier;
 }
 
 export async function makePlan(config: Config, options: PlanOptions): Promise<Plan> {
   const nowMs = (options.now ?? Date.now)();
   const problems: Problem[] = [...config.problems];
-  const tell = (phase: "catalog" | "scan" | "decide", files: number, bytes: number): void => options.onProgress?.({ phase, files, bytes });
+  const tell = (phase: Phase, files: number, bytes: number): void => options.onProgress?.({ phase, files, bytes });
 
   tell("catalog", 0, 0);
   const { context, noticed, override } = await readContext(config, options, nowMs);
@@ -46,18 +56,11 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
     environment: options.environment,
     ...(override && { override }),
     debugModeDisables: config.policy.debugModeDisables,
+    enabled: config.policy.enabled,
   });
   problems.push(...autoProblems);
 
-  const files: FileEntry[] = [];
-  for await (const batch of walkStores(context.config.stores, {
-    ...(options.signal && { signal: options.signal }),
-    onProgress: (seen) => tell("scan", seen.files, seen.bytes),
-  })) {
-    for (const file of batch.files) files.push(file);
-    problems.push(...batch.problems);
-  }
-
+  const { files, unmanaged } = await walkAll(context.config, options, problems, tell);
   tell("decide", files.length, 0);
   const doubt = context.doubt ?? emptyCatalog(config, context.catalog, files);
   if (doubt !== undefined && context.doubt === undefined)
@@ -67,32 +70,114 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
       message: t("{0} Everything is kept.", doubt),
     });
   const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
+  const decided = files.map(decide);
+  await askRemote(context.uploads, files, decided, decide, options, tell);
+  const pressed = applyPressure({ stores: context.config.stores, items: decided, unmanaged, held: heldByStore(context.config) });
+  problems.push(...pressed.problems);
   return buildPlan({
     config,
     catalog: context.catalog,
     nowMs,
-    items: files.map((file) => identify(decide(file), file)),
+    items: pressed.items.map((item, i) => identify(item, files[i]!)),
     selection: options.selection ?? {},
     problems: dedupe(problems),
     autoCleanup: auto,
+    pressures: pressed.pressures,
   });
+}
+
+type Tell = (phase: Phase, files: number, bytes: number) => void;
+
+/**
+ * All files of the stores, and of stores with a limit what else lies in their directories: it counts, too (R56). A store that takes
+ * everything and comes last gets exactly what no other one matches.
+ */
+async function walkAll(
+  config: Config,
+  options: PlanOptions,
+  problems: Problem[],
+  tell: Tell,
+): Promise<{ readonly files: readonly FileEntry[]; readonly unmanaged: ReadonlyMap<string, Totals> }> {
+  const files: FileEntry[] = [];
+  const unmanaged = new Map<string, Totals>();
+  const rest = new Map(
+    config.stores
+      .filter((store) => store.maxBytes !== undefined && store.template.prefix !== "")
+      .map((store) => [`${UNMANAGED}${store.name}`, store]),
+  );
+  const catchAll = [...rest].map(([name, store]): WalkStore => {
+    const { root, template } = store;
+    return { name, role: "temp", root, template: parseTemplate(`${template.prefix}/`) };
+  });
+  for await (const batch of walkStores([...config.stores, ...catchAll], {
+    ...(options.signal && { signal: options.signal }),
+    onProgress: (seen) => tell("scan", seen.files, seen.bytes),
+  })) {
+    for (const file of batch.files) {
+      const store = rest.get(file.store);
+      if (!store) files.push(file);
+      else if (file.type === "file") {
+        const sum = unmanaged.get(store.name) ?? { files: 0, bytes: 0 };
+        unmanaged.set(store.name, { files: sum.files + 1, bytes: sum.bytes + file.bytes });
+      }
+    }
+    problems.push(...batch.problems);
+  }
+  return { files, unmanaged };
+}
+
+/** No store can have such a name: it would not be a key that somebody writes. */
+const UNMANAGED = "\0";
+
+/** Of the files that only their remote copy could free the remote storage is asked; they are decided again in place. */
+async function askRemote(
+  uploads: KnownUploads,
+  files: readonly FileEntry[],
+  decided: PlanItem[],
+  decide: Decider,
+  options: PlanOptions,
+  tell: Tell,
+): Promise<void> {
+  const open = decided.flatMap((item, i) => (item.reason === "upload-unverified" ? [i] : []));
+  if (open.length === 0 || !options.verifier || options.trusted === false) return;
+  await uploads.ask(
+    open.map((i) => files[i]!),
+    options.verifier,
+    { ...(options.signal && { signal: options.signal }), onProgress: (done) => tell("uploads", done, 0) },
+  );
+  for (const i of open) decided[i] = decide(files[i]!);
+}
+
+/** What earlier runs hold of stores with a limit (R58). Journals are only read when there is one. */
+function heldByStore(config: Config): ReadonlyMap<string, Totals> {
+  const held = new Map<string, Totals>();
+  if (config.stores.every((store) => store.maxBytes === undefined)) return held;
+  for (const run of readRuns(config.root))
+    for (const file of run.files) {
+      if (file.state !== "held") continue;
+      const sum = held.get(file.store) ?? { files: 0, bytes: 0 };
+      held.set(file.store, { files: sum.files + 1, bytes: sum.bytes + file.bytes });
+    }
+  return held;
 }
 
 /** Everything a decision needs beside the files themselves. A run reads it again. */
 export async function readContext(
   config: Config,
-  options: PlanOptions & { readonly checkPages?: boolean },
+  options: PlanOptions & { readonly checkPages?: boolean; readonly answers?: Answers },
   nowMs: number,
-): Promise<{ readonly context: DecisionContext; readonly noticed: readonly Problem[]; readonly override?: Catalog["override"] }> {
+): Promise<{ readonly context: DecisionContext & { readonly uploads: KnownUploads }; readonly noticed: readonly Problem[]; readonly override?: Catalog["override"] }> {
   const trusted = options.trusted !== false;
   const outside = trusted ? [] : rootsOf(config).filter((root) => !isWithin(root, config.root));
   const visible = outside.length === 0 ? config : { ...config, stores: config.stores.filter((store) => !outside.includes(store.root)) };
   const remembered = compareRecords(config.root, rootsOf(visible), nowMs);
-  const catalog = await readCatalog(trusted ? config : { ...config, databases: [] }, {
+  const read = await readCatalog(trusted ? config : { ...config, databases: [] }, {
     ...(options.signal && { signal: options.signal }),
     ...(options.mediaCache && { mediaCache: options.mediaCache }),
     checkPages: options.checkPages !== false,
+    nowMs,
   });
+  const catalog = { ...read, owners: markReleased(config.root, read.owners, nowMs) };
   const tracked = await askGit(visible, options.signal);
   const untrusted = trusted
     ? undefined
@@ -112,9 +197,10 @@ export async function readContext(
       message: t("lies outside the workspace and is looked at only when the workspace is trusted"),
     });
   if (tracked.unknown !== undefined) noticed.push({ severity: "warning", source: "git", message: tracked.unknown });
-  const context: DecisionContext = {
+  const context: DecisionContext & { readonly uploads: KnownUploads } = {
     config: visible,
     catalog,
+    uploads: knowUploads(visible, catalog, options.answers ?? new Map()),
     nowMs,
     mode: options.mode ?? "manual",
     orphans: options.orphans ?? false,
@@ -126,6 +212,13 @@ export async function readContext(
     ...(options.selection?.projects && { projects: options.selection.projects }),
   };
   return { context, noticed, override: catalog.override };
+}
+
+/** Failed owners whose files somebody let go. */
+function markReleased(root: string, owners: ReadonlyMap<string, Owner>, nowMs: number): ReadonlyMap<string, Owner> {
+  const { isReleased } = readReleases(root, nowMs);
+  const released = [...owners].filter(([, owner]) => owner.state === "failed" && isReleased(owner));
+  return released.length === 0 ? owners : new Map([...owners, ...released.map(([id, owner]) => [id, { ...owner, released: true }] as const)]);
 }
 
 /** Whether a directory lies in another one, links resolved. */

@@ -31,6 +31,36 @@ export interface Store {
   readonly ownerCapture?: string;
   /** Whether automatic cleaning may take it although making it again costs money (R33). */
   readonly automatic: boolean;
+  /** Limits of this store, milliseconds and bytes. Absent ones are those of the policy, or there is none. */
+  readonly retentionMs?: number;
+  readonly graceMs?: number;
+  readonly undoMs?: number;
+  /** Files older than this go although no owner says that they may. */
+  readonly maxAgeMs?: number;
+  /** Above `maxBytes` the oldest go until at most `targetBytes` are left (R51). */
+  readonly maxBytes?: number;
+  readonly targetBytes?: number;
+  /** How often the automatic loop looks at this store. */
+  readonly everyMs?: number;
+  /** Where the files were uploaded to. */
+  readonly upload?: UploadTarget;
+}
+
+/** Where the remote copies of a store's files are. */
+export interface UploadTarget {
+  /** `s3://bucket/mv/{id}/video.mp4`, `gs://…`, `azure://account/container/…`, with the placeholders of the store's path. */
+  readonly to: string;
+  /** Of a store that speaks the protocol of S3 but is not Amazon's. */
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
+/** What asking the remote storage about one file came to. Only `verified` lets the local copy go (R35). */
+export interface UploadCheck {
+  readonly status: "verified" | "different" | "missing" | "unproven" | "unreachable";
+  readonly url: string;
+  /** A phrase for people: "SHA-256 agrees", "the remote object has 12 bytes, the file 4096". */
+  readonly detail: string;
 }
 
 /** What identifies a file on disk: a plan holds it, the sink compares it (R3). Decimal strings keep 64 bits through JSON. */
@@ -69,6 +99,18 @@ export interface Owner {
   readonly source: string;
   /** When the owner ended, if the database says so. */
   readonly endedMs?: number;
+  /** `job` when a job manifest told, else a project of a database. */
+  readonly kind?: "project" | "job";
+  /** What kind of job it is, as the pipeline calls it. */
+  readonly type?: string;
+  /** When it started, if that is known. */
+  readonly startedMs?: number;
+  /** In words: who holds the job's lease, or since when nobody does (R39). */
+  readonly lease?: string;
+  /** It failed, and somebody said that its files need not be held any more. */
+  readonly released?: boolean;
+  /** It makes no final output, so none has to be verified. */
+  readonly makesNoFinal?: boolean;
 }
 
 /** What was found out about one output file that the database names. */
@@ -77,6 +119,8 @@ export interface Output {
   readonly path: string;
   readonly source: string;
   readonly check: MediaCheck;
+  /** Its size when the job that made it ended, if that was noted. */
+  readonly recordedBytes?: number;
 }
 
 /** Whether a media file is complete. `unknown` means that Offcut cannot tell, and counts as not proven. */
@@ -110,12 +154,18 @@ export type Reason =
   | "clock"
   | "retention"
   | "opt-in"
+  | "not-in-policy"
+  | "upload-unverified"
+  | "within-limits"
   | "no-rule"
   | "changed"
   // reclaimed
   | "owner-succeeded"
   | "owner-failed"
   | "unreferenced"
+  | "upload-verified"
+  | "max-age"
+  | "pressure"
   | "orphan-chosen";
 
 /** The decision about one file, with its chain of evidence. */
@@ -141,6 +191,27 @@ export interface PlanItem extends Verdict {
   readonly ageMs: number;
   /** Only on items to reclaim: what the sink will insist on. */
   readonly identity?: Identity;
+  /** How long this file is held for undo, milliseconds, when its store says so; else the policy's time. 0: it is deleted at once. */
+  readonly undoMs?: number;
+  /** Where its remote copy is, when it has one. */
+  readonly remote?: UploadCheck;
+}
+
+/** A store that has a limit of bytes, and how it stands (R51–R58). */
+export interface Pressure {
+  readonly store: string;
+  readonly maxBytes: number;
+  readonly targetBytes: number;
+  /** Everything that counts: the store's files, those that Offcut does not manage (R56), and what earlier runs of it hold (R58). */
+  readonly usedBytes: number;
+  readonly unmanagedBytes: number;
+  readonly heldBytes: number;
+  /** What the plan takes of the store, for whatever reason. */
+  readonly freeBytes: number;
+  /** Whether the limit is exceeded now. */
+  readonly over: boolean;
+  /** Why the target is out of reach, when it is: what stays, by reason, the most bytes first. */
+  readonly blocked: readonly { readonly reason: Reason | "not-managed" | "held"; readonly files: number; readonly bytes: number }[];
 }
 
 export interface Totals {
@@ -152,7 +223,7 @@ export interface AutoCleanup {
   readonly enabled: boolean;
   /** Where the effective value comes from, e.g. `.env.local:3` or `user_preferences`. */
   readonly source: string;
-  readonly kind: "default" | "environment" | "file" | "database" | "debug";
+  readonly kind: "default" | "policy" | "environment" | "file" | "database" | "debug";
   /** As written, when it was written. */
   readonly value?: string;
 }
@@ -177,6 +248,8 @@ export interface Plan {
   readonly autoCleanup: AutoCleanup;
   /** Why the run must ask once more, naming the count (R20); empty when it need not. */
   readonly brake: readonly string[];
+  /** Stores with a limit of bytes. */
+  readonly pressures: readonly Pressure[];
 }
 
 export interface ItemError {

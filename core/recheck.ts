@@ -1,22 +1,30 @@
 /**
  * Asks the catalog again right before each move (R17). What it knows is taken as current while nothing it was read from changed:
- * the databases with their logs, the finals that prove a project done, and the pins.
+ * the databases with their logs, the job manifests, the finals that prove a project done, releases and pins. Around each batch of
+ * moves the manifests are held, so that a job that starts again and a cleaner exclude each other, and the remote storage is asked anew.
  */
 import fs from "node:fs";
 import path from "node:path";
 import { databaseSignature } from "./catalog/open.ts";
 import { identityKey, statKey } from "./catalog/paths.ts";
 import type { Config } from "./config/config.ts";
-import { matchTemplate } from "./config/template.ts";
+import { isSafeId, matchTemplate } from "./config/template.ts";
+import { lockManifests, manifestsSignature } from "./jobs/manifests.ts";
+import { releasesFile } from "./jobs/release.ts";
 import { type PlanOptions, readContext } from "./makePlan.ts";
 import type { FileEntry, PlanItem } from "./model.ts";
 import { createDecider, type Decider } from "./plan/build.ts";
+import { isOnlyPressed } from "./plan/pressure.ts";
+import { Refusal } from "./reclaim/home.ts";
 import { pinsFile } from "./reclaim/records.ts";
+import type { Answers } from "./uploads.ts";
 
 export interface Recheck {
   readonly generation: string;
   readonly protectedPaths: readonly string[];
   readonly protectedInodes: readonly string[];
+  /** Awaited before the files of a batch are asked about and moved; disposed of after the last of them. */
+  claim(items: readonly PlanItem[]): Promise<Disposable>;
   /** Why the file stays; undefined when it may still go. */
   ask(item: PlanItem): Promise<string | undefined>;
 }
@@ -25,33 +33,71 @@ export interface Recheck {
 const RACY_MS = 25;
 
 export async function createRecheck(config: Config, options: PlanOptions, now: () => number): Promise<Recheck> {
+  const small = [pinsFile(config.root), releasesFile(config.root)];
   const signature = (): string =>
-    [...config.databases.map((database) => databaseSignature(database.path)), statKey(pinsFile(config.root))].join("\n");
+    [
+      ...config.databases.map((database) => databaseSignature(database.path)),
+      manifestsSignature(config.jobs.directory),
+      ...small.map(statKey),
+    ].join("\n");
+  const answers: Answers = new Map();
+  const gate = createGate(config);
   const read = async (checkPages: boolean): Promise<Knowledge> => {
     const taken = signature();
     const readAt = Date.now();
-    const { context } = await readContext(config, { ...options, checkPages }, now());
+    const { context } = await readContext(config, { ...options, checkPages, answers }, now());
     const outputs = new Map<string, string[]>();
     for (const output of context.catalog.outputs) outputs.set(output.owner, [...(outputs.get(output.owner) ?? []), output.path]);
     // What was looked into, not what stands there a moment later.
     const finals = new Map(
       context.catalog.outputs.map(({ path: file, check }) => [file, check.identity ? identityKey(check.identity) : statKey(file)]),
     );
-    return { taken, readAt, decide: createDecider(context), outputs, finals, catalog: context.catalog };
+    return { taken, readAt, decide: createDecider(context), outputs, finals, context };
   };
   let known = await read(true);
-  const first = known.catalog;
+  const first = known.context.catalog;
   return {
     generation: first.generation,
     protectedPaths: first.protectedPaths,
     protectedInodes: first.protectedInodes,
+    async claim(items) {
+      const { verifier, signal } = options;
+      if (verifier) await known.context.uploads.ask(items, verifier, { fresh: true, ...(signal && { signal }) });
+      return gate.hold(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])));
+    },
     async ask(item) {
+      const shut = gate.shut(item.owner);
+      if (shut !== undefined) return shut;
       if (signature() !== known.taken || isRacy(config, known) || finalsChanged(config, item, known)) known = await read(false);
       const file = entryOf(item);
       if (!file) return "gone";
       const fresh = known.decide(file);
-      return fresh.verdict === "reclaim" ? undefined : (fresh.evidence[0] ?? fresh.reason);
+      // Pressure is a matter of the whole store: what has to hold of the single file is that nothing else keeps it.
+      if (fresh.verdict === "reclaim" || (item.reason === "pressure" && isOnlyPressed(fresh))) return undefined;
+      return fresh.evidence[0] ?? fresh.reason;
     },
+  };
+}
+
+/** Only jobs that have a manifest are held; a directory of none costs nothing. */
+function createGate(config: Config): { hold(owners: readonly string[]): Promise<Disposable>; shut(owner: string | undefined): string | undefined } {
+  let why: string | undefined;
+  let held: ReadonlySet<string> = new Set();
+  return {
+    async hold(owners) {
+      why = undefined;
+      if (!fs.existsSync(config.jobs.directory)) return { [Symbol.dispose]() {} };
+      const ids = [...new Set(owners)].filter(isSafeId);
+      held = new Set(ids);
+      try {
+        return await lockManifests(config.jobs.directory, ids);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        why = error.message;
+        return { [Symbol.dispose]() {} };
+      }
+    },
+    shut: (owner) => (why !== undefined && owner !== undefined && held.has(owner) ? why : undefined),
   };
 }
 
@@ -61,7 +107,7 @@ interface Knowledge {
   readonly decide: Decider;
   readonly outputs: ReadonlyMap<string, readonly string[]>;
   readonly finals: ReadonlyMap<string, string>;
-  readonly catalog: Awaited<ReturnType<typeof readContext>>["context"]["catalog"];
+  readonly context: Awaited<ReturnType<typeof readContext>>["context"];
 }
 
 function isRacy(config: Config, known: Knowledge): boolean {
@@ -77,7 +123,7 @@ function isRacy(config: Config, known: Knowledge): boolean {
 function finalsChanged(config: Config, item: PlanItem, known: Knowledge): boolean {
   const store = config.stores.find((candidate) => candidate.name === item.store);
   const captures = store && matchTemplate(store.template, item.path);
-  const users = store && captures ? known.catalog.usersOf(store, path.join(item.root, item.path), captures).map((use) => use.owner) : [];
+  const users = store && captures ? known.context.catalog.usersOf(store, path.join(item.root, item.path), captures).map((use) => use.owner) : [];
   const owners = new Set([item.owner ?? "", ...users]);
   return [...owners].some((owner) => (known.outputs.get(owner) ?? []).some((output) => statKey(output) !== known.finals.get(output)));
 }

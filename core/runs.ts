@@ -9,7 +9,7 @@ import { type Journal, openJournal, readJournal } from "./reclaim/journal.ts";
 import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
 import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
 import { needsRecovery, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
-import { foldJournal, type RunState, summarise } from "./reclaim/runState.ts";
+import { foldJournal, isDue, type RunState, summarise } from "./reclaim/runState.ts";
 import { undoRun, type UndoOptions, type UndoResult } from "./reclaim/undo.ts";
 import { undoStatus } from "./status.ts";
 
@@ -85,7 +85,7 @@ function explainEmpty(state: RunState): string {
 export interface PurgeSelection {
   /** Only this run. */
   readonly run?: string;
-  /** Only runs whose undo window is over at this time, milliseconds since 1970. */
+  /** Only files whose undo window is over at this time, milliseconds since 1970. */
   readonly expiredAt?: number;
 }
 
@@ -105,14 +105,14 @@ export async function purge(
   const results: PurgeResult[] = [];
   for (const one of runs) {
     if (options.signal?.aborted) break;
-    if (expiredAt !== undefined && !isDue(load(workspace, one.run).state, expiredAt)) continue;
+    if (expiredAt !== undefined && !holdsDue(load(workspace, one.run).state, expiredAt)) continue;
     try {
       results.push(
         await withRun(workspace, one.run, async (state, journal) => {
           // Asked again under the lock: what was listed may have been somebody's run at work.
-          if (expiredAt !== undefined && !isDue(state, expiredAt))
+          if (expiredAt !== undefined && !holdsDue(state, expiredAt))
             return { run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [], cancelled: false };
-          return purgeRun(state, journal, options);
+          return purgeRun(state, journal, { ...options, ...(expiredAt !== undefined && { expiredAt }) });
         }),
       );
     } catch (error) {
@@ -131,17 +131,8 @@ export async function purge(
   return results;
 }
 
-/** Without an undo window a run was to be deleted at once; when something came between, it is due now. */
-function isDue(state: RunState, atMs: number): boolean {
-  if (state.ended === undefined) return false;
-  return state.undoUntil === undefined ? state.undoMs === 0 : Date.parse(state.undoUntil) <= atMs;
-}
-
-/** For a caller that holds the lock already. */
-export async function purgeUnlocked(workspace: string, run: string, options: PurgeOptions): Promise<PurgeResult> {
-  const { state, end } = load(workspace, run);
-  using journal = openJournal(journalOf(workspace, run), end);
-  return await purgeRun(state, journal, options);
+function holdsDue(state: RunState, atMs: number): boolean {
+  return state.files.some((file) => isDue(state, file, atMs));
 }
 
 async function withRun<T>(workspace: string, run: string, act: (state: RunState, journal: Journal) => Promise<T>): Promise<T> {

@@ -19,9 +19,11 @@ export function trackStatus(
   partial: boolean,
 ): readonly ItemError[] {
   const owners = [...new Set(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])))];
-  const failed = ownersOf(items, new Set(outcome.errors.map((error) => error.path)));
+  const moved = new Set(outcome.moved.map((item) => item.path));
+  // What is held although it was to be deleted is off its place all the same.
+  const failed = ownersOf(items, new Set(outcome.errors.map((error) => error.path).filter((path) => !moved.has(path))));
   // Whatever is still at its place, also what a cancelled run did not reach.
-  const settled = new Set([...outcome.held, ...outcome.skipped.filter((skipped) => skipped.reason === "gone")].map((one) => one.path));
+  const settled = new Set([...moved, ...outcome.skipped.filter((skipped) => skipped.reason === "gone").map((one) => one.path)]);
   const left = ownersOf(items, new Set(items.map((item) => item.path).filter((path) => !settled.has(path))));
   const completedAt = new Date(nowMs).toISOString();
   return trackedDatabases(config).flatMap(({ database, table }) => {

@@ -1,22 +1,88 @@
-/**
- * Best-effort deletion of one local file after it was uploaded; the fixes of `missing-cleanup-after-upload` call it. A plain unlink on
- * purpose: the pipeline names one file that it made itself, so there is no plan, hold or journal as for what `core/reclaim` deletes.
- */
-import { promises as fs } from "node:fs";
+/** Deletes one local file after it was uploaded (S1.1); the fixes of `missing-cleanup-after-upload` call it. */
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import { deleteSingle, type SingleFile, type SingleOutcome } from "../core/reclaim/single.ts";
+import { loadEngine } from "./load.ts";
+import { type Logger, loggerOr, messageOf } from "./logger.ts";
+import { proveUpload, type VerifiedUpload } from "./verifiedUpload.ts";
+
+export interface DeleteOptions {
+  /** What the pipeline asked the remote storage, with a fresh HEAD. The local file must agree with it, or it stays. */
+  readonly verified?: VerifiedUpload;
+  /**
+   * The directory with `offcut.json`. With it a final and what the user pinned stay, and a verified upload whose local copy could not be
+   * deleted is remembered, so that a later cleanup can take it.
+   */
+  readonly root?: string;
+  /** Default: `console`. */
+  readonly logger?: Logger;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Deletes the file at `path` (relative to the working directory) and returns whether nothing is there any more; a file that was
- * gone before counts. A link is removed, not what it leads to. A directory is left alone, and a missing or empty path is no path:
- * both give `false`, as does every error. Never throws, so that a cleanup never fails the upload that it follows (R88).
+ * gone before counts. Only regular files go: a link is neither followed nor removed. Of two calls at once one deletes and the other
+ * finds nothing, which is no error. Logs `local_file_deleted` with the size, `local_file_not_found` (a warning), `local_file_kept`
+ * (a warning, with the reason) or `failed_to_delete_local_file` (an error). Never throws, so that a cleanup never fails the upload
+ * that it follows (R88).
  */
-export async function deleteLocalFileAfterUpload(path: string | null | undefined): Promise<boolean> {
-  if (typeof path !== "string" || path === "") return false;
+export async function deleteLocalFileAfterUpload(file: string | null | undefined, options: DeleteOptions = {}): Promise<boolean> {
+  const logger = loggerOr(options.logger);
+  if (typeof file !== "string" || file === "") {
+    logger.error("failed_to_delete_local_file", { path: String(file), error: t("it is no path") });
+    return false;
+  }
   try {
-    // Some systems let a privileged process unlink a directory.
-    if ((await fs.lstat(path)).isDirectory()) return false;
-    await fs.unlink(path);
-    return true;
+    const settled = await deleteAndTell(file, options, logger);
+    if (settled.outcome === "failed" || settled.outcome === "kept") await remember(file, settled, options, logger);
+    return settled.outcome === "deleted" || settled.outcome === "gone";
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (options.signal?.aborted === true) logger.info("local_file_kept", { path: file, reason: t("cancelled") });
+    else logger.error("failed_to_delete_local_file", { path: file, error: messageOf(error) });
+    return false;
+  }
+}
+
+/** What became of the file, and whether the pipeline's proof of the upload holds for it. */
+type Settled = SingleOutcome & { readonly proof?: string; readonly real?: string };
+
+async function deleteAndTell(file: string, options: DeleteOptions, logger: Logger): Promise<Settled> {
+  options.signal?.throwIfAborted();
+  let proof: string | undefined;
+  let real: string | undefined;
+  const mayGo = async (found: SingleFile): Promise<string | undefined> => {
+    const refused = options.root === undefined ? undefined : (await loadEngine()).whyProtected(path.resolve(options.root), found.path);
+    if (refused !== undefined || !options.verified) return refused;
+    const proved = await proveUpload(found, options.verified, options.signal);
+    if ("doubt" in proved) return proved.doubt;
+    proof = proved.proof;
+    real = found.path;
+    return undefined;
+  };
+  const outcome = await deleteSingle(file, { mayGo, ...(options.signal && { signal: options.signal }) });
+  if (outcome.outcome === "deleted") logger.info("local_file_deleted", { path: file, size: outcome.bytes, freed: outcome.freed });
+  if (outcome.outcome === "gone") logger.warn("local_file_not_found", { path: file });
+  if (outcome.outcome === "kept") logger.warn("local_file_kept", { path: file, reason: outcome.why });
+  if (outcome.outcome === "failed") logger.error("failed_to_delete_local_file", { path: file, error: outcome.why });
+  return { ...outcome, ...(proof !== undefined && { proof }), ...(real !== undefined && { real }) };
+}
+
+/** The proof outlives this call: what resisted now is reclaimable later, without asking the remote storage again. */
+async function remember(file: string, settled: Settled, options: DeleteOptions, logger: Logger): Promise<void> {
+  const { root, verified } = options;
+  if (root === undefined || !verified || settled.proof === undefined || settled.real === undefined) return;
+  if (settled.outcome !== "failed" || !settled.identity) return;
+  const { dev, ino, bytes, mtimeNs } = settled.identity;
+  try {
+    (await loadEngine()).recordUpload(path.resolve(root), {
+      file: settled.real,
+      identity: { dev, ino, bytes, mtimeNs },
+      url: verified.url,
+      at: new Date().toISOString(),
+      detail: settled.proof,
+    });
+    logger.info("verified_upload_recorded", { path: file, url: verified.url });
+  } catch (error) {
+    logger.warn("verified_upload_not_recorded", { path: file, url: verified.url, error: messageOf(error) });
   }
 }

@@ -47,6 +47,22 @@ const wordsApart = {
   name: "words-apart",
   setup: ({ onResolve }) => onResolve({ filter: /^@vscode\/l10n$/ }, () => ({ path: "./words.cjs", external: true })),
 };
+/** What talks to remote storages: a bundle for each vendor's libraries, loaded when the first of its addresses turns up. */
+const REMOTE = {
+  "core/remote/s3.ts": "remoteS3",
+  "core/remote/azure.ts": "remoteAzure",
+  "core/remote/azureIdentity.ts": "remoteAzureIdentity",
+  "core/remote/google.ts": "remoteGoogle",
+};
+const remoteApart = {
+  name: "remote-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ path: name, resolveDir, kind }) => {
+      const bundled = REMOTE[path.relative(root, path.resolve(resolveDir, name)).split(path.sep).join("/")];
+      return kind === "dynamic-import" && bundled ? { path: `./${bundled}.cjs`, external: true } : undefined;
+    });
+  },
+};
 const bundle = (name, modules) => ({
   ...commonjs,
   outdir: undefined,
@@ -56,7 +72,7 @@ const bundle = (name, modules) => ({
 
 const builds = [
   { ...commonjs, entryPoints: { client: "client/extension.ts" }, external: ["vscode"] },
-  { ...commonjs, entryPoints: { server: "server/main.ts", walkWorker: "core/scan/walkWorker.ts" } },
+  { ...commonjs, entryPoints: { server: "server/main.ts", walkWorker: "core/scan/walkWorker.ts" }, plugins: [remoteApart] },
   { ...commonjs, entryPoints: { analysis: "server/analysis/worker.ts" }, plugins: [engineApart, wordsApart] },
   {
     ...bundle(
@@ -69,13 +85,21 @@ const builds = [
   {
     ...commonjs,
     entryPoints: { cli: "cli/main.ts" },
-    plugins: [engineApart, wordsApart],
+    plugins: [engineApart, wordsApart, remoteApart],
     banner: { js: `#!/usr/bin/env node\n${metaUrl.banner.js}` },
   },
-  { ...commonjs, entryPoints: { runtime: "runtime/index.ts" } },
+  {
+    ...commonjs,
+    entryPoints: Object.fromEntries(Object.entries(REMOTE).map(([file, name]) => [name, file])),
+    plugins: [remoteApart],
+    // Loaded only where there are no web streams, which Node has had since 18.
+    external: ["web-streams-polyfill"],
+  },
+  { ...commonjs, entryPoints: { runtime: "runtime/index.ts" }, plugins: [remoteApart] },
   {
     ...common,
     entryPoints: { runtime: "runtime/index.ts" },
+    plugins: [remoteApart],
     format: "esm",
     outExtension: { ".js": ".mjs" },
     outdir: "dist",

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 /** Three quarters of it are the compiler that reads TypeScript. */
 const LIMIT = 2.5 * 1024 ** 2;
+const REMOTE = ["S3", "Azure", "AzureIdentity", "Google"].map((name) => `dist/remote${name}.cjs`);
 const EXTENSION = [
   "dist/client.cjs",
   "dist/server.cjs",
@@ -16,6 +17,7 @@ const EXTENSION = [
   "dist/analysis.cjs",
   "dist/engine.cjs",
   "dist/words.cjs",
+  ...REMOTE,
   "schema",
   "l10n",
   "media",
@@ -45,6 +47,7 @@ const NPM = [
   "dist/analysis.cjs",
   "dist/engine.cjs",
   "dist/words.cjs",
+  ...REMOTE,
   "dist/runtime.cjs",
   "dist/runtime.mjs",
   "dist/types",

@@ -50,6 +50,7 @@ function resolve(session: Session, config: Config, override?: { readonly value: 
     environment,
     ...(override && { override }),
     debugModeDisables: config.policy.debugModeDisables,
+    enabled: config.policy.enabled,
   }).auto;
 }
 

@@ -2,13 +2,14 @@
 import { t } from "@vscode/l10n";
 import { cleanUp } from "../core/cleanUp.ts";
 import { loadConfig } from "../core/config/load.ts";
-import { listRuns, loadTracked, purge, undo } from "../core/runs.ts";
+import { loadTracked, purge, undo } from "../core/runs.ts";
 import { pathOf } from "./convert.ts";
 import { requireTrust, type Work } from "./edge.ts";
 import { scheduleExpiry } from "./expiry.ts";
 import { storedPlan, takenOf } from "./plan.ts";
-import type { CleanAnswer, CleanParams, FolderParams, HistoryAnswer, PurgeAnswer, RunParams, UndoAnswer } from "./protocol.ts";
+import type { CleanAnswer, CleanParams, PurgeAnswer, RunParams, UndoAnswer } from "./protocol.ts";
 import type { Session } from "./session.ts";
+import { verifierFor } from "./uploads.ts";
 import { wordCleanup, wordPurge, wordUndo } from "./words.ts";
 
 /** Takes what the stored plan and the selection have in common, so never more than what was previewed (R15). */
@@ -26,6 +27,7 @@ export async function clean(session: Session, params: CleanParams, work: Work): 
         trusted: session.trusted,
         now: session.now,
         mediaCache: session.mediaCache,
+        ...(await verifierFor(session, config)),
         partial: params.stores !== undefined || params.files !== undefined,
         // The plan was made under the signal; here it ends the run between two files, and what was done is in the result.
         signal: work.signal,
@@ -65,10 +67,6 @@ export async function purgeRuns(session: Session, params: RunParams, work: Work)
       message: wordPurge(results),
     };
   });
-}
-
-export function history(_session: Session, params: FolderParams): HistoryAnswer {
-  return listRuns(pathOf(params.folder));
 }
 
 /** Whatever comes of it, what is shown is old afterwards. */

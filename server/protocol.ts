@@ -3,7 +3,20 @@
  * A request about a folder answers for that folder alone; the editor asks once per workspace folder.
  */
 import type { CallSite, PathTemplate, RuleId, Severity } from "../core/analysis/finding.ts";
-import type { AutoCleanup, CleanResult, PlanItem, Problem, Reason, Role, RunSummary, Totals } from "../core/model.ts";
+import type { Enforcement } from "../core/enforce.ts";
+import type {
+  AutoCleanup,
+  CleanResult,
+  Owner,
+  PlanItem,
+  Pressure,
+  Problem,
+  Reason,
+  Role,
+  RunSummary,
+  Totals,
+  UploadCheck,
+} from "../core/model.ts";
 
 /** What the client hands over in `initialize`. */
 export interface InitializationOptions {
@@ -33,6 +46,29 @@ export interface Group extends Totals {
   readonly reasons: readonly { readonly reason: Reason; readonly files: number }[];
   /** The evidence of the group's first file. */
   readonly evidence: readonly string[];
+  /** Of uploads: how many files are in which state, the most frequent first. `unknown`: nobody could be asked. */
+  readonly uploads?: readonly { readonly status: UploadCheck["status"] | "unknown"; readonly files: number }[];
+}
+
+/** A project or a job, without where its state was read. */
+export type OwnerSummary = Pick<Owner, "id" | "state" | "status" | "kind" | "type" | "startedMs" | "endedMs" | "lease" | "released">;
+
+/** Who enforces the policy of a folder, and when. Times are ISO 8601, UTC. */
+export interface Schedule {
+  /** Who does it: `offcut watch`, or an editor. Absent: nobody. */
+  readonly running?: {
+    readonly by: "watch" | "editor";
+    readonly pid: number;
+    /** Absent: this machine. */
+    readonly host?: string;
+    /** It is the server that answers. */
+    readonly here: boolean;
+  };
+  /** How often the policy wants it, milliseconds. */
+  readonly everyMs: number;
+  readonly last?: { readonly at: string; readonly outcome: Enforcement["outcome"]; readonly message: string };
+  /** Absent where nobody does it. */
+  readonly next?: string;
 }
 
 /** A plan without its files. They are asked for by {@link itemsRequest} while the plan lives. */
@@ -44,10 +80,13 @@ export interface PlanSummary {
   readonly expires: string;
   readonly groups: readonly Group[];
   readonly totals: { readonly reclaim: Totals; readonly keep: Totals };
-  readonly owners: readonly { readonly id: string; readonly state: string; readonly status: string }[];
+  readonly owners: readonly OwnerSummary[];
   readonly problems: readonly Problem[];
   readonly autoCleanup: AutoCleanup;
   readonly brake: readonly string[];
+  /** Stores with a limit of bytes. */
+  readonly pressures: readonly Pressure[];
+  readonly schedule: Schedule;
   /** Directories that a run would touch, for the confirmation (R86). */
   readonly roots: readonly string[];
   /** What earlier runs still hold, and when the first of them ends. */
@@ -152,6 +191,52 @@ export interface PinParams extends FolderParams {
   readonly remove?: boolean;
 }
 
+export interface ReleaseParams extends FolderParams {
+  /** A failed project or job, as the newest plan has it. */
+  readonly owner: string;
+  /** Hold its files again. */
+  readonly hold?: boolean;
+}
+
+export interface BackgroundParams extends FolderParams {
+  readonly enabled: boolean;
+}
+
+export interface EnforceParams extends FolderParams {
+  readonly workDoneToken?: string | number;
+}
+
+/** What one round of the automatic loop came to. */
+export interface EnforceAnswer extends Told {
+  readonly outcome: Enforcement["outcome"];
+  /** Of the cleanup, when there was one. */
+  readonly run?: string;
+  /** Files that are held for undo. */
+  readonly heldSpace: number;
+}
+
+export interface RunDetailsParams extends FolderParams {
+  readonly run: string;
+}
+
+/** Every file of a run (R66). */
+export interface RunDetails {
+  readonly run: string;
+  readonly started: string;
+  readonly ended?: string;
+  readonly files: readonly {
+    readonly path: string;
+    readonly bytes: number;
+    readonly reason: Reason;
+    readonly store: string;
+    readonly owner?: string;
+    /** What became of it. */
+    readonly state: "intended" | "held" | "kept" | "failed" | "restored" | "purged" | "gone";
+    /** Why it stayed, or why it failed. */
+    readonly note?: string;
+  }[];
+}
+
 /** `data` of a diagnostic about code. */
 export interface FindingData {
   readonly rule: RuleId;
@@ -235,6 +320,29 @@ export const purgeRequest = "offcut/purge";
 export const historyRequest = "offcut/history";
 export type HistoryAnswer = readonly RunSummary[];
 
+/** Client → server: one run with its files. Fails with {@link refused} when there is none of that name. */
+export const runRequest = "offcut/run";
+
+/** Client → server: let the files of a failed project or job go, which are held for debugging, or hold them again. */
+export const releaseRequest = "offcut/release";
+
+/**
+ * Client → server, notification, at the start, when the setting changes and when trust is given: whether the policy of a folder is
+ * enforced while the editor is open. Without trust nothing comes of it (R82).
+ */
+export const backgroundNotification = "offcut/background";
+
+/** Client → server: one round of the automatic loop now, as it comes by itself otherwise. */
+export const enforceRequest = "offcut/enforce";
+
+/** Server → client, notification, after a round that came by itself and that somebody should know of: it was braked, or it failed. Once, not in every round. */
+export const enforcedNotification = "offcut/enforced";
+export type EnforcedParams = FolderParams & EnforceAnswer;
+
+/** Server → client, notification, after a round and when another process starts or ends to enforce the policy: the schedule is another one. */
+export const scheduleNotification = "offcut/schedule";
+export type ScheduleParams = FolderParams & { readonly schedule: Schedule };
+
 /** Client → server: AUTO_CLEANUP_ENABLED. */
 export const autoRequest = "offcut/auto";
 
@@ -257,7 +365,7 @@ export type MakersOfAnswer = readonly SiteSummary[];
 /** Client → server, notification: the user trusts the workspace now. */
 export const trustedNotification = "offcut/trusted";
 
-/** Server → client, notification, after a run, an undo, a purge, a pin or a change of the switch, of offcut.json or of a database: what is shown is old. */
+/** Server → client, notification, after a run, an undo, a purge, a pin, a release or a change of the switch, of offcut.json, of a database or of a job: what is shown is old. */
 export const changedNotification = "offcut/changed";
 export type ChangedParams = FolderParams;
 

@@ -12,16 +12,19 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { analysisCapabilities, type CodeAnalysis, startAnalysis } from "./analysis/start.ts";
 import type { ThreadOptions } from "./analysis/thread.ts";
 import { switchAuto } from "./auto.ts";
-import { clean, history, purgeRuns, undoRun } from "./clean.ts";
+import { clean, purgeRuns, undoRun } from "./clean.ts";
 import { executeCommand } from "./commands.ts";
 import { pathOf, uriOf } from "./convert.ts";
 import { answer, guard } from "./edge.ts";
 import { cancelExpiry } from "./expiry.ts";
+import { describeRun, history } from "./history.ts";
 import { changePin } from "./pin.ts";
 import { pageItems, planFolder, prepare } from "./plan.ts";
 import * as protocol from "./protocol.ts";
 import { recoverFolders } from "./recovery.ts";
+import { release } from "./release.ts";
 import type { ClientAbilities, Session } from "./session.ts";
+import { closeVerifier } from "./uploads.ts";
 import { filesChanged, watchFolders } from "./watch.ts";
 
 export interface ServerOptions {
@@ -45,6 +48,7 @@ export function startServer(options: ServerOptions): void {
   connection.onInitialized(() => begin(session, analysis));
   const end = async (): Promise<void> => {
     cancelExpiry(session);
+    await closeVerifier(session);
     await analysis.dispose();
   };
   connection.onShutdown(end);
@@ -57,6 +61,8 @@ export function startServer(options: ServerOptions): void {
   connection.onRequest(protocol.undoRequest, answer(session, undoRun));
   connection.onRequest(protocol.purgeRequest, answer(session, purgeRuns));
   connection.onRequest(protocol.historyRequest, answer(session, history));
+  connection.onRequest(protocol.runRequest, answer(session, describeRun));
+  connection.onRequest(protocol.releaseRequest, answer(session, release));
   connection.onRequest(protocol.autoRequest, answer(session, switchAuto));
   connection.onRequest(protocol.pinRequest, answer(session, changePin));
   connection.onNotification(protocol.trustedNotification, () => trust(session, analysis));
@@ -84,6 +90,7 @@ function createSession({ connection, environment = process.env, now = Date.now }
     l10n: undefined,
     plans: new Map(),
     mediaCache: new Map(),
+    verifier: undefined,
     changed(root) {
       const params: protocol.ChangedParams = { folder: uriOf(root) };
       void connection.sendNotification(protocol.changedNotification, params);

@@ -1,7 +1,8 @@
 /** What one running server knows. Everything else is read again for each request. */
 import { type Connection, MessageType, ShowMessageNotification } from "vscode-languageserver/node";
-import type { MediaCache } from "../core/catalog/catalog.ts";
+import type { MediaCache } from "../core/catalog/outputs.ts";
 import type { Plan, PlanItem } from "../core/model.ts";
+import type { UploadVerifier } from "../core/uploads.ts";
 
 export interface StoredPlan {
   readonly plan: Plan;
@@ -41,6 +42,8 @@ export interface Session {
   /** The newest plan of each folder, by the folder's path. */
   readonly plans: Map<string, StoredPlan>;
   readonly mediaCache: MediaCache;
+  /** Asks the remote storage, once there is something to ask. */
+  verifier: Promise<UploadVerifier> | undefined;
   /** Tells the client that what it shows of a folder is old. */
   readonly changed: (root: string) => void;
 }

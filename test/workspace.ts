@@ -23,7 +23,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { findFfmpeg } from "../examples/video-generator/ffmpeg.ts";
+import { findFfmpeg } from "../examples/ffmpeg.ts";
 
 export interface FileState {
   readonly bytes: number;

@@ -139,6 +139,7 @@ async function resolve(context: Context, config: Config): Promise<AutoCleanup> {
     environment: context.environment,
     ...(override && { override }),
     debugModeDisables: config.policy.debugModeDisables,
+    enabled: config.policy.enabled,
   });
   for (const problem of problems) context.terminal.warn(formatProblem(problem));
   return value;

@@ -1,13 +1,15 @@
 /** Everything that is known about owners, references and outputs, from all databases, ready to be asked about one file. */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Config, TemplatedStore } from "../config/config.ts";
 import { isSafeId, matchTemplate } from "../config/template.ts";
 import type { MediaCheck, Output, Owner, OwnerState, Problem } from "../model.ts";
-import { type DatabaseContents, readContents, type UseRow } from "./contents.ts";
-import { checkMedia } from "./media/check.ts";
+import { type DatabaseContents, readContents, type UploadRow, type UseRow } from "./contents.ts";
+import { type JobFacts, readJobs } from "../jobs/owners.ts";
+import { checkOutputs, existing, inodeOf, type MediaCache, type NamedOutput } from "./outputs.ts";
 import { stateFiles } from "./state.ts";
 import { canonicalKey, createResolver, ignoresCase, pathsAbove, refusePath, resolveStored, spellingsOf, statKey } from "./paths.ts";
 
@@ -27,6 +29,8 @@ export interface Catalog {
   /** Whether it is a database, its log, or a settings file of this workspace. */
   isState(absolutePath: string, inode: string): boolean;
   readonly outputs: readonly Output[];
+  /** What a database says of the upload of a file of this store. */
+  uploadAt(store: string, absolutePath: string): UploadRow | undefined;
   /** Canonical paths and inodes that the sink refuses. */
   readonly protectedPaths: readonly string[];
   readonly protectedInodes: readonly string[];
@@ -40,22 +44,20 @@ export interface Catalog {
   readonly problems: readonly Problem[];
 }
 
-/** Media checks of files that did not change since. */
-export type MediaCache = Map<string, MediaCheck>;
-
 export interface CatalogOptions {
   readonly signal?: AbortSignal;
   readonly mediaCache?: MediaCache;
   /** Look for damaged pages too. Needed once per plan, not for every look during a run. */
   readonly checkPages?: boolean;
+  /** Milliseconds since 1970; leases are measured by it. */
+  readonly nowMs?: number;
 }
-
-const CHECKS_AT_ONCE = 4;
 
 export async function readCatalog(config: Config, options: CatalogOptions = {}): Promise<Catalog> {
   const contents = config.databases.map((database) => ({ database, ...readContents(database, { check: options.checkPages !== false }) }));
-  const owners = mergeOwners(contents);
-  const problems: Problem[] = contents.flatMap((one) => one.problems);
+  const jobs = readJobs(config, { wallMs: options.nowMs ?? Date.now(), uptimeMs: Math.round(os.uptime() * 1000) });
+  const owners = mergeOwners([...contents.flatMap((one) => one.owners), ...jobs.owners]);
+  const problems: Problem[] = [...contents.flatMap((one) => one.problems), ...jobs.problems];
   const real = createResolver();
   const keyOf = (absolute: string): string => canonicalKey(real(absolute), ignoresCase(config.root));
 
@@ -99,13 +101,19 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     }
   }
 
+  for (const use of jobs.references)
+    append(byKey, keyOf(use.path), { owner: use.owner, source: use.source, ...(use.eventMs !== undefined && { eventMs: use.eventMs }) });
+  for (const { owner, path: file, source, bytes } of jobs.outputs)
+    outputs.push({ row: { owner, source, path: file }, spelled: file, path: real(file), ...(bytes !== undefined && { recordedBytes: bytes }) });
+  const uploads = indexUploads(contents, keyOf);
+
   const checked = await checkOutputs(outputs, owners, options);
   const byOutputKey = new Map(checked.map((output) => [keyOf(output.path), output]));
   const inodes = new Map(checked.flatMap((output) => inodeOf(output.path).map((inode) => [inode, output] as const)));
   const state = stateFiles(config);
   const stateKeys = new Set(state.map(keyOf));
   const stateInodes = new Set(state.flatMap(inodeOf));
-  const unavailable = contents.map((one) => one.unavailable).find((reason) => reason !== undefined);
+  const unavailable = contents.map((one) => one.unavailable).find((reason) => reason !== undefined) ?? jobs.unavailable;
   const override = contents.map((one) => one.override).find((one) => one !== undefined);
   return {
     owners,
@@ -120,6 +128,7 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     },
     isState: (absolutePath, inode) => stateKeys.has(keyOf(absolutePath)) || stateInodes.has(inode),
     outputs: checked,
+    uploadAt: (store, absolutePath) => uploads.get(store)?.get(keyOf(absolutePath)),
     // The sink knows a file by its path below the root, which may lead there through links.
     protectedPaths: [
       ...new Set([...stateKeys, ...byOutputKey.keys(), ...outputs.map((output) => canonicalKey(output.spelled, ignoresCase(config.root)))]),
@@ -128,16 +137,16 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     ...(unavailable !== undefined && { unavailable }),
     blockedStores,
     ...(override && { override }),
-    generation: hashOf(contents),
+    generation: hashOf(contents, jobs),
     problems,
   };
 }
 
-/** One id in two databases: the state that protects more wins. */
-function mergeOwners(contents: readonly DatabaseContents[]): Map<string, Owner> {
+/** One id in two databases, or in a database and a manifest: the state that protects more wins. */
+function mergeOwners(all: readonly Owner[]): Map<string, Owner> {
   const order: readonly OwnerState[] = ["succeeded", "failed", "unknown", "running"];
   const owners = new Map<string, Owner>();
-  for (const owner of contents.flatMap((one) => one.owners)) {
+  for (const owner of all) {
     const known = owners.get(owner.id);
     if (!known || order.indexOf(owner.state) > order.indexOf(known.state)) owners.set(owner.id, owner);
   }
@@ -222,68 +231,34 @@ function append(index: Map<string, Use[]>, key: string, use: Use): void {
   else index.set(key, [use]);
 }
 
-/** An output with its path without links in its directories, and as the database has it. */
-interface NamedOutput {
-  readonly row: UseRow;
-  readonly path: string;
-  readonly spelled: string;
-  readonly refused?: string;
-}
-
-function existing(candidates: readonly string[]): string {
-  return candidates.find((candidate) => fs.existsSync(candidate)) ?? candidates[0] ?? "";
-}
-
-async function checkOutputs(
-  outputs: readonly NamedOutput[],
-  owners: ReadonlyMap<string, Owner>,
-  options: CatalogOptions,
-): Promise<readonly Output[]> {
-  const cache: MediaCache = options.mediaCache ?? new Map<string, MediaCheck>();
-  const checked: Output[] = [];
-  const check = async (output: NamedOutput): Promise<MediaCheck> => {
-    const format = path.extname(output.path).slice(1).toLowerCase();
-    if (output.refused !== undefined) return { status: "unknown", format, bytes: 0, detail: t("its path {0}", output.refused) };
-    // Only a finished project is ever cleaned, so only its final has to be looked into.
-    if (owners.get(output.row.owner)?.state !== "succeeded")
-      return { status: "unknown", format, bytes: 0, detail: t("not looked at: its project is not finished") };
-    const key = `${output.path}\0${statKey(output.path)}`;
-    const known = cache.get(key);
-    if (known) return known;
-    const fresh = await checkMedia(output.path, options.signal && { signal: options.signal });
-    if (fresh.status === "complete") cache.set(key, fresh);
-    return fresh;
-  };
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let i = next++; i < outputs.length; i = next++) {
-      options.signal?.throwIfAborted();
-      const output = outputs[i]!;
-      checked[i] = { owner: output.row.owner, path: output.path, source: output.row.source, check: await check(output) };
+/** Rows whose path cannot be used prove nothing, so their files stay. */
+function indexUploads(
+  contents: readonly (DatabaseContents & { readonly database: { readonly base: string } })[],
+  keyOf: (absolute: string) => string,
+): ReadonlyMap<string, ReadonlyMap<string, UploadRow>> {
+  const uploads = new Map<string, Map<string, UploadRow>>();
+  for (const { database, uploads: byStore } of contents)
+    for (const [store, rows] of byStore) {
+      const index = uploads.get(store) ?? new Map<string, UploadRow>();
+      uploads.set(store, index);
+      for (const row of rows) if (refusePath(row.path) === undefined) index.set(keyOf(resolveStored(row.path, database.base)), row);
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(CHECKS_AT_ONCE, outputs.length) }, work));
-  return checked;
+  return uploads;
 }
 
-/** The inode of the file, and of what it points to when it is a link: both stay. */
-function inodeOf(file: string): string[] {
-  const found = [fs.lstatSync, fs.statSync].map((look) => lookAt(file, look));
-  return [...new Set(found.filter((stat) => stat !== undefined).map((stat) => `${stat.dev}:${stat.ino}`))];
-}
-
-function lookAt(file: string, look: typeof fs.lstatSync): fs.BigIntStats | undefined {
-  try {
-    return look(file, { bigint: true, throwIfNoEntry: false });
-  } catch {
-    return undefined; // A link in a circle, or a directory that may not be read or is none: the path is protected all the same.
-  }
-}
-
-function hashOf(contents: readonly (DatabaseContents & { readonly database: { readonly path: string } })[]): string {
+function hashOf(contents: readonly (DatabaseContents & { readonly database: { readonly path: string } })[], jobs: JobFacts): string {
   const hash = createHash("sha256");
-  for (const { database, owners, references, outputs, override, unavailable } of contents) {
-    hash.update(JSON.stringify([database.path, owners, [...references], outputs, override ?? null, unavailable ?? null]));
+  for (const { database, owners, references, outputs, uploads, override, unavailable } of contents) {
+    hash.update(JSON.stringify([database.path, owners, [...references], outputs, [...uploads], override ?? null, unavailable ?? null]));
   }
+  // What a running job adds only protects more, and is read again before each move.
+  const running = new Set(jobs.owners.filter((owner) => owner.state === "running").map((owner) => owner.id));
+  hash.update(
+    JSON.stringify([
+      jobs.owners.map(({ id, state, status, startedMs, endedMs }) => [id, state, status, startedMs ?? null, endedMs ?? null]),
+      [...jobs.references, ...jobs.outputs].filter((use) => !running.has(use.owner)),
+      jobs.unavailable ?? null,
+    ]),
+  );
   return hash.digest("hex").slice(0, 16);
 }

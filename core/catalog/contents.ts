@@ -23,17 +23,25 @@ export interface UseRow {
   readonly eventMs?: number;
 }
 
+/** An upload that the pipeline wrote down. */
+export interface UploadRow {
+  readonly path: string;
+  readonly url: string;
+  readonly source: string;
+}
+
 export interface DatabaseContents {
   readonly owners: readonly OwnerRow[];
   readonly references: ReadonlyMap<string, readonly UseRow[]>;
   readonly outputs: readonly UseRow[];
+  readonly uploads: ReadonlyMap<string, readonly UploadRow[]>;
   readonly override?: { readonly value: string; readonly source: string };
   /** Why nothing may be decided on the ground of this database (R19, R75). */
   readonly unavailable?: string;
   readonly problems: readonly Problem[];
 }
 
-const EMPTY: DatabaseContents = { owners: [], references: new Map(), outputs: [], problems: [] };
+const EMPTY: DatabaseContents = { owners: [], references: new Map(), outputs: [], uploads: new Map(), problems: [] };
 
 export function readContents(config: DatabaseConfig, options: { readonly check?: boolean } = {}): DatabaseContents {
   const problems: Problem[] = [];
@@ -78,11 +86,18 @@ function readTables(database: DatabaseSync, config: DatabaseConfig, report: (mes
   );
   const outputs =
     config.outputs === undefined ? [] : query("outputs", config.outputs, ["owner", "path"]).map((row) => toUse(row, config.outputs ?? ""));
+  const uploads = new Map(
+    Object.entries(config.uploads).map(([store, sql]) => [
+      store,
+      query(`uploads.${store}`, sql, ["path", "url"]).flatMap((row) => toUpload(row, sql)),
+    ]),
+  );
   const override = config.autoCleanup === undefined ? undefined : Object.values(query("autoCleanup", config.autoCleanup, [])[0] ?? {})[0];
   return {
     owners,
     references,
     outputs,
+    uploads,
     ...(override !== undefined &&
       override !== null && {
         override: {
@@ -143,6 +158,12 @@ function toUse(row: Row, sql: string): UseRow {
     ...("path" in row ? stored !== null && stored !== undefined && { path: toText(stored) } : { ids }),
     ...(eventMs !== undefined && { eventMs }),
   };
+}
+
+/** Without an address nothing is uploaded yet. */
+function toUpload({ path: stored, url }: Row, sql: string): UploadRow[] {
+  if (stored === null || stored === undefined || url === null || url === undefined || url === "") return [];
+  return [{ path: toText(stored), url: toText(url), source: tableOf(sql) }];
 }
 
 /** Some programs store text as a BLOB. Bytes that are no UTF-8 become U+FFFD, which no path may have (R8). */

@@ -3,12 +3,13 @@
  * mixed, and these files stay whatever its store says.
  */
 import path from "node:path";
+import { CONFIG_FILES } from "../config/file.ts";
 import type { Config, TemplatedStore } from "../config/config.ts";
 
 /** Absolute paths of the files that this workspace depends on. */
 export function stateFiles(config: Config): readonly string[] {
   const databases = config.databases.flatMap(({ path: file }) => ["", "-wal", "-shm", "-journal"].map((suffix) => file + suffix));
-  return [...databases, ...["offcut.json", ".env", ".env.local"].map((name) => path.join(config.root, name))];
+  return [...databases, ...[...CONFIG_FILES, ".env", ".env.local"].map((name) => path.join(config.root, name))];
 }
 
 const STATE_NAME = /(^\.env(\.|$)|^\.git(keep|ignore|attributes|modules)$|\.(db3?|sqlite3?)(-wal|-shm|-journal)?$)/i;

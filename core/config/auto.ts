@@ -1,7 +1,7 @@
 /**
  * AUTO_CLEANUP_ENABLED: the effective value and where it comes from (S0.10, R78).
  *
- * Default (on) ‹ `.env` ‹ `.env.local` ‹ process environment ‹ database ‹ debug mode.
+ * Default (on) ‹ `policy.enabled` ‹ `.env` ‹ `.env.local` ‹ process environment ‹ database ‹ debug mode.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -19,6 +19,8 @@ export interface AutoInput {
   /** What a database says, e.g. of `user_preferences.auto_cleanup_enabled`. */
   readonly override?: { readonly value: string; readonly source: string };
   readonly debugModeDisables: boolean;
+  /** `policy.enabled`; true unless it says otherwise. */
+  readonly enabled?: boolean;
 }
 
 export function resolveAutoCleanup(input: AutoInput): { readonly auto: AutoCleanup; readonly problems: readonly Problem[] } {
@@ -48,7 +50,9 @@ export function resolveAutoCleanup(input: AutoInput): { readonly auto: AutoClean
       : [];
   const auto: AutoCleanup = written
     ? { enabled: parsed ?? false, source: written.source, kind: written.kind, value: written.value }
-    : { enabled: true, source: t("default"), kind: "default" };
+    : input.enabled !== false
+      ? { enabled: true, source: t("default"), kind: "default" }
+      : { enabled: false, source: "policy.enabled", kind: "policy" };
   const debug =
     input.debugModeDisables && auto.enabled
       ? DEBUG_VARIABLES.find((name) => parseSwitch(input.environment[name] ?? "") === true)

@@ -23,6 +23,8 @@ export interface DatabaseConfig {
   readonly states: { readonly succeeded: readonly string[]; readonly failed: readonly string[] };
   readonly references: Readonly<Record<string, string>>;
   readonly outputs?: string;
+  /** By store: which file was uploaded to which address. */
+  readonly uploads: Readonly<Record<string, string>>;
   readonly autoCleanup?: string;
   readonly setAutoCleanup?: string;
   readonly trackStatus?: StatusTable;
@@ -47,6 +49,20 @@ export interface Policy {
   readonly undoMs: number;
   readonly debugModeDisables: boolean;
   readonly brake: Brake;
+  /** Whether files are cleaned automatically, where neither the environment nor a database says it. */
+  readonly enabled: boolean;
+  /** The stores that automatic cleaning may take; absent: all. */
+  readonly fileTypes?: readonly string[];
+  /** How often the automatic loop looks. */
+  readonly everyMs: number;
+}
+
+/** Job manifests, as the runtime library writes them. */
+export interface JobsConfig {
+  /** Absolute path of the directory that holds them. */
+  readonly directory: string;
+  /** How long a job counts as alive after its last sign of life, milliseconds (R39). */
+  readonly leaseMs: number;
 }
 
 export interface Config {
@@ -57,6 +73,7 @@ export interface Config {
   readonly preset?: string;
   readonly databases: readonly DatabaseConfig[];
   readonly stores: readonly TemplatedStore[];
+  readonly jobs: JobsConfig;
   readonly policy: Policy;
   /** What is odd but does not stop the work. */
   readonly problems: readonly Problem[];

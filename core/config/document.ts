@@ -1,8 +1,9 @@
-/** `offcut.json` as text: values and the lines they stand in. */
+/** Settings as text, in JSON with comments or in YAML: values and the lines they stand in. */
 import { t } from "@vscode/l10n";
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type ParseError, type ParseErrorCode } from "jsonc-parser";
 import type { Problem } from "../model.ts";
 import { ConfigError } from "./config.ts";
+import { readYaml } from "./yaml.ts";
 
 export interface ConfigDocument {
   /** As shown in messages. */
@@ -12,8 +13,19 @@ export interface ConfigDocument {
   lineOf(path: readonly (string | number)[]): number;
 }
 
-/** Throws a {@link ConfigError} that names the line of every syntax error. */
+/** Reads what the label's extension says: `.yaml` and `.yml`, else JSON. Throws a {@link ConfigError} that names the lines of syntax errors. */
 export function parseDocument(text: string, label: string): ConfigDocument {
+  return /\.ya?ml$/i.test(label) ? parseYaml(text, label) : parseJson(text, label);
+}
+
+function parseYaml(text: string, label: string): ConfigDocument {
+  const document = readYaml(text, label);
+  if (document.value !== null) return document;
+  const message = t('is empty; write "preset: video-generator" or run "offcut doctor" for what is missing');
+  throw new ConfigError([{ severity: "error", source: label, line: 1, message }]);
+}
+
+function parseJson(text: string, label: string): ConfigDocument {
   const errors: ParseError[] = [];
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const tree = parseTree(source, errors, { allowTrailingComma: true });

@@ -1,53 +1,42 @@
-/** Finds `offcut.json`, completes it by its preset, checks it and resolves it. */
+/** Finds `offcut.json` or `offcut.yaml`, completes it by its preset, checks it and resolves it. */
 import { createHash } from "node:crypto";
-import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Problem, Role } from "../model.ts";
 import { resolveAnalysis } from "./analysis.ts";
-import { type Brake, type Config, ConfigError, type DatabaseConfig, type Policy, type StatusTable, type TemplatedStore } from "./config.ts";
+import { resolveLimits, resolveUpload, SHORTEST_ROUND_MS } from "./limits.ts";
+import { type Brake, type Config, ConfigError, type DatabaseConfig, type JobsConfig, type Policy, type StatusTable, type TemplatedStore } from "./config.ts";
 import { type ConfigDocument, parseDocument } from "./document.ts";
+import { findConfigFile } from "./file.ts";
 import { mergePreset } from "./presets.ts";
-import type { ConfigFile, DatabaseFile, StoreFile } from "./schema.ts";
+import type { ConfigFile, DatabaseFile } from "./schema.ts";
 import { parseTemplate, type Template, TemplateError } from "./template.ts";
 import { parseDuration, parseSize } from "./units.ts";
 import { validate } from "./validate.ts";
 
+/** Its usual name; `file.ts` has the others. */
 export const CONFIG_FILE = "offcut.json";
 const OWNER_CAPTURES = ["project", "job", "owner"];
 
 /**
- * Reads the configuration of a workspace. Without an `offcut.json` there are no stores, and a problem says what to write.
+ * Reads the configuration of a workspace. Without a file there are no stores, and a problem says what to write.
  * Throws a {@link ConfigError} that names file, line and mend when the configuration cannot be used.
  */
 export function loadConfig(directory: string): Config {
   const root = path.resolve(directory);
-  const file = path.join(root, CONFIG_FILE);
-  let text: string;
-  try {
-    text = fs.readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
-      throw new ConfigError([{ severity: "error", source: CONFIG_FILE, message: t("cannot be read: {0}", (error as Error).message) }]);
-    }
-    return resolveConfig(root, undefined, parseDocument("{}", CONFIG_FILE), [
-      {
-        severity: "warning",
-        source: CONFIG_FILE,
-        message: t(
-          'is not there ({0}), so Offcut knows no stores and keeps everything. Write { "preset": "video-generator" } to start.',
-          file,
-        ),
-      },
-    ]);
-  }
-  return resolveConfig(root, file, parseDocument(text, CONFIG_FILE), []);
+  const found = findConfigFile(root);
+  if (found) return resolveConfig(root, found.file, parseDocument(found.text, found.name), []);
+  const message = t(
+    'is not there ({0}), so Offcut knows no stores and keeps everything. Write { "preset": "video-generator" } to start.',
+    path.join(root, CONFIG_FILE),
+  );
+  return resolveConfig(root, undefined, parseDocument("{}", CONFIG_FILE), [{ severity: "warning", source: CONFIG_FILE, message }]);
 }
 
-/** The same for a text that may not be saved yet, as an editor has it. Throws a {@link ConfigError}. */
-export function parseConfig(directory: string, text: string): Config {
+/** The same for a text that may not be saved yet, as an editor has it, or that was never in a file. Throws a {@link ConfigError}. */
+export function parseConfig(directory: string, text: string, name = CONFIG_FILE): Config {
   const root = path.resolve(directory);
-  return resolveConfig(root, path.join(root, CONFIG_FILE), parseDocument(text, CONFIG_FILE), []);
+  return resolveConfig(root, path.join(root, name), parseDocument(text, name), []);
 }
 
 function resolveConfig(root: string, file: string | undefined, document: ConfigDocument, noticed: readonly Problem[]): Config {
@@ -57,15 +46,17 @@ function resolveConfig(root: string, file: string | undefined, document: ConfigD
   const problems: Problem[] = [];
   const stores = resolveStores(root, value, document, problems);
   const databases = resolveDatabases(root, value, stores, document, problems);
-  const policy = resolvePolicy(value.policy ?? {});
+  const jobs = resolveJobs(root, value, stores, document, problems);
+  const policy = resolvePolicy(value.policy ?? {}, stores, document, problems);
   if (problems.some((problem) => problem.severity === "error")) throw new ConfigError(problems);
-  const resolved = { preset: value.preset, databases, stores, policy };
+  const resolved = { preset: value.preset, databases, stores, jobs, policy };
   return {
     root,
     ...(file !== undefined && { file }),
     ...(value.preset !== undefined && { preset: value.preset }),
     databases,
     stores,
+    jobs,
     policy,
     problems: [...noticed, ...problems],
     hash: createHash("sha256").update(JSON.stringify(resolved)).digest("hex").slice(0, 16),
@@ -99,7 +90,8 @@ function resolveStores(root: string, value: ConfigFile, document: ConfigDocument
             `{${capture}}`,
           ),
         );
-      checkLimits(store, at);
+      const limits = resolveLimits(store, at);
+      const upload = resolveUpload(store, template, at);
       stores.push({
         name,
         path: store.path,
@@ -107,6 +99,8 @@ function resolveStores(root: string, value: ConfigFile, document: ConfigDocument
         root: path.resolve(root, store.root ?? "."),
         ...(capture !== undefined && { ownerCapture: capture }),
         automatic: store.automatic ?? automaticByDefault(store.role),
+        ...limits,
+        ...(upload && { upload }),
         template,
       });
     } catch (error) {
@@ -128,14 +122,30 @@ function automaticByDefault(role: Role): boolean {
   return role !== "shared";
 }
 
-function checkLimits(store: StoreFile, at: (key: string, severity: Problem["severity"], message: string) => void): void {
-  const high = store.maxBytes === undefined ? undefined : parseSize(store.maxBytes);
-  const low = store.targetBytes === undefined ? undefined : parseSize(store.targetBytes);
-  if (low !== undefined && high === undefined) at("targetBytes", "error", t('has no "maxBytes" to go with it'));
-  if (low !== undefined && high !== undefined && low >= high)
-    at("targetBytes", "error", t("must be less than maxBytes ({0})", store.maxBytes ?? ""));
-  const unused = (["maxAge", "maxBytes", "every"] as const).filter((key) => store[key] !== undefined);
-  if (unused.length > 0) at(unused[0]!, "info", t("age and size limits are read but not enforced by this version; the files are kept"));
+/** A manifest is not inside a tree that it describes (R70). */
+function resolveJobs(
+  root: string,
+  value: ConfigFile,
+  stores: readonly TemplatedStore[],
+  document: ConfigDocument,
+  problems: Problem[],
+): JobsConfig {
+  const directory = path.resolve(root, value.jobs?.directory ?? ".offcut/jobs");
+  const holder = stores.find((store) => {
+    const base = path.join(store.root, store.template.prefix);
+    return store.template.prefix !== "" && (directory === base || directory.startsWith(base + path.sep));
+  });
+  if (holder)
+    problems.push({
+      severity: "error",
+      source: document.label,
+      line: document.lineOf(["jobs", "directory"]),
+      message: t(
+        'jobs.directory: lies in the store "{0}", whose files the manifests describe; put it outside of every store',
+        holder.name,
+      ),
+    });
+  return { directory, leaseMs: parseDuration(value.jobs?.lease ?? "2m") ?? 0 };
 }
 
 function resolveDatabases(
@@ -148,20 +158,22 @@ function resolveDatabases(
   const several = Array.isArray(value.database);
   const written = value.database === undefined ? [] : Array.isArray(value.database) ? value.database : [value.database];
   for (const [i, database] of written.entries()) {
-    for (const name of Object.keys(database.references ?? {})) {
-      if (stores.some((store) => store.name === name) || value.stores?.[name] === false) continue;
-      const where = several ? ["database", i, "references", name] : ["database", "references", name];
-      problems.push({
-        severity: "error",
-        source: document.label,
-        line: document.lineOf(where),
-        message: t(
-          'database.references.{0}: there is no store "{0}"; the stores are {1}',
-          name,
-          stores.map((store) => store.name).join(", ") || t("none"),
-        ),
-      });
-    }
+    for (const kind of ["references", "uploads"] as const)
+      for (const name of Object.keys(database[kind] ?? {})) {
+        if (stores.some((store) => store.name === name) || value.stores?.[name] === false) continue;
+        const where = several ? ["database", i, kind, name] : ["database", kind, name];
+        problems.push({
+          severity: "error",
+          source: document.label,
+          line: document.lineOf(where),
+          message: t(
+            'database.{0}.{1}: there is no store "{1}"; the stores are {2}',
+            kind,
+            name,
+            stores.map((store) => store.name).join(", ") || t("none"),
+          ),
+        });
+      }
   }
   return written.map((database) => resolveDatabase(root, database));
 }
@@ -175,6 +187,7 @@ function resolveDatabase(root: string, database: DatabaseFile): DatabaseConfig {
     base: path.resolve(root, database.base ?? "."),
     states: { succeeded: database.states?.succeeded ?? [], failed: database.states?.failed ?? [] },
     references: database.references ?? {},
+    uploads: database.uploads ?? {},
     ...(owners !== undefined && { owners }),
     ...(outputs !== undefined && { outputs }),
     ...(autoCleanup !== undefined && { autoCleanup }),
@@ -188,7 +201,20 @@ function statusTable(value: DatabaseFile["trackStatus"]): StatusTable | undefine
   return value === true ? { table: "projects", id: "id" } : value;
 }
 
-function resolvePolicy(policy: NonNullable<ConfigFile["policy"]>): Policy {
+function resolvePolicy(
+  policy: NonNullable<ConfigFile["policy"]>,
+  stores: readonly TemplatedStore[],
+  document: ConfigDocument,
+  problems: Problem[],
+): Policy {
+  const at = (key: string, message: string): void => {
+    problems.push({ severity: "error", source: document.label, line: document.lineOf(["policy", key]), message: `policy.${key}: ${message}` });
+  };
+  const foreign = policy.fileTypes?.find((name) => !stores.some((store) => store.name === name));
+  if (foreign !== undefined)
+    at("fileTypes", t('there is no store "{0}"; the stores are {1}', foreign, stores.map((store) => store.name).join(", ") || t("none")));
+  const everyMs = parseDuration(policy.every ?? "15m") ?? 0;
+  if (everyMs < SHORTEST_ROUND_MS) at("every", t("is less than a second"));
   const duration = (text: string | undefined, fallback: string): number => parseDuration(text ?? fallback) ?? 0;
   const brake: Brake = {
     share: policy.brake?.share ?? 0.5,
@@ -197,6 +223,9 @@ function resolvePolicy(policy: NonNullable<ConfigFile["policy"]>): Policy {
     bytes: parseSize(policy.brake?.bytes ?? "100GB") ?? 0,
   };
   return {
+    enabled: policy.enabled ?? true,
+    ...(policy.fileTypes && { fileTypes: policy.fileTypes }),
+    everyMs,
     retentionMs: duration(policy.retention, "0h"),
     preserveOnFailure: policy.preserveOnFailure ?? true,
     graceMs: duration(policy.grace, "1h"),

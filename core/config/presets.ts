@@ -1,36 +1,39 @@
 /** Built-in layouts. A preset is data of the same form as `offcut.json`, under what the user writes. */
 import type { ConfigDocument } from "./document.ts";
+import clipStore from "./presets/clip-store.json" with { type: "json" };
+import jobManifests from "./presets/job-manifests.json" with { type: "json" };
+import uploadOutputs from "./presets/upload-outputs.json" with { type: "json" };
 import videoGenerator from "./presets/video-generator.json" with { type: "json" };
 
 type JsonObject = { readonly [key: string]: unknown };
 
-const presets: Readonly<Record<string, JsonObject>> = { "video-generator": videoGenerator };
+const presets: ReadonlyMap<string, JsonObject> = new Map<string, JsonObject>([
+  ["video-generator", videoGenerator],
+  ["upload-outputs", uploadOutputs],
+  ["job-manifests", jobManifests],
+  ["clip-store", clipStore],
+]);
 
 /** What the user wrote, completed by the preset it names. An unknown preset is left to the validation. */
 export function mergePreset(document: ConfigDocument): unknown {
   const written = document.value;
   if (!isObject(written) || typeof written["preset"] !== "string") return written;
-  const preset = presets[written["preset"]];
+  const preset = presets.get(written["preset"]);
   if (!preset) return written;
-  const database = written["database"];
-  return {
-    ...merge(preset, written),
-    database: Array.isArray(database)
-      ? database.map((one: unknown) => (isObject(one) ? merge(preset["database"] as JsonObject, one) : one))
-      : isObject(database) || database === undefined
-        ? merge(preset["database"] as JsonObject, database ?? {})
-        : database,
-  };
+  const { database } = written;
+  const under = preset["database"];
+  if (!Array.isArray(database) || !isObject(under)) return merge(preset, written);
+  // Each of several databases is completed like the only one.
+  return { ...merge(preset, written), database: database.map((one: unknown) => (isObject(one) ? merge(under, one) : one)) };
 }
 
-/** Lists replace, objects merge: what the user writes always wins. */
+/** Lists replace, objects merge: what the user writes always wins. Keys are data here, `__proto__` too. */
 function merge(under: JsonObject, over: JsonObject): JsonObject {
-  const result: Record<string, unknown> = { ...under };
-  for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
-    result[key] = isObject(below) && isObject(value) ? merge(below, value) : value;
-  }
-  return result;
+  const merged = Object.entries(over).map(([key, value]): [string, unknown] => {
+    const below = Object.hasOwn(under, key) ? under[key] : undefined;
+    return [key, isObject(below) && isObject(value) ? merge(below, value) : value];
+  });
+  return Object.fromEntries([...Object.entries(under), ...merged]);
 }
 
 function isObject(value: unknown): value is JsonObject {

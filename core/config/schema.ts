@@ -7,6 +7,9 @@ import * as z from "zod/mini";
 import { type RuleId, RULES } from "../analysis/finding.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
+/** Built-in layouts, `core/config/presets`. */
+const PRESETS = ["video-generator", "upload-outputs", "job-manifests", "clip-store"] as const;
+
 const describe = <T extends z.core.$ZodType>(schema: T, description: string): T => {
   z.globalRegistry.add(schema, { description });
   return schema;
@@ -92,6 +95,12 @@ const database = describe(
       ),
     ),
     outputs: z.optional(sql('Finished works: columns "owner" and "path". Never deleted, and checked before anything of that project is.')),
+    uploads: z.optional(
+      describe(
+        z.record(z.string(), sql('Uploads that are recorded: columns "path" and "url" (s3://…, gs://…, azure://… or https://…).')),
+        "Which file of a store was uploaded to which address, by the store's name. A file without a row is kept.",
+      ),
+    ),
     autoCleanup: z.optional(sql("One value that overrides AUTO_CLEANUP_ENABLED.")),
     setAutoCleanup: z.optional(
       describe(
@@ -114,6 +123,12 @@ const database = describe(
   "A project database.",
 );
 
+const uploadTarget = z.strictObject({
+  to: describe(z.string(), "Address with the placeholders of the store's path."),
+  endpoint: z.optional(describe(z.string(), "Of a store that speaks the protocol of S3; default: AWS_ENDPOINT_URL_S3, or Amazon.")),
+  region: z.optional(describe(z.string(), "Default: AWS_REGION.")),
+});
+
 const store = describe(
   z.strictObject({
     path: describe(
@@ -122,7 +137,7 @@ const store = describe(
     ),
     role: describe(
       z.enum(["intermediate", "temp", "shared", "upload", "clip", "final"]),
-      "intermediate and temp go when their project succeeded; shared (a download cache) when no unfinished project uses it; final never goes. upload and clip are shown and kept by this version.",
+      "intermediate and temp go when their project or job succeeded; shared (a download cache) when no unfinished project uses it; upload (a local copy) when the remote object is verified; clip when it is too old or the store too full; final never goes.",
     ),
     root: z.optional(describe(z.string(), "Directory that the template starts from, when it is not the one that holds this file.")),
     owner: z.optional(describe(z.string(), "The placeholder that names the project, when it is not {project}, {job} or {owner}.")),
@@ -132,16 +147,34 @@ const store = describe(
         "Whether automatic cleaning may take files of this store. By default yes, but no for shared (a download costs time and money).",
       ),
     ),
-    maxAge: z.optional(duration("Retention of clips. Not enforced by this version.")),
-    maxBytes: z.optional(size("Limit of the store. Not enforced by this version.")),
-    targetBytes: z.optional(size("Where enforcing the limit stops. Not enforced by this version.")),
-    every: z.optional(duration("How often to look. Not enforced by this version.")),
+    retention: z.optional(duration("How long a file stays at least, instead of policy.retention.")),
+    grace: z.optional(duration("How long a file must have been idle, instead of policy.grace. Default for clip: 0s.")),
+    undo: z.optional(
+      duration('How long automatic cleaning holds files of this store for undo, instead of policy.undo. Default for clip: "0s".'),
+    ),
+    maxAge: z.optional(
+      duration("Files older than this go, although no project says that they may. What an unfinished project uses stays."),
+    ),
+    maxBytes: z.optional(size("When the store is larger than this, the oldest files go.")),
+    targetBytes: z.optional(size("Where that stops: at most so much is left. Default: 90 % of maxBytes.")),
+    every: z.optional(duration("How often the automatic loop looks at this store, instead of policy.every.")),
+    upload: z.optional(
+      describe(
+        z.union([z.string(), uploadTarget]),
+        "Where the remote copy of a file is: s3://bucket/jobs/{id}/video.mp4, gs://…, azure://account/container/… with the placeholders of the path. Needs the role upload.",
+      ),
+    ),
   }),
   "One kind of file that the pipeline writes.",
 );
 
 const policy = describe(
   z.strictObject({
+    enabled: z.optional(
+      describe(z.boolean(), "Automatic cleaning, where neither AUTO_CLEANUP_ENABLED nor a database says it. Default true."),
+    ),
+    fileTypes: z.optional(strings("The stores that automatic cleaning may take. Default: all. An empty list is none.")),
+    every: z.optional(duration('How often the automatic loop looks. Default "15m".')),
     retention: z.optional(duration('How long files of a finished project stay. Default "0h".')),
     preserveOnFailure: z.optional(describe(z.boolean(), "Keep everything of failed projects. Default true.")),
     grace: z.optional(duration('How long a shared or ownerless file must have been idle. Default "1h".')),
@@ -234,11 +267,25 @@ const analysis = describe(
   'What "offcut check" looks for in the source code.',
 );
 
+const jobs = describe(
+  z.strictObject({
+    directory: z.optional(
+      describe(
+        filled(() => t("is empty; leave it out for .offcut/jobs")),
+        'Directory of the job manifests, relative to this file, outside of every store. Default ".offcut/jobs".',
+      ),
+    ),
+    lease: z.optional(duration('How long a job counts as alive after its last sign of life. Default "2m".')),
+  }),
+  "Job manifests, as the runtime library writes them.",
+);
+
 export const configSchema = z.strictObject({
   $schema: z.optional(z.string()),
-  preset: z.optional(describe(z.enum(["video-generator"]), "A built-in layout that the rest of this file completes and overrides.")),
+  preset: z.optional(describe(z.enum(PRESETS), "A built-in layout that the rest of this file completes and overrides.")),
   database: z.optional(z.union([database, z.array(database)])),
   stores: z.optional(z.record(z.string(), z.union([store, describe(z.literal(false), "Leaves out a store of the preset.")]))),
+  jobs: z.optional(jobs),
   policy: z.optional(policy),
   analysis: z.optional(analysis),
 });
@@ -248,4 +295,4 @@ export type DatabaseFile = z.infer<typeof database>;
 export type StoreFile = z.infer<typeof store>;
 
 /** Checks one part, so that a message names the field that is wrong and not "invalid union". */
-export const parts = { database, store, policy, analysis, namedCall };
+export const parts = { database, store, uploadTarget, jobs, policy, analysis, namedCall };

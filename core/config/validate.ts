@@ -64,6 +64,8 @@ function explain(issue: z.core.$ZodIssue, base: Path, root: unknown): Explained[
 function explainUnion(path: Path, root: unknown): Explained[] {
   const value = valueAt(root, path);
   if (path[0] === "stores" && path.length === 2) return explainPart(parts.store, value, path, root);
+  if (path[0] === "stores" && path.at(-1) === "upload" && typeof value === "object" && value !== null)
+    return explainPart(parts.uploadTarget, value, path, root);
   if (path[0] === "database" && path.length === 1) {
     return Array.isArray(value)
       ? value.flatMap((one: unknown, i) => explainPart(parts.database, one, [...path, i], root))
@@ -73,7 +75,12 @@ function explainUnion(path: Path, root: unknown): Explained[] {
   return [
     {
       path,
-      message: path.at(-1) === "trackStatus" ? t('must be true, false or { "table": …, "id": … }') : t("has a form that is not known here"),
+      message:
+        path.at(-1) === "trackStatus"
+          ? t('must be true, false or { "table": …, "id": … }')
+          : path.at(-1) === "upload"
+            ? t('must be an address such as "s3://bucket/jobs/{0}/video.mp4", or { "to": …, "endpoint": … }', "{id}")
+            : t("has a form that is not known here"),
     },
   ];
 }
@@ -140,6 +147,8 @@ function shapeAt(path: Path): object | undefined {
   if (path.length === 0) return configSchema.shape;
   if (path[0] === "stores" && path.length === 2) return parts.store.shape;
   if (path[0] === "database" && (path.length === 1 || typeof path[1] === "number")) return parts.database.shape;
+  if (path[0] === "stores" && path[2] === "upload" && path.length === 3) return parts.uploadTarget.shape;
+  if (path[0] === "jobs" && path.length === 1) return (parts.jobs as typeof parts.jobs & { shape: object }).shape;
   if (path[0] === "policy" && path.length === 1) return (parts.policy as typeof parts.policy & { shape: object }).shape;
   if (path[0] === "analysis" && path.length === 1) return parts.analysis.shape;
   if (path[0] === "analysis" && path[1] === "rules" && path.length === 2) return parts.analysis.shape.rules._zod.def.innerType.shape;

@@ -6,7 +6,8 @@ import type { Catalog } from "../catalog/catalog.ts";
 import { looksLikeState } from "../catalog/state.ts";
 import type { Config, TemplatedStore } from "../config/config.ts";
 import { matchTemplate } from "../config/template.ts";
-import type { AutoCleanup, FileEntry, Identity, Output, Plan, PlanItem, Problem, Totals, Verdict } from "../model.ts";
+import type { AutoCleanup, FileEntry, Identity, Output, Plan, PlanItem, Pressure, Problem, Totals, Verdict } from "../model.ts";
+import type { Uploads } from "../uploads.ts";
 import { brakeOf } from "./brake.ts";
 import { type Circumstances, decide, type Facts, type OwnerFacts } from "./decide.ts";
 import { type Pins, pinOf } from "./pins.ts";
@@ -54,6 +55,8 @@ export interface DecisionContext {
   readonly doubt?: string;
   /** The projects that were asked for: a shared file is shown under the first of them that uses it. */
   readonly projects?: readonly string[];
+  /** What is known of the remote copies of uploads. */
+  readonly uploads: Uploads;
 }
 
 export type Decider = (file: FileEntry) => PlanItem;
@@ -61,18 +64,29 @@ export type Decider = (file: FileEntry) => PlanItem;
 export function createDecider(context: DecisionContext): Decider {
   const stores = new Map(context.config.stores.map((store) => [store.name, store]));
   const finalsOf = groupFinals(context.catalog.outputs, context.config.stores);
+  const circumstances = new Map(context.config.stores.map((store) => [store.name, circumstancesFor(store, context)]));
+  const circumstancesOf = (store: TemplatedStore): Circumstances =>
+    circumstances.get(store.name) ?? circumstancesFor(store, context);
   return (file) => {
     const store = stores.get(file.store);
     if (!store) throw new Error(`there is no store ${file.store}`);
     const { facts, owner } = factsOf(file, store, context, finalsOf);
-    const circumstances: Circumstances = {
-      policy: context.config.policy,
-      mode: context.mode,
-      orphans: context.orphans,
-      automatic: store.automatic,
-      ...(context.clock !== undefined && { clock: context.clock }),
-    };
-    return toItem(file, store, owner, facts.ageMs, decide(facts, circumstances));
+    return toItem(file, store, owner, facts, decide(facts, circumstancesOf(store)));
+  };
+}
+
+/** The policy as it is for one store. */
+function circumstancesFor(store: TemplatedStore, context: DecisionContext): Circumstances {
+  const { policy } = context.config;
+  return {
+    policy: { ...policy, retentionMs: store.retentionMs ?? policy.retentionMs, graceMs: store.graceMs ?? policy.graceMs },
+    mode: context.mode,
+    orphans: context.orphans,
+    automatic: store.automatic,
+    listed: policy.fileTypes?.includes(store.name) ?? true,
+    limited: store.maxBytes !== undefined,
+    ...(store.maxAgeMs !== undefined && { maxAgeMs: store.maxAgeMs }),
+    ...(context.clock !== undefined && { clock: context.clock }),
   };
 }
 
@@ -97,12 +111,13 @@ function factsOf(
   const unavailable = catalog.unavailable ?? context.doubt ?? context.trackedUnknown ?? catalog.blockedStores.get(store.name);
   const pinned = pinOf(context.pins, { path: file.path, root: file.root, store: store.name, owners: owners.map((one) => one.id) });
   const twin = context.twins?.get(absolute);
+  const upload = store.role === "upload" ? context.uploads.of(store, file, captures) : undefined;
   const facts: Facts = {
     role: store.role,
     store: store.name,
     type: file.type,
     links: file.links,
-    ownerWord: store.ownerCapture === "job" ? t("job") : t("project"),
+    ownerWord: store.ownerCapture === "job" || owners.some((one) => catalog.owners.get(one.id)?.kind === "job") ? t("job") : t("project"),
     owners,
     ageMs: context.nowMs - Math.max(ended, file.mtimeMs, file.ctimeMs),
     gitTracked: context.tracked.size > 0 && context.tracked.has(absolute.normalize("NFC")),
@@ -110,6 +125,7 @@ function factsOf(
     ...(pinned !== undefined && { pinned }),
     ...(twin !== undefined && { twin }),
     ...(unavailable !== undefined && { unavailable }),
+    ...(upload && { upload }),
     ...(output
       ? { output: t("an output of {0} ({1})", output.owner, output.source) }
       : store.role === "final" && { output: t('a final: the store "{0}" is never cleaned', store.name) }),
@@ -125,6 +141,9 @@ function ownerFacts(id: string, by: OwnerFacts["by"], catalog: Catalog, finalsOf
     state: owner?.state ?? "absent",
     status: owner?.status ?? "",
     source: owner?.source ?? "",
+    ...(owner?.lease !== undefined && { lease: owner.lease }),
+    ...(owner?.released && { released: true }),
+    ...(owner?.makesNoFinal && { makesNoFinal: true }),
     by,
     finals: finalsOf.get(id) ?? [],
   };
@@ -153,6 +172,7 @@ function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore
           name: path.basename(output.path),
           // What is not there, or no file, is a doubt whatever it is called; a missing thumbnail beside a whole film is none.
           work:
+            output.recordedBytes !== undefined ||
             kinds.has(output.check.format) || (!IMAGES.has(output.check.format) && ["missing", "incomplete"].includes(output.check.status)),
           status: output.check.status,
           bytes: output.check.bytes,
@@ -163,7 +183,8 @@ function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore
   );
 }
 
-function toItem(file: FileEntry, store: TemplatedStore, owner: string | undefined, ageMs: number, verdict: Verdict): PlanItem {
+function toItem(file: FileEntry, store: TemplatedStore, owner: string | undefined, facts: Facts, verdict: Verdict): PlanItem {
+  const { ageMs, upload } = facts;
   return {
     path: file.path,
     root: file.root,
@@ -176,6 +197,8 @@ function toItem(file: FileEntry, store: TemplatedStore, owner: string | undefine
     modified: new Date(file.mtimeMs).toISOString(),
     ageMs: Math.max(0, Math.round(ageMs)),
     ...verdict,
+    ...(store.undoMs !== undefined && { undoMs: store.undoMs }),
+    ...(upload && upload.status !== "unknown" && { remote: upload }),
   };
 }
 
@@ -204,6 +227,7 @@ export interface PlanInput {
   readonly selection: Selection;
   readonly problems: readonly Problem[];
   readonly autoCleanup: AutoCleanup;
+  readonly pressures: readonly Pressure[];
 }
 
 export function buildPlan(input: PlanInput): Plan {
@@ -225,6 +249,7 @@ export function buildPlan(input: PlanInput): Plan {
     protectedInodes: catalog.protectedInodes,
     autoCleanup: input.autoCleanup,
     brake: brakeOf(config.policy.brake, input.items, taken, input.selection.projects !== undefined),
+    pressures: input.pressures,
   };
 }
 

@@ -1,10 +1,11 @@
 /**
  * The decision about one file. Pure: facts in, verdict out. The order of the questions is the precedence of SAFETY rules R26–R31,
- * first match wins: pinned, live, final output, failed and held, referenced, younger than grace, retention, policy.
+ * first match wins: pinned, live, final output, failed and held, referenced, younger than grace, retention, policy. Pressure comes
+ * last and sees a whole store: `pressure.ts`.
  */
 import { t } from "@vscode/l10n";
 import type { Policy } from "../config/config.ts";
-import type { OwnerState, Reason, Role, Verdict } from "../model.ts";
+import type { OwnerState, Reason, Role, UploadCheck, Verdict } from "../model.ts";
 import { formatBytes, formatDuration } from "../words.ts";
 
 /** A project that owns or uses the file. */
@@ -15,6 +16,12 @@ export interface OwnerFacts {
   readonly status: string;
   /** Where its state was read. */
   readonly source: string;
+  /** Who holds its lease, in words. */
+  readonly lease?: string;
+  /** It failed, and somebody let its files go. */
+  readonly released?: boolean;
+  /** It says that it makes no final, so none proves that it is done. */
+  readonly makesNoFinal?: boolean;
   /** Why it is said to own the file: the file's path, or a table that refers to it. */
   readonly by: "path" | { readonly table: string };
   /** What proves that the project is finished (R34): its outputs, checked. */
@@ -47,6 +54,8 @@ export interface Facts {
   readonly unavailable?: string;
   /** The table that names this very file as an output, or the role of its store. */
   readonly output?: string;
+  /** What is known of its remote copy, or why nothing is. */
+  readonly upload?: UploadCheck | { readonly status: "unknown"; readonly detail: string };
 }
 
 export interface Circumstances {
@@ -57,6 +66,12 @@ export interface Circumstances {
   readonly orphans: boolean;
   /** Whether automatic cleaning may take files of the store (R33). */
   readonly automatic: boolean;
+  /** Whether the policy's file types have the store; only automatic cleaning asks. */
+  readonly listed: boolean;
+  /** How old files of the store may become, milliseconds. */
+  readonly maxAgeMs?: number;
+  /** Whether the store has a limit of bytes. */
+  readonly limited: boolean;
   /** Why ages cannot be trusted now (R48). */
   readonly clock?: string;
 }
@@ -84,9 +99,9 @@ function protectedByOwners(facts: Facts, policy: Policy): Verdict | undefined {
   const word = facts.ownerWord;
   const own = facts.owners.find((owner) => owner.by === "path");
   if (own?.state === "running")
-    return keep("owner-running", t("{0} {1} is not finished ({2} = {3})", word, own.id, own.source, own.status));
+    return keep("owner-running", t("{0} {1} is not finished ({2} = {3})", word, own.id, own.source, own.status), ...leaseOf(own));
   if (facts.output !== undefined) return keep("final-output", facts.output);
-  const failed = facts.owners.find((owner) => owner.state === "failed");
+  const failed = facts.owners.find((owner) => owner.state === "failed" && owner.released !== true);
   if (failed && policy.preserveOnFailure)
     return keep(
       "failed-held",
@@ -97,12 +112,14 @@ function protectedByOwners(facts: Facts, policy: Policy): Verdict | undefined {
         failed.source,
         failed.status,
       ),
+      ...leaseOf(failed),
     );
   const user = facts.owners.find((owner) => owner.by !== "path" && owner.state === "running");
   if (user)
     return keep(
       "referenced",
       t("{0} {1} refers to it ({2}) and is not finished ({3} = {4})", word, user.id, tableOf(user), user.source, user.status),
+      ...leaseOf(user),
     );
   // A project that only the path names is an orphan's; where a row names another one, the two contradict each other.
   const unknown = facts.owners.find(
@@ -112,6 +129,7 @@ function protectedByOwners(facts: Facts, policy: Policy): Verdict | undefined {
     return keep(
       "owner-unknown",
       t("the state of {0} {1} is not known ({2} = {3})", word, unknown.id, unknown.source, unknown.status || t("empty")),
+      ...leaseOf(unknown),
     );
   if (unknown?.by === "path") return keep("owner-unknown", t("no database lists a {0} {1}", word, unknown.id));
   if (unknown)
@@ -128,38 +146,90 @@ function tableOf(owner: OwnerFacts): string {
   return owner.by === "path" ? "" : owner.by.table;
 }
 
+function leaseOf(owner: OwnerFacts): readonly string[] {
+  return owner.lease === undefined ? [] : [owner.lease];
+}
+
 function decideByRole(facts: Facts, circumstances: Circumstances): Verdict {
-  if (facts.role === "upload" || facts.role === "clip")
-    return keep("no-rule", t('files of the role "{0}" are shown but not cleaned by this version', facts.role));
+  if (facts.role === "upload") return decideUpload(facts, circumstances);
+  if (facts.role === "clip") return decideClip(facts, circumstances);
   const known = facts.owners.filter((owner) => owner.state !== "absent");
   return known.length === 0 ? decideOrphan(facts, circumstances) : decideOwned(facts, known, circumstances);
+}
+
+/** A local copy goes when the remote one is proven (R35); nobody has to own it. */
+function decideUpload(facts: Facts, circumstances: Circumstances): Verdict {
+  const { upload } = facts;
+  if (!upload || upload.status === "unknown")
+    return keep("upload-unverified", upload?.detail ?? t("nothing is known of a remote copy"));
+  if (upload.status !== "verified") return keep("upload-unverified", t("{0}: {1}", upload.url, upload.detail));
+  const proof = t("the remote copy {0} is verified: {1}", upload.url, upload.detail);
+  const retained = tooYoung(facts, circumstances, circumstances.policy.retentionMs, "retention", t("retention"), proof);
+  return retained ?? notAutomatic(facts, circumstances, proof) ?? reclaim("upload-verified", proof, ...certainty(facts));
+}
+
+/** Clips belong to the store, not to a project: its limits say how long they stay. */
+function decideClip(facts: Facts, circumstances: Circumstances): Verdict {
+  const { maxAgeMs, limited, policy } = circumstances;
+  if (maxAgeMs === undefined && !limited)
+    return keep("no-rule", t('the store "{0}" has no limits; set "maxAge" or "maxBytes"', facts.store));
+  const young =
+    tooYoung(facts, circumstances, policy.graceMs, "too-young", t("grace")) ??
+    tooYoung(facts, circumstances, policy.retentionMs, "retention", t("retention")) ??
+    notAutomatic(facts, circumstances);
+  if (young) return young;
+  if (maxAgeMs === undefined) return keep("within-limits", t("it goes when the store is too large and it is the oldest"));
+  return (
+    tooYoung(facts, circumstances, maxAgeMs, "within-limits", t("maxAge")) ??
+    reclaim("max-age", tooOld(facts, maxAgeMs), ...certainty(facts))
+  );
+}
+
+function tooOld(facts: Facts, maxAgeMs: number): string {
+  return t('{0} old; files of the store "{1}" may become {2} old', formatDuration(facts.ageMs), facts.store, formatDuration(maxAgeMs));
+}
+
+/** What automatic cleaning leaves to people (R33, P6). */
+function notAutomatic(facts: Facts, circumstances: Circumstances, ...more: readonly string[]): Verdict | undefined {
+  if (circumstances.mode !== "automatic") return undefined;
+  if (!circumstances.listed)
+    return keep("not-in-policy", t('the store "{0}" is not among policy.fileTypes, so it is cleaned by hand only', facts.store), ...more);
+  if (circumstances.automatic) return undefined;
+  return keep(
+    "opt-in",
+    t(
+      'automatic cleaning leaves the store "{0}" alone: making it again costs time and money (set "automatic": true to allow it)',
+      facts.store,
+    ),
+    ...more,
+  );
 }
 
 function decideOrphan(facts: Facts, circumstances: Circumstances): Verdict {
   const absent = facts.owners[0];
   const who = absent ? t("no database lists a {0} {1}", facts.ownerWord, absent.id) : t("no {0} refers to it", facts.ownerWord);
-  const young = tooYoung(
-    facts,
-    circumstances,
-    circumstances.policy.graceMs,
-    "too-young",
-    t("a writer may not have registered it yet"),
-    who,
-  );
+  const { policy, maxAgeMs } = circumstances;
+  const young = tooYoung(facts, circumstances, policy.graceMs, "too-young", t("a writer may not have registered it yet"), who);
   if (young) return young;
   if (circumstances.orphans && circumstances.mode === "manual")
     return reclaim("orphan-chosen", who, t("chosen by hand"), ...certainty(facts));
-  return keep("orphan", who, t("files without an owner are taken by hand only (--orphans)"));
+  if (maxAgeMs === undefined) return keep("orphan", who, t("files without an owner are taken by hand only (--orphans)"));
+  return (
+    tooYoung(facts, circumstances, Math.max(maxAgeMs, policy.retentionMs), "orphan", t("maxAge"), who) ??
+    notAutomatic(facts, circumstances, who) ??
+    reclaim("max-age", tooOld(facts, maxAgeMs), who, ...certainty(facts))
+  );
 }
 
 function decideOwned(facts: Facts, owners: readonly OwnerFacts[], circumstances: Circumstances): Verdict {
   const { policy } = circumstances;
   const word = facts.ownerWord;
-  const finished = owners.map((owner) =>
-    owner.state === "failed"
-      ? t("{0} {1} failed ({2} = {3}) and policy.preserveOnFailure is false", word, owner.id, owner.source, owner.status)
-      : t("{0} {1} succeeded ({2} = {3})", word, owner.id, owner.source, owner.status),
-  );
+  const finished = owners.map((owner) => {
+    if (owner.state !== "failed") return t("{0} {1} succeeded ({2} = {3})", word, owner.id, owner.source, owner.status);
+    return owner.released
+      ? t("{0} {1} failed ({2} = {3}) and its files were released by hand", word, owner.id, owner.source, owner.status)
+      : t("{0} {1} failed ({2} = {3}) and policy.preserveOnFailure is false", word, owner.id, owner.source, owner.status);
+  });
   const proofs: string[] = [];
   for (const owner of owners) {
     if (owner.state !== "succeeded") continue;
@@ -172,17 +242,10 @@ function decideOwned(facts: Facts, owners: readonly OwnerFacts[], circumstances:
     const young = tooYoung(facts, circumstances, policy.graceMs, "too-young", t("a shared file must be idle for that long"), ...finished);
     if (young) return young;
   }
-  const retained = tooYoung(facts, circumstances, policy.retentionMs, "retention", t("policy.retention"), ...finished);
+  const retained = tooYoung(facts, circumstances, policy.retentionMs, "retention", t("retention"), ...finished);
   if (retained) return retained;
-  if (circumstances.mode === "automatic" && !circumstances.automatic)
-    return keep(
-      "opt-in",
-      t(
-        'automatic cleaning leaves the store "{0}" alone: making it again costs time and money (set "automatic": true to allow it)',
-        facts.store,
-      ),
-      ...finished,
-    );
+  const left = notAutomatic(facts, circumstances, ...finished);
+  if (left) return left;
   const reason: Reason = owners.some((owner) => owner.state === "failed") ? "owner-failed" : shared ? "unreferenced" : "owner-succeeded";
   return reclaim(reason, ...finished, ...proofs, t("no unfinished {0} refers to it", word), ...certainty(facts));
 }
@@ -202,6 +265,7 @@ function proofOf(owner: OwnerFacts, word: string): { readonly proof: string; rea
         bad.status === "missing" ? t("it is not there") : bad.detail,
       ),
     };
+  if (works.length === 0 && owner.makesNoFinal) return { proof: t("{0} {1} makes no final", word, owner.id) };
   if (works.length === 0) return { proof: "", doubt: t("no final of {0} {1} is recorded", word, owner.id) };
   return { proof: works.map((final) => t("{0} verified, {1}", final.name, formatBytes(final.bytes))).join(" · ") };
 }

@@ -1,22 +1,22 @@
 /** Directories that a run left empty go too: bottom-up, below a store's directory, never that itself (R85). */
 import fs from "node:fs";
 import path from "node:path";
-import type { PlanItem } from "../model.ts";
 import { checkDirectories, type Guard } from "./guard.ts";
 import type { Journal } from "./journal.ts";
 import { pinDirectory } from "./pinned.ts";
 
-/** Returns how many were removed. What cannot be removed stays, which harms nobody. */
-export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, journal: Journal): number {
-  const candidates = new Map<string, { readonly root: string; readonly path: string }>();
-  for (const item of held) {
-    for (
-      let directory = path.posix.dirname(item.path);
-      guard.mayRemoveDirectory(item.root, directory);
-      directory = path.posix.dirname(directory)
-    ) {
-      candidates.set(`${item.root}\0${directory}`, { root: item.root, path: directory });
-    }
+export interface EmptiedDirectory {
+  readonly root: string;
+  /** Relative to the root. */
+  readonly path: string;
+}
+
+/** `emptied`: those that files were taken from. Returns how many were removed. What cannot be removed stays, which harms nobody. */
+export function removeEmptyDirectories(emptied: readonly EmptiedDirectory[], guard: Guard, journal: Journal): number {
+  const candidates = new Map<string, EmptiedDirectory>();
+  for (const { root, path: lowest } of emptied) {
+    for (let directory = lowest; guard.mayRemoveDirectory(root, directory); directory = path.posix.dirname(directory))
+      candidates.set(`${root}\0${directory}`, { root, path: directory });
   }
   const deepestFirst = [...candidates.values()].sort(
     (a, b) => b.path.split("/").length - a.path.split("/").length || (a.path < b.path ? -1 : 1),
@@ -40,7 +40,7 @@ export function removeEmptyDirectories(held: readonly PlanItem[], guard: Guard, 
 }
 
 /** Empty, or full of nothing but directories that are candidates themselves. */
-function isEmptyBut(directory: { readonly root: string; readonly path: string }, candidates: ReadonlyMap<string, unknown>): boolean {
+function isEmptyBut(directory: EmptiedDirectory, candidates: ReadonlyMap<string, unknown>): boolean {
   try {
     checkDirectories(directory.root, directory.path);
     const entries = fs.readdirSync(path.join(directory.root, directory.path), { withFileTypes: true });

@@ -38,11 +38,12 @@ function allocatedBytes(stat: fs.BigIntStats): number {
   return process.platform === "win32" ? Number(stat.size) : Number(stat.blocks) * 512;
 }
 
-function lstatOrNothing(absolute: string): fs.BigIntStats | undefined {
+/** Undefined when nothing is there. Never follows a link. */
+export function lstatOrNothing(absolute: string): fs.BigIntStats | undefined {
   try {
-    return fs.lstatSync(absolute, { bigint: true });
+    return fs.lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw error;
   }
 }
@@ -74,8 +75,10 @@ export interface GuardInput {
 }
 
 export interface Guard {
-  /** Why the file may not be touched; `"gone"` when nothing is there any more. */
+  /** Why the file may not be touched; `"gone"` when nothing is there any more. Looks at every component of its path. */
   refuse(item: PlanItem): string | undefined;
+  /** The part of {@link refuse} for a file that was looked at in a directory that is held open, which no link can lead away from. */
+  refuseFound(item: PlanItem, stat: fs.BigIntStats): string | undefined;
   /** Whether a directory may be removed when it is empty: below its store's directory, never that itself (R85). */
   mayRemoveDirectory(root: string, relative: string): boolean;
 }
@@ -85,38 +88,81 @@ export function createGuard(input: GuardInput): Guard {
   const protectedInodes = new Set(input.protectedInodes);
   const stores = new Map(input.stores.map((store) => [store.name, store]));
   const devices = new Map<string, bigint>();
-  const cleanDirectories = new Set<string>();
+  const clean = new Set<string>();
+  let above: Above = { directory: "", key: "", isProtected: false };
+
+  const refuseName = (item: PlanItem): string | undefined => {
+    const store = stores.get(item.store);
+    if (!store || store.root !== item.root || !matchTemplate(store.template, item.path))
+      return t("it does not match the template of its store");
+    return store.role === "final" || isProtected(item) ? t("it is a final output") : undefined;
+  };
+  /** The directories above are the same for the next file, most of the time. */
+  const isProtected = (item: PlanItem): boolean => {
+    if (protectedPaths.size === 0) return false;
+    const directory = path.join(item.root, path.posix.dirname(item.path));
+    if (directory !== above.directory) {
+      const key = canonicalKey(directory, ignoresCase(input.workspace));
+      above = { directory, key, isProtected: pathsAbove(key).some((one) => protectedPaths.has(one)) };
+    }
+    const name = path.posix.basename(item.path).normalize("NFC");
+    return above.isProtected || protectedPaths.has(`${above.key}/${ignoresCase(input.workspace) ? name.toLowerCase() : name}`);
+  };
+  const refuseStat = (item: PlanItem, stat: fs.BigIntStats): string | undefined => {
+    if (stat.isSymbolicLink()) return t("it is a symbolic link");
+    if (!stat.isFile()) return t("it is not a regular file");
+    if (protectedInodes.size > 0 && protectedInodes.has(`${stat.dev}:${stat.ino}`)) return t("it is a final output under another name");
+    const expected = item.identity;
+    if (!expected) return t("the plan does not say what it should be");
+    return isSame(stat, expected) ? undefined : "changed";
+  };
+  const refusePlaceOf = (item: PlanItem): string | undefined => {
+    const store = stores.get(item.store);
+    return store && refusePlace(input.workspace, store, item.path, clean);
+  };
 
   return {
     refuse(item) {
-      const store = stores.get(item.store);
-      if (!store || store.root !== item.root || !matchTemplate(store.template, item.path))
-        return t("it does not match the template of its store");
-      if (
-        store.role === "final" ||
-        pathsAbove(canonicalKey(path.join(item.root, item.path), ignoresCase(input.workspace))).some((key) => protectedPaths.has(key))
-      )
-        return t("it is a final output");
+      const why = refuseName(item);
+      if (why !== undefined) return why;
       const stat = refuseComponents(item.root, item.path, devices);
-      if (typeof stat === "string") return stat;
-      if (!stat.isFile()) return t("it is not a regular file");
-      if (protectedInodes.has(`${stat.dev}:${stat.ino}`)) return t("it is a final output under another name");
-      const expected = item.identity;
-      if (!expected) return t("the plan does not say what it should be");
-      if (
-        String(stat.dev) !== expected.dev ||
-        String(stat.ino) !== expected.ino ||
-        Number(stat.size) !== expected.bytes ||
-        String(stat.mtimeNs) !== expected.mtimeNs
-      )
-        return "changed";
-      return refusePlace(input.workspace, store, item.path, cleanDirectories);
+      return typeof stat === "string" ? stat : (refuseStat(item, stat) ?? refusePlaceOf(item));
+    },
+    refuseFound(item, stat) {
+      const why = refuseName(item);
+      if (why !== undefined) return why;
+      const device = devices.get(item.root) ?? deviceOf(item.root, devices);
+      if (stat.dev !== device) return t("it is on another device");
+      return refuseStat(item, stat) ?? refusePlaceOf(item);
     },
     mayRemoveDirectory(root, relative) {
       const prefixes = input.stores.filter((store) => store.root === root).map((store) => store.template.prefix);
       return !prefixes.includes(relative) && prefixes.some((prefix) => prefix !== "" && relative.startsWith(`${prefix}/`));
     },
   };
+}
+
+interface Above {
+  readonly directory: string;
+  readonly key: string;
+  readonly isProtected: boolean;
+}
+
+/** To the nanosecond, without making strings of numbers. */
+function isSame(stat: fs.BigIntStats, expected: Identity): boolean {
+  return (
+    stat.ino === BigInt(expected.ino) &&
+    stat.mtimeNs === BigInt(expected.mtimeNs) &&
+    stat.dev === BigInt(expected.dev) &&
+    Number(stat.size) === expected.bytes
+  );
+}
+
+/** The root's device when it was first looked at. */
+function deviceOf(root: string, devices: Map<string, bigint>): bigint | undefined {
+  const device = lstatOrNothing(root)?.dev;
+  if (device !== undefined) devices.set(root, device);
+  return device;
 }
 
 /** Looks at every component from the root to the leaf (R1, R4). Returns the leaf's stat, or why not. */

@@ -4,6 +4,8 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { t } from "@vscode/l10n";
+import { isFull, withRoom } from "./reserve.ts";
 
 export const HOME = ".offcut";
 
@@ -39,11 +41,21 @@ export function ensureHome(root: string): string {
     const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
     if (stat && !stat.isDirectory())
       throw new Refusal(`${directory} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}; remove it or move it away`);
-    if (!stat) makeDirectory(directory);
+    if (!stat) makeOrRefuse(directory, () => withRoom(home, () => makeDirectory(directory)));
   }
   const ignore = path.join(home, ".gitignore");
-  if (!fs.existsSync(ignore)) fs.writeFileSync(ignore, "*\n");
+  if (!fs.existsSync(ignore)) makeOrRefuse(ignore, () => withRoom(home, () => fs.writeFileSync(ignore, "*\n")));
   return home;
+}
+
+/** On a full disk without a reserve nothing can be noted, so nothing can be done. */
+function makeOrRefuse(made: string, make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    throw new Refusal(t("{0} cannot be made: no space left on the device; free a few kilobytes by hand, nothing was touched", made));
+  }
 }
 
 /** Of two processes that start at once, one comes second, which is as good. */
@@ -103,5 +115,5 @@ export function writeState<T extends { readonly schema: number }>(file: string, 
   const old = readState<T>(file);
   if (old && old.schema > STATE_SCHEMA)
     throw new Refusal(`${file} was written by a newer version of Offcut (schema ${old.schema}); update this one`);
-  replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
+  withRoom(path.dirname(file), () => replaceFile(file, `${JSON.stringify(value, null, 2)}\n`));
 }

@@ -5,8 +5,9 @@
 import fs from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Identity, Reason } from "../model.ts";
-import { Refusal, syncDirectory } from "./home.ts";
+import { HOME, Refusal, syncDirectory } from "./home.ts";
 import path from "node:path";
+import { isFull, withRoom } from "./reserve.ts";
 import { explainErrno } from "./retry.ts";
 
 export interface StatusChange {
@@ -30,30 +31,62 @@ export type JournalRecord =
       readonly bytes: number;
       readonly pid: number;
     }
-  | {
-      readonly t: "intend";
-      readonly n: number;
-      readonly root: string;
-      readonly path: string;
-      readonly store: string;
-      readonly owner?: string;
-      readonly reason: Reason;
-      readonly bytes: number;
-      readonly allocated: number;
-      readonly identity: Identity;
-    }
-  | { readonly t: "held"; readonly n: number }
-  | { readonly t: "skip"; readonly n: number; readonly why: string }
-  | { readonly t: "fail"; readonly n: number; readonly message: string }
+  | IntendRecord
+  | OutcomeRecord
   | { readonly t: "rmdir"; readonly root: string; readonly path: string; readonly mode: number }
   | { readonly t: "status"; readonly changes: readonly StatusChange[] }
   | { readonly t: "status-done" }
   | { readonly t: "end"; readonly at: string; readonly undoUntil?: string; readonly cancelled: boolean; readonly interrupted?: boolean }
   | { readonly t: "undo"; readonly ns: readonly number[] }
   | { readonly t: "restored"; readonly n: number; readonly to: string }
-  | { readonly t: "purge"; readonly ns: readonly number[] }
-  | { readonly t: "purged"; readonly n: number; readonly freed: number }
-  | { readonly t: "gone"; readonly n: number };
+  | { readonly t: "purge"; readonly ns: readonly number[] };
+
+/** What is about to be done with some files of one directory: moved into the hold, and deleted at once where `undoMs` is 0. */
+export interface IntendRecord {
+  readonly t: "intend";
+  /** The number of the first file; the others follow. */
+  readonly n: number;
+  readonly root: string;
+  /** Relative to the root. */
+  readonly directory: string;
+  readonly store: string;
+  readonly owner?: string;
+  readonly reason: Reason;
+  /** How long they are held, milliseconds; absent when as long as the run says. */
+  readonly undoMs?: number;
+  readonly dev: string;
+  /** Name, bytes, bytes occupied, inode, mtime in nanoseconds. Short, because a run may have a hundred thousand. */
+  readonly files: readonly (readonly [name: string, bytes: number, allocated: number, ino: string, mtimeNs: string])[];
+}
+
+/** What became of the files `n` to `to`, or of `n` alone. */
+export type OutcomeRecord = { readonly n: number; readonly to?: number } & (
+  | { readonly t: "held" }
+  | { readonly t: "skip"; readonly why: string }
+  | { readonly t: "fail"; readonly message: string }
+  /** `freed` is absent when it is what the intent says that the file occupies. */
+  | { readonly t: "purged"; readonly freed?: number }
+  | { readonly t: "gone" }
+);
+
+/** Outcomes in the order of their numbers, in as few records as say the same: neighbours that agree share one. */
+export function joinOutcomes(outcomes: readonly OutcomeRecord[]): readonly OutcomeRecord[] {
+  const joined: OutcomeRecord[] = [];
+  for (const outcome of outcomes) {
+    const last = joined.at(-1);
+    if (last && (last.to ?? last.n) + 1 === outcome.n && saysTheSame(last, outcome))
+      joined[joined.length - 1] = { ...last, to: outcome.to ?? outcome.n };
+    else joined.push(outcome);
+  }
+  return joined;
+}
+
+function saysTheSame(a: OutcomeRecord, b: OutcomeRecord): boolean {
+  if (a.t !== b.t) return false;
+  if (a.t === "skip") return a.why === (b as typeof a).why;
+  if (a.t === "fail") return a.message === (b as typeof a).message;
+  return a.t !== "purged" || (a.freed === undefined && (b as typeof a).freed === undefined);
+}
 
 /** The journal cannot be written, so nothing more may be done under it. What was done stands, and recovery finds it. */
 export class JournalError extends Refusal {
@@ -63,9 +96,17 @@ export class JournalError extends Refusal {
     );
     this.cause = cause;
   }
+
+  /** Nothing of what should be noted was noted, and the journal is as good as before: there was no room for it. */
+  get isFull(): boolean {
+    return isFull(this.cause);
+  }
 }
 
-/** Appending and syncing throw a {@link JournalError} when they fail, and from then on always. */
+/**
+ * Appending and syncing throw a {@link JournalError} when they fail, and from then on always; but when there is no room for what
+ * is appended, less may still find some.
+ */
 export interface Journal extends Disposable {
   append(...records: readonly JournalRecord[]): void;
   /** Everything appended is on the disk when this returns. */
@@ -86,30 +127,45 @@ export function openJournal(file: string, at: { readonly sequence: number; reado
     fs.closeSync(handle);
     throw new JournalError(file, error);
   }
-  const attempt = (act: () => void): void => {
-    if (broken) throw broken;
+  const write = (bytes: Buffer): void => {
+    for (let written = 0; written < bytes.length;)
+      written += fs.writeSync(handle, bytes, written, bytes.length - written, offset + written);
+  };
+  /** What was written in part is cut, so that what follows is not hidden by it. */
+  const cut = (): void => {
     try {
-      act();
+      fs.ftruncateSync(handle, offset);
     } catch (error) {
       broken = new JournalError(file, error);
-      throw broken;
     }
   };
   return {
     append(...records) {
+      if (broken) throw broken;
       if (records.length === 0) return;
-      attempt(() => {
-        const bytes = Buffer.from(records.map((record, i) => encode(sequence + i, record)).join(""));
-        for (let written = 0; written < bytes.length;)
-          written += fs.writeSync(handle, bytes, written, bytes.length - written, offset + written);
-        sequence += records.length;
-        offset += bytes.length;
-        dirty = true;
-      });
+      const bytes = Buffer.concat(records.map((record, i) => encode(sequence + i, record)));
+      try {
+        // What was begun has to be brought to its end: for that the whole reserve is there.
+        roomFor(file, () => write(bytes), { last: !records.some(isBeginning) });
+      } catch (error) {
+        const failure = new JournalError(file, error);
+        if (failure.isFull) cut();
+        else broken = failure;
+        throw broken ?? failure;
+      }
+      sequence += records.length;
+      offset += bytes.length;
+      dirty = true;
     },
     sync() {
+      if (broken) throw broken;
       if (!dirty) return;
-      attempt(() => fs.fsyncSync(handle));
+      try {
+        fs.fsyncSync(handle);
+      } catch (error) {
+        broken = new JournalError(file, error);
+        throw broken;
+      }
       dirty = false;
     },
     [Symbol.dispose]() {
@@ -118,9 +174,19 @@ export function openJournal(file: string, at: { readonly sequence: number; reado
   };
 }
 
+function isBeginning(record: JournalRecord): boolean {
+  return record.t === "start" || record.t === "intend" || record.t === "undo" || record.t === "purge";
+}
+
+/** Journals lie in `.offcut/runs`, the reserve beside that. */
+function roomFor<T>(file: string, act: () => T, options?: { readonly last: boolean }): T {
+  const home = path.dirname(path.dirname(file));
+  return path.basename(home) === HOME ? withRoom(home, act, options) : act();
+}
+
 function openFile(file: string, flags: string): number {
   try {
-    return fs.openSync(file, flags);
+    return roomFor(file, () => fs.openSync(file, flags));
   } catch (error) {
     throw new JournalError(file, error);
   }
@@ -128,13 +194,15 @@ function openFile(file: string, flags: string): number {
 
 /** The text of a whole journal, for one that is written anew. */
 export function encodeJournal(records: readonly JournalRecord[]): string {
-  return records.map((record, i) => encode(i, record)).join("");
+  return Buffer.concat(records.map((record, i) => encode(i, record))).toString();
 }
 
-function encode(sequence: number, record: JournalRecord): string {
-  const json = JSON.stringify(record);
-  return `${sequence} ${Buffer.byteLength(json)} ${(crc32(json) >>> 0).toString(16)} ${json}\n`;
+function encode(sequence: number, record: JournalRecord): Buffer {
+  const json = Buffer.from(JSON.stringify(record));
+  return Buffer.concat([Buffer.from(`${sequence} ${json.length} ${(crc32(json) >>> 0).toString(16)} `), json, NEWLINE]);
 }
+
+const NEWLINE = Buffer.from("\n");
 
 export interface JournalContents {
   readonly records: readonly JournalRecord[];

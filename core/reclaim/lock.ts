@@ -8,17 +8,13 @@ import os from "node:os";
 import path from "node:path";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { isAlive, type ProcessIdentity, processExists, thisProcess } from "../process.ts";
 import { checkRoot } from "./guard.ts";
-import { ensureHome, HOME, Refusal } from "./home.ts";
+import { ensureHome, HOME, homeOf, Refusal } from "./home.ts";
+import { withRoom } from "./reserve.ts";
 import { explainErrno } from "./retry.ts";
 
-interface Holder {
-  readonly pid: number;
-  /** Ticks since boot at which the process started: a pid is used again, a pid with its start time is not. */
-  readonly started: string;
-  readonly boot: string;
-  readonly namespace: string;
-  readonly host: string;
+interface Holder extends ProcessIdentity {
   readonly at: string;
 }
 
@@ -45,7 +41,7 @@ async function acquireLock(root: string): Promise<Disposable> {
   const directory = path.join(root, HOME, "locks");
   for (let attempt = 1; ; attempt++) {
     const mine = path.join(directory, `${process.pid}-${randomUUID()}.json`);
-    announce(mine);
+    announce(root, mine);
     const other = liveOthers(directory, mine)[0];
     if (!other) return { [Symbol.dispose]: () => withdraw(mine) };
     withdraw(mine);
@@ -55,11 +51,18 @@ async function acquireLock(root: string): Promise<Disposable> {
 }
 
 /** A file that was only half written would lock everybody out for as long as this process lives. */
-function announce(file: string): void {
+function announce(root: string, file: string): void {
+  const text = JSON.stringify({ ...thisProcess(), at: new Date().toISOString() });
   try {
-    fs.writeFileSync(file, JSON.stringify(myself()), { flag: "wx", flush: true });
+    withRoom(homeOf(root), () => {
+      try {
+        fs.writeFileSync(file, text, { flag: "wx", flush: true });
+      } catch (error) {
+        withdraw(file);
+        throw error;
+      }
+    });
   } catch (error) {
-    withdraw(file);
     throw new Refusal(`${file} cannot be written: ${explainErrno(error)}; nothing was touched`);
   }
 }
@@ -108,60 +111,6 @@ function readHolder(file: string): Holder | "gone" | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "gone";
     const pid = Number(path.basename(file).split("-")[0]);
-    return processExists(pid) ? undefined : { pid, started: "", boot: bootId(), namespace: pidNamespace(), host: os.hostname(), at: "" };
-  }
-}
-
-/** Only a process of this boot and this process table can be called dead; any other counts as alive. */
-function isAlive(holder: Holder): boolean {
-  if (holder.host !== os.hostname() || holder.namespace !== pidNamespace()) return true;
-  if (holder.boot !== bootId()) return false;
-  return processExists(holder.pid) && (holder.started === "" || startTime(holder.pid) === holder.started);
-}
-
-function myself(): Holder {
-  return {
-    pid: process.pid,
-    started: startTime(process.pid),
-    boot: bootId(),
-    namespace: pidNamespace(),
-    host: os.hostname(),
-    at: new Date().toISOString(),
-  };
-}
-
-function processExists(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** Field 22 of `/proc/PID/stat`; the name in field 2 may hold anything, so fields are counted from its last parenthesis. */
-function startTime(pid: number): string {
-  const stat = readOrEmpty(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-}
-
-function bootId(): string {
-  return readOrEmpty("/proc/sys/kernel/random/boot_id").trim();
-}
-
-function pidNamespace(): string {
-  try {
-    return fs.readlinkSync("/proc/self/ns/pid");
-  } catch {
-    return ""; // Not Linux: there is one process table.
-  }
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return fs.readFileSync(file, "utf8");
-  } catch {
-    return ""; // Not Linux, or the process is gone.
+    return processExists(pid) ? undefined : { ...thisProcess(), pid, started: "", at: "" };
   }
 }

@@ -11,6 +11,11 @@ import { Refusal } from "./home.ts";
 export interface PinnedDirectory extends Disposable {
   /** The path of an entry in it, to be used at once and shown to nobody. */
   entry(name: string): string;
+  /** Whether it stays the same directory whatever happens to its path; if not, a look at its path is good for one act only. */
+  readonly steady: boolean;
+  /** For an act that ends later: it is not closed before {@link release} was called as often. */
+  retain(): void;
+  release(): void;
 }
 
 export interface PinOptions {
@@ -46,7 +51,12 @@ function openStepwise(root: string, parts: readonly string[], options: PinOption
     fs.closeSync(handle);
     throw error;
   }
-  return { entry: (name) => `${DESCRIPTORS}/${handle}/${name}`, [Symbol.dispose]: () => fs.closeSync(handle) };
+  const prefix = `${DESCRIPTORS}/${handle}/`;
+  let uses = 1;
+  const release = (): void => {
+    if (--uses === 0) fs.closeSync(handle);
+  };
+  return { steady: true, entry: (name) => prefix + name, retain: () => void uses++, release, [Symbol.dispose]: release };
 }
 
 function openOrMake(below: string, relative: string, shown: string, { make }: PinOptions): number {
@@ -76,7 +86,7 @@ function checkStepwise(root: string, parts: readonly string[], { make }: PinOpti
     const below = path.join(root, ...parts.slice(0, length));
     if (make && !fs.existsSync(below)) makeOnce(() => make(below, parts.slice(0, length).join("/")));
   }
-  return { entry: (name) => path.join(directory, name), [Symbol.dispose]() {} };
+  return { steady: false, entry: (name) => path.join(directory, name), retain() {}, release() {}, [Symbol.dispose]() {} };
 }
 
 /** Somebody else may make it in the same moment, which is as good. */

@@ -1,16 +1,18 @@
-/** Frees what a run holds: the only unlink of users' files. */
+/** Frees what a run holds: the only unlink of files that a plan took. */
 import fs from "node:fs";
 import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
-import type { ItemError } from "../model.ts";
+import { t } from "@vscode/l10n";
+import type { Identity, ItemError } from "../model.ts";
 import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
-import { HOME, holdOf, Refusal } from "./home.ts";
-import type { Journal } from "./journal.ts";
-import { createPins, type Pins } from "./pinned.ts";
+import { HOME, holdOf, homeOf, Refusal } from "./home.ts";
+import { joinOutcomes, type Journal, type OutcomeRecord } from "./journal.ts";
+import { createPins, pinDirectory, type PinnedDirectory } from "./pinned.ts";
+import { makeReserve } from "./reserve.ts";
 import { createRetry, explainErrno } from "./retry.ts";
-import type { RunFile, RunState } from "./runState.ts";
+import { isDue, type RunState } from "./runState.ts";
 
-const BATCH = 256;
+const BATCH = 1024;
 
 export interface PurgeResult {
   readonly run: string;
@@ -24,80 +26,176 @@ export interface PurgeResult {
 }
 
 export interface PurgeOptions {
+  /** Only files whose undo window is over at this time, milliseconds since 1970. Absent: all. */
+  readonly expiredAt?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number; readonly bytes: number }) => void;
 }
 
 /** The caller holds the lock and keeps `journal` open for the run. */
 export async function purgeRun(state: RunState, journal: Journal, options: PurgeOptions = {}): Promise<PurgeResult> {
-  const held = state.files.filter((file) => file.state === "held");
-  const retry = createRetry();
+  const { expiredAt, signal } = options;
+  const held = state.files.filter((file) => file.state === "held" && (expiredAt === undefined || isDue(state, file, expiredAt)));
   using pins = createPins();
+  await using deleter = createDeleter(state.run);
   const errors: ItemError[] = [];
   let deletedFiles = 0;
   let freedSpace = 0;
   let linkedFiles = 0;
-  for (const root of new Set(held.map((file) => file.root))) {
+  const roots = new Set(held.map((file) => file.root));
+  for (const root of roots) {
     checkRoot(root);
     checkDirectories(root, `${HOME}/holds/${state.run}`);
   }
   let done = 0;
-  while (done < held.length && !options.signal?.aborted) {
+  while (done < held.length && !signal?.aborted) {
     const batch = held.slice(done, done + BATCH);
     journal.append({ t: "purge", ns: batch.map((file) => file.n) });
     journal.sync();
-    for (const file of batch) {
-      if (options.signal?.aborted) {
-        journal.append({ t: "held", n: file.n });
-        continue;
-      }
-      const outcome = await purgeFile(file, state.run, retry, pins);
+    const outcomes = batch.map(({ n }): OutcomeRecord => ({ t: "held", n }));
+    for (const [i, file] of batch.entries()) {
+      if (signal?.aborted) break;
       done++;
-      if ("message" in outcome) {
-        errors.push({ path: file.path, message: outcome.message });
-        journal.append({ t: "held", n: file.n });
-      } else {
-        journal.append(outcome.gone ? { t: "gone", n: file.n } : { t: "purged", n: file.n, freed: outcome.freed });
-        if (outcome.gone) continue; // R44: already gone is 0 bytes and no error.
+      const pin = (): PinnedDirectory => pins.pin(file.root, path.posix.dirname(`${HOME}/holds/${state.run}/${file.path}`));
+      await deleter.delete(file, attempt(pin), (outcome) => {
+        if ("message" in outcome) {
+          errors.push({ path: file.path, message: outcome.message });
+          return;
+        }
+        outcomes[i] = recordOf(file, outcome);
+        if (outcome.gone) return; // R44: already gone is 0 bytes and no error.
         deletedFiles++;
         freedSpace += outcome.freed;
         if (outcome.linked) linkedFiles++;
-      }
+      });
     }
+    await deleter.settled();
+    journal.append(...joinOutcomes(outcomes));
     options.onProgress?.({ done, total: held.length, bytes: freedSpace });
     await breathe();
   }
   journal.sync();
-  for (const root of new Set(held.map((file) => file.root))) removeHold(root, state.run);
-  return { run: state.run, deletedFiles, freedSpace, linkedFiles, errors, cancelled: options.signal?.aborted ?? false };
+  for (const root of roots) removeHold(root, state.run);
+  for (const root of new Set([state.root, ...roots])) makeReserve(homeOf(root));
+  return { run: state.run, deletedFiles, freedSpace, linkedFiles, errors, cancelled: signal?.aborted ?? false };
 }
 
-type FileOutcome = { readonly freed: number; readonly linked: boolean; readonly gone: boolean } | { readonly message: string };
-
-async function purgeFile(file: RunFile, run: string, retry: ReturnType<typeof createRetry>, pins: Pins): Promise<FileOutcome> {
-  const absolute = path.join(holdOf(file.root, run), file.path);
+/** A directory that cannot be opened now is looked for again where the file is deleted, which explains what is wrong. */
+function attempt(pin: () => PinnedDirectory): PinnedDirectory | undefined {
   try {
-    return await retry(() => {
-      const directory = pins.pin(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
-      const entry = directory.entry(path.posix.basename(file.path));
-      const stat = identityOf(entry);
-      if (!stat) return { freed: 0, linked: false, gone: true };
-      if (!stat.isFile || stat.ino !== file.identity.ino)
-        return { message: "something else stands in its place in the hold; it is left alone" };
-      // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
-      if (stat.bytes !== file.identity.bytes || stat.mtimeNs !== file.identity.mtimeNs)
-        return { message: "it was changed in the hold; it is left alone, and undo brings it back" };
-      fs.unlinkSync(entry);
-      const linked = stat.links > 1;
-      return { freed: linked ? 0 : stat.allocated, linked, gone: false };
-    });
-  } catch (error) {
-    pins.forget();
-    // "Failed to delete" is checked before it is said (R25).
-    return identityOf(absolute)
-      ? { message: error instanceof Refusal ? error.message : explainErrno(error) }
-      : { freed: 0, linked: false, gone: true };
+    return pin();
+  } catch {
+    return undefined;
   }
+}
+
+/** A file in the hold of a run. */
+export interface HeldFile {
+  readonly n: number;
+  readonly root: string;
+  readonly path: string;
+  readonly allocated: number;
+  readonly identity: Identity;
+}
+
+export type Deletion = { readonly freed: number; readonly linked: boolean; readonly gone: boolean } | { readonly message: string };
+
+/** What the journal says of a deletion. */
+export function recordOf(file: HeldFile, { gone, freed }: Exclude<Deletion, { readonly message: string }>): OutcomeRecord {
+  if (gone) return { t: "gone", n: file.n };
+  return freed === file.allocated ? { t: "purged", n: file.n } : { t: "purged", n: file.n, freed };
+}
+
+/**
+ * Deletes held files in the background, several at a time: there are filesystems that make each deletion wait for the device, and
+ * the threads that wait cost nothing. What comes out is told to `tell`, at the latest when {@link Deleter.settled} resolves.
+ */
+export interface Deleter extends AsyncDisposable {
+  /** The file is looked at in `directory` at once; `seen` is given when that happened already. */
+  delete(file: HeldFile, directory: PinnedDirectory | undefined, tell: (deletion: Deletion) => void, seen?: Seen): Promise<void> | undefined;
+  settled(): Promise<void>;
+}
+
+type Seen = NonNullable<ReturnType<typeof identityOf>>;
+
+/** More under way than this only takes memory. */
+const MOST = 512;
+
+export function createDeleter(run: string): Deleter {
+  const retry = createRetry();
+  const waiting: (() => void)[] = [];
+  let underWay = 0;
+  const end = (): void => {
+    underWay--;
+    if (underWay === 0) for (const resume of waiting.splice(0)) resume();
+  };
+  const settled = (): Promise<void> => (underWay === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)));
+  /** From the root again, step by step: the way to the file may be what went wrong. */
+  const again = (file: HeldFile, failed: unknown): Promise<Deletion> =>
+    retry(() => {
+      using directory = pinDirectory(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
+      const entry = directory.entry(path.posix.basename(file.path));
+      const sight = look(file, entry);
+      if ("outcome" in sight) return sight.outcome;
+      fs.unlinkSync(entry);
+      return freedBy(sight.stat);
+    }, failed).catch((error: unknown) => explainFailure(file, run, error));
+  const startAgain = (file: HeldFile, failed: unknown, tell: (deletion: Deletion) => void): void => {
+    void again(file, failed).then(tell).finally(end);
+  };
+
+  return {
+    delete(file, directory, tell, seen) {
+      underWay++;
+      if (!directory) startAgain(file, undefined, tell);
+      else {
+        const entry = directory.entry(path.posix.basename(file.path));
+        try {
+          const sight = seen ? { stat: seen } : look(file, entry);
+          if ("outcome" in sight) {
+            tell(sight.outcome);
+            end();
+          } else {
+            directory.retain();
+            fs.unlink(entry, (error) => {
+              directory.release();
+              if (error) return startAgain(file, error, tell);
+              tell(freedBy(sight.stat));
+              end();
+            });
+          }
+        } catch (error) {
+          startAgain(file, error, tell);
+        }
+      }
+      return underWay < MOST ? undefined : settled();
+    },
+    settled,
+    [Symbol.asyncDispose]: settled,
+  };
+}
+
+/** What is not what the run put there stays. */
+function look(file: HeldFile, entry: string): { readonly stat: Seen } | { readonly outcome: Deletion } {
+  const stat = identityOf(entry);
+  if (!stat) return { outcome: { freed: 0, linked: false, gone: true } };
+  if (!stat.isFile || stat.ino !== file.identity.ino)
+    return { outcome: { message: t("something else stands in its place in the hold; it is left alone") } };
+  // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
+  if (stat.bytes !== file.identity.bytes || stat.mtimeNs !== file.identity.mtimeNs)
+    return { outcome: { message: t("it was changed in the hold; it is left alone, and undo brings it back") } };
+  return { stat };
+}
+
+function freedBy({ links, allocated }: Seen): Deletion {
+  return { freed: links > 1 ? 0 : allocated, linked: links > 1, gone: false };
+}
+
+/** "Failed to delete" is checked before it is said (R25). */
+function explainFailure(file: HeldFile, run: string, error: unknown): Deletion {
+  return identityOf(path.join(holdOf(file.root, run), file.path))
+    ? { message: error instanceof Refusal ? error.message : explainErrno(error) }
+    : { freed: 0, linked: false, gone: true };
 }
 
 /** Removes the hold's directories as far as they are empty. What cannot be removed stays, which harms nobody. */

@@ -7,6 +7,7 @@ import type { Problem } from "../model.ts";
 import type { Pin, Pins } from "../plan/pins.ts";
 import { readMountPoints } from "../scan/mounts.ts";
 import { formatDuration } from "../words.ts";
+import { acquireLocks } from "./lock.ts";
 import { ensureHome, HOME, readState, STATE_SCHEMA, writeState } from "./home.ts";
 
 interface RootRecord {
@@ -17,7 +18,15 @@ interface RootRecord {
 interface Records {
   readonly schema: number;
   readonly roots: Readonly<Record<string, RootRecord>>;
-  readonly clock: { readonly wallMs: number; readonly uptimeMs: number; readonly boot: string };
+  readonly clock: Clock;
+  /** The clock jumped: what it was measured by before, and since when the new time has to prove itself. */
+  readonly doubt?: { readonly before: Clock; readonly since: Clock; readonly why: string };
+}
+
+interface Clock {
+  readonly wallMs: number;
+  readonly uptimeMs: number;
+  readonly boot: string;
 }
 
 const HOUR = 3_600_000;
@@ -30,11 +39,20 @@ function recordsFile(workspace: string): string {
 export function writeRecords(workspace: string, roots: readonly string[], nowMs: number): void {
   const old = readState<Records>(recordsFile(workspace));
   const seen = Object.fromEntries(roots.map((root) => [root, { mount: mountOf(root) }]));
+  const clock = { wallMs: nowMs, uptimeMs: uptimeMs(), boot: bootId() };
+  const doubt = old && doubtOf(old, clock);
   writeState<Records>(recordsFile(workspace), {
     schema: STATE_SCHEMA,
     roots: { ...old?.roots, ...seen },
-    clock: { wallMs: nowMs, uptimeMs: uptimeMs(), boot: bootId() },
+    clock,
+    ...(doubt && { doubt }),
   });
+}
+
+/** Remembers roots and time where nothing was cleaned: the automatic loop measures jumps of the clock by it (R48). */
+export async function noteTime(workspace: string, roots: readonly string[], nowMs: number): Promise<void> {
+  using _lock = await acquireLocks([workspace]);
+  writeRecords(workspace, roots, nowMs);
 }
 
 export interface Remembered {
@@ -56,12 +74,12 @@ export function compareRecords(workspace: string, roots: readonly string[], nowM
     unreachable ??= why;
     problems.push({ severity: "error", source: root, message: t("{0}. Nothing is deleted, made or marked until it is back.", why) });
   }
-  const clock = records && clockJump(records.clock, nowMs);
+  const clock = records && doubtOf(records, { wallMs: nowMs, uptimeMs: uptimeMs(), boot: bootId() })?.why;
   if (clock !== undefined)
     problems.push({
       severity: "warning",
       source: t("clock"),
-      message: t("{0}. Rules about age pause until the next cleanup has noted the new time.", clock),
+      message: t("{0}. Rules about age pause until the time has been steady for an hour.", clock),
     });
   return { problems, ...(unreachable !== undefined && { unreachable }), ...(clock !== undefined && { clock }) };
 }
@@ -89,11 +107,22 @@ function mountOf(root: string): string {
   return points.sort((a, b) => b.length - a.length)[0] ?? `device ${fs.statSync(real).dev}`;
 }
 
-function clockJump(then: Records["clock"], nowMs: number): string | undefined {
-  const passed = nowMs - then.wallMs;
+/** Why the time cannot be trusted now. A clock that went back to where it was is right again; a new time is believed after an hour. */
+function doubtOf(records: Records, now: Clock): NonNullable<Records["doubt"]> | undefined {
+  const { doubt, clock } = records;
+  const jump = clockJump(clock, now);
+  if (doubt && clockJump(doubt.before, now) === undefined) return undefined;
+  if (jump !== undefined) return { before: doubt?.before ?? clock, since: now, why: jump };
+  if (!doubt) return undefined;
+  const steady = doubt.since.boot === now.boot ? now.uptimeMs - doubt.since.uptimeMs : now.wallMs - doubt.since.wallMs;
+  return steady > HOUR ? undefined : doubt;
+}
+
+function clockJump(then: Clock, now: Clock): string | undefined {
+  const passed = now.wallMs - then.wallMs;
   if (passed < -HOUR) return t("the clock is {0} behind the last cleanup", formatDuration(-passed));
-  if (then.boot === "" || then.boot !== bootId()) return undefined;
-  const jump = passed - (uptimeMs() - then.uptimeMs);
+  if (then.boot === "" || then.boot !== now.boot) return undefined;
+  const jump = passed - (now.uptimeMs - then.uptimeMs);
   return Math.abs(jump) > HOUR
     ? t("the clock was set {0} {1} since the last cleanup", formatDuration(Math.abs(jump)), jump > 0 ? t("forward") : t("back"))
     : undefined;

@@ -10,7 +10,10 @@ import { HOME, holdOf, homeOf, journalOf, Refusal, replaceFile, runsOf, STATE_SC
 import { encodeJournal, type JournalContents, type JournalRecord, openJournal, readJournal } from "./journal.ts";
 import { pinDirectory } from "./pinned.ts";
 import { findRestored, isSecondName, restoreFile } from "./restore.ts";
-import { foldJournal, type RunFile, type RunState } from "./runState.ts";
+import { foldJournal, intendedFiles, LEAST_AFTER_CRASH_MS, type RunFile, type RunState } from "./runState.ts";
+
+/** A call takes only so many arguments. */
+const BATCH = 4096;
 
 export interface Recovered {
   readonly run: string;
@@ -81,7 +84,8 @@ function recoverRun(workspace: string, run: string, now: () => number): Recovere
     replaceFile(file, encodeJournal([...records, ...outcomes, ...end]));
   } else if (contents.fault !== undefined || outcomes.length + end.length > 0) {
     using journal = openJournal(file, contents.end);
-    journal.append(...outcomes, ...end);
+    for (let from = 0; from < outcomes.length; from += BATCH) journal.append(...outcomes.slice(from, from + BATCH));
+    journal.append(...end);
     journal.sync();
   } else return undefined;
   const count = (t: JournalRecord["t"]): number => outcomes.filter((record) => record.t === t).length;
@@ -105,7 +109,8 @@ function startOf(workspace: string, run: string, file: string): JournalRecord {
 }
 
 function endRecord(state: RunState, nowMs: number): JournalRecord {
-  const undoUntil = new Date(nowMs + Math.max(state.undoMs, 3_600_000)).toISOString();
+  const longest = state.files.reduce((most, file) => Math.max(most, file.undoMs), Math.max(state.undoMs, LEAST_AFTER_CRASH_MS));
+  const undoUntil = new Date(nowMs + longest).toISOString();
   return { t: "end", at: new Date(nowMs).toISOString(), undoUntil, cancelled: false, interrupted: true };
 }
 
@@ -133,7 +138,10 @@ function settleAll(
   }
   const known = new Set(state.files.map((file) => file.n));
   for (const record of contents.later ?? []) {
-    if (record.t === "intend" && !known.has(record.n)) note(record, trySettle({ ...record, state: "intended", freed: 0 }, run));
+    if (record.t === "intend" && !known.has(record.n)) {
+      records.push(record);
+      for (const file of intendedFiles(record, state.undoMs)) note(trySettle(file, run));
+    }
     if (record.t === "rmdir" || record.t === "status" || record.t === "status-done") records.push(record);
   }
   return { records, left };
@@ -156,9 +164,8 @@ export function trySettle(file: RunFile, run: string): JournalRecord | undefined
 
 /** Where the file of an intent without an outcome is. A file that is not the one that was meant goes back. */
 function settle(file: RunFile, run: string): JournalRecord {
-  const original = path.join(file.root, file.path);
   const held = identityOf(path.join(holdOf(file.root, run), file.path));
-  if (!held) return identityOf(original) ? { t: "skip", n: file.n, why: "interrupted before it was moved" } : { t: "gone", n: file.n };
+  if (!held) return settleAbsent(file);
   if (held.isFile && sameIdentity(held, file.identity)) return { t: "held", n: file.n };
   const directory = path.posix.dirname(file.path);
   const name = path.posix.basename(file.path);
@@ -166,6 +173,14 @@ function settle(file: RunFile, run: string): JournalRecord {
   using target = pinDirectory(file.root, directory, { make: (absolute) => fs.mkdirSync(absolute) });
   const back = path.basename(restoreFile(hold.entry(name), target.entry(name)));
   return { t: "skip", n: file.n, why: `changed, kept${back === name ? "" : ` as ${back}`}` };
+}
+
+/** It is not in the hold: not yet, or, when it was to be deleted at once, not any more. */
+function settleAbsent(file: RunFile): JournalRecord {
+  const original = identityOf(path.join(file.root, file.path));
+  if (original && (file.undoMs > 0 || sameIdentity(original, file.identity)))
+    return { t: "skip", n: file.n, why: "interrupted before it was moved" };
+  return file.undoMs === 0 ? { t: "purged", n: file.n } : { t: "gone", n: file.n };
 }
 
 /** Where a held file is whose undoing or purging has no outcome. */
@@ -182,13 +197,13 @@ function settlePending(file: RunFile, run: string): JournalRecord {
     }
   }
   if (held) return { t: "held", n: file.n };
-  return file.pending === "purge" ? { t: "purged", n: file.n, freed: file.allocated } : { t: "gone", n: file.n };
+  return { t: file.pending === "purge" ? "purged" : "gone", n: file.n };
 }
 
 /** After damage the hold's own layout says what was moved: what lies there and no record knows is taken up as held. */
 function adoptHeld(state: RunState, run: string): JournalRecord[] {
   const known = new Map(state.files.map((file) => [`${file.root}\0${file.path}`, file]));
-  let n = Math.max(-1, ...state.files.map((file) => file.n)) + 1;
+  let n = state.files.reduce((most, file) => Math.max(most, file.n), -1) + 1;
   const records: JournalRecord[] = [];
   for (const root of new Set([state.root, ...state.files.map((file) => file.root)])) {
     for (const relative of filesBelow(holdOf(root, run))) {
@@ -197,10 +212,9 @@ function adoptHeld(state: RunState, run: string): JournalRecord[] {
       const identity = identityOf(path.join(holdOf(root, run), relative));
       if (!identity) continue;
       const { dev, ino, bytes, mtimeNs, allocated } = identity;
-      records.push(
-        { t: "intend", n, root, path: relative, store: "", reason: "changed", bytes, allocated, identity: { dev, ino, bytes, mtimeNs } },
-        { t: "held", n: n++ },
-      );
+      const directory = path.posix.dirname(relative);
+      const entry = [path.posix.basename(relative), bytes, allocated, ino, mtimeNs] as const;
+      records.push({ t: "intend", n, root, directory, store: "", reason: "changed", dev, files: [entry] }, { t: "held", n: n++ });
     }
   }
   return records;

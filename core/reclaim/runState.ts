@@ -1,10 +1,20 @@
 /** What a journal says, added up: the state of a run and of each of its files. */
-import type { RunSummary } from "../model.ts";
-import type { JournalRecord, StatusChange } from "./journal.ts";
+import path from "node:path";
+import type { Identity, Reason, RunSummary } from "../model.ts";
+import type { IntendRecord, JournalRecord, OutcomeRecord, StatusChange } from "./journal.ts";
 
-type Intent = Extract<JournalRecord, { t: "intend" }>;
-
-export interface RunFile extends Intent {
+export interface RunFile {
+  readonly n: number;
+  readonly root: string;
+  readonly path: string;
+  readonly store: string;
+  readonly owner?: string;
+  readonly reason: Reason;
+  readonly bytes: number;
+  readonly allocated: number;
+  readonly identity: Identity;
+  /** How long it is held, milliseconds; 0: it is deleted at once. */
+  readonly undoMs: number;
   /** `intended`: a crash came between the intent and its outcome. */
   state: "intended" | "held" | "kept" | "failed" | "restored" | "purged" | "gone";
   note?: string;
@@ -12,6 +22,25 @@ export interface RunFile extends Intent {
   restoredTo?: string;
   /** What was about to be done with a held file and has no outcome. */
   pending?: "undo" | "purge";
+}
+
+/** The files of an intent, before anything was done with them. `undoMs` is that of the run. */
+export function intendedFiles(record: IntendRecord, undoMs: number): RunFile[] {
+  const { root, directory, store, owner, reason, dev } = record;
+  return record.files.map(([name, bytes, allocated, ino, mtimeNs], i) => ({
+    n: record.n + i,
+    root,
+    path: path.posix.join(directory, name),
+    store,
+    ...(owner !== undefined && { owner }),
+    reason,
+    bytes,
+    allocated,
+    identity: { dev, ino, bytes, mtimeNs },
+    undoMs: record.undoMs ?? undoMs,
+    state: "intended",
+    freed: 0,
+  }));
 }
 
 export interface RunState {
@@ -38,39 +67,30 @@ export function foldJournal(records: readonly JournalRecord[]): RunState | undef
   const directories: { root: string; path: string; mode: number }[] = [];
   const statuses: { changes: readonly StatusChange[]; done: boolean }[] = [];
   let end: Extract<JournalRecord, { t: "end" }> | undefined;
-  const set = (n: number, state: RunFile["state"], note?: string): RunFile | undefined => {
-    const file = files.get(n);
-    if (!file) return undefined;
-    file.state = state;
-    delete file.pending;
-    if (note !== undefined) file.note = note;
-    return file;
+  const settle = (record: OutcomeRecord): void => {
+    for (let n = record.n; n <= (record.to ?? record.n); n++) {
+      const file = files.get(n);
+      if (file) applyOutcome(file, record);
+    }
   };
   for (const record of records) {
     switch (record.t) {
       case "intend":
-        files.set(record.n, { ...record, state: "intended", freed: 0 });
+        for (const file of intendedFiles(record, start.undoMs)) files.set(file.n, file);
         break;
       case "held":
-        set(record.n, "held");
-        break;
       case "skip":
-        set(record.n, "kept", record.why);
-        break;
       case "fail":
-        set(record.n, "failed", record.message);
-        break;
       case "gone":
-        set(record.n, "gone");
+      case "purged":
+        settle(record);
         break;
       case "restored": {
-        const file = set(record.n, "restored");
-        if (file) file.restoredTo = record.to;
-        break;
-      }
-      case "purged": {
-        const file = set(record.n, "purged");
-        if (file) file.freed = record.freed;
+        const file = files.get(record.n);
+        if (!file) break;
+        file.state = "restored";
+        file.restoredTo = record.to;
+        delete file.pending;
         break;
       }
       case "rmdir":
@@ -110,6 +130,36 @@ export function foldJournal(records: readonly JournalRecord[]): RunState | undef
     cancelled: end?.cancelled ?? false,
     interrupted: end?.interrupted ?? false,
   };
+}
+
+function applyOutcome(file: RunFile, record: OutcomeRecord): void {
+  delete file.pending;
+  switch (record.t) {
+    case "skip":
+      file.state = "kept";
+      file.note = record.why;
+      break;
+    case "fail":
+      file.state = "failed";
+      file.note = record.message;
+      break;
+    case "purged":
+      file.state = "purged";
+      file.freed = record.freed ?? file.allocated;
+      break;
+    default:
+      file.state = record.t;
+  }
+}
+
+/** What a crash left is held at least so long, whatever the run says: nobody chose it. */
+export const LEAST_AFTER_CRASH_MS = 3_600_000;
+
+/** Whether a held file can go at a time, milliseconds since 1970: the time in which it can be brought back is over. */
+export function isDue(state: RunState, file: RunFile, atMs: number): boolean {
+  if (file.state !== "held" || state.ended === undefined) return false;
+  const heldMs = state.interrupted ? Math.max(file.undoMs, LEAST_AFTER_CRASH_MS) : file.undoMs;
+  return heldMs === 0 || Date.parse(state.ended) + heldMs <= atMs;
 }
 
 /** `busy`: somebody holds the lock, so a run without its end may be at work. */

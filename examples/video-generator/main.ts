@@ -2,10 +2,9 @@
  * Makes a workspace to try Offcut on: `node examples/video-generator/main.ts [directory] [--projects sunrise,harbor,glacier]`.
  * Run it again to get back the files that a cleanup took.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { readConfig, writeMissing } from "../settings.ts";
 import { createProject, openDatabase, renderProject, type ProjectDraft, type RenderOptions } from "./pipeline.ts";
 
 interface Demo extends ProjectDraft {
@@ -76,7 +75,8 @@ async function makeDemo(): Promise<void> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { projects: { type: "string", multiple: true } } });
   const root = resolve(positionals[0] ?? "demo-workspace");
   const demos = chosen(values.projects);
-  writeSettings(root);
+  const offcut = readConfig(new URL("offcut.json", import.meta.url), root);
+  writeMissing(root, { "offcut.json": offcut, ".env": ENV, ".gitignore": GITIGNORE });
   for (const demo of demos) {
     if (!hasProject(root, demo.id)) createProject(root, demo);
     await render(root, demo);
@@ -111,16 +111,6 @@ function hasProject(root: string, id: string): boolean {
     return database.prepare("SELECT 1 FROM projects WHERE id = ?").get(id) !== undefined;
   } finally {
     database.close();
-  }
-}
-
-/** Settings that are there already stay as they are: they may have been edited. */
-function writeSettings(root: string): void {
-  mkdirSync(root, { recursive: true });
-  const schema = relative(root, fileURLToPath(new URL("../../schema/offcut.schema.json", import.meta.url))).replaceAll("\\", "/");
-  const offcut = readFileSync(new URL("offcut.json", import.meta.url), "utf8").replace("../../schema/offcut.schema.json", () => schema);
-  for (const [name, text] of Object.entries({ "offcut.json": offcut, ".env": ENV, ".gitignore": GITIGNORE })) {
-    if (!existsSync(join(root, name))) writeFileSync(join(root, name), text);
   }
 }
 

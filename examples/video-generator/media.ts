@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { runFfmpeg } from "./ffmpeg.ts";
+import { runFfmpeg } from "../ffmpeg.ts";
 
 /** Where a pipeline step works: the workspace, the picture size, and the way to stop it. */
 export interface Studio {

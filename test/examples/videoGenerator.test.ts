@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findFfmpeg } from "../../examples/video-generator/ffmpeg.ts";
+import { findFfmpeg } from "../../examples/ffmpeg.ts";
 import { createProject, openDatabase, renderProject, type SceneDraft } from "../../examples/video-generator/pipeline.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/video-generator/main.ts", import.meta.url));

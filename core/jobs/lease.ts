@@ -1,0 +1,109 @@
+/**
+ * Who runs a job, and whether it still lives (R39). A lease names a process exactly; its heartbeat is a file beside the manifest, so
+ * that a sign of life never rewrites the manifest. Age alone never proves death: a process that stands still is still at work.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { threadId } from "node:worker_threads";
+import { t } from "@vscode/l10n";
+import { lookForProcess, type ProcessIdentity, thisProcess, uptimeMs } from "../process.ts";
+import { formatDuration } from "../words.ts";
+
+export interface Lease extends ProcessIdentity {
+  /** How long the job counts as alive after its last sign of life. */
+  readonly durationMs: number;
+}
+
+export interface Heartbeat {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Since boot; absent when only the wall clock is known. */
+  readonly uptimeMs?: number;
+}
+
+export interface Moment {
+  readonly wallMs: number;
+  readonly uptimeMs: number;
+}
+
+export interface LeaseState {
+  readonly state: "live" | "ended" | "unknown";
+  /** For people: who holds it, or since when nobody does. */
+  readonly words: string;
+}
+
+export function myLease(durationMs: number): Lease {
+  return { ...thisProcess(), durationMs };
+}
+
+/**
+ * `live`: the process runs, or its last sign of life is not older than the lease. `ended`: the process is gone and the lease is over.
+ * `unknown`: the lease is over, and nobody can tell from here whether the process runs.
+ */
+export function stateOfLease(lease: Lease, heartbeat: Heartbeat | undefined, now: Moment): LeaseState {
+  const me = thisProcess();
+  const process = lookForProcess(lease, me);
+  const name = lease.host === me.host ? t("process {0}", lease.pid) : t("process {0} on {1}", lease.pid, lease.host);
+  if (process === "alive") return { state: "live", words: t("{0} is running", name) };
+  // Uptime is one clock only within one boot, and a container may have its own.
+  const sameClock = lease.boot === me.boot && lease.boot !== "" && lease.namespace === me.namespace && lease.host === me.host;
+  const age =
+    heartbeat === undefined
+      ? Number.POSITIVE_INFINITY
+      : sameClock && heartbeat.uptimeMs !== undefined
+        ? now.uptimeMs - heartbeat.uptimeMs
+        : now.wallMs - Date.parse(heartbeat.at);
+  const sign = heartbeat ? t("last sign of life {0}", heartbeat.at) : t("no sign of life");
+  if (age < -lease.durationMs) return { state: "unknown", words: t("{0}: {1}, which is in the future", name, sign) };
+  if (age <= lease.durationMs) return { state: "live", words: t("{0}: {1}, lease of {2}", name, sign, formatDuration(lease.durationMs)) };
+  return process === "gone"
+    ? { state: "ended", words: t("{0} is gone: {1}", name, sign) }
+    : { state: "unknown", words: t("{0} cannot be seen from here: {1}", name, sign) };
+}
+
+export function heartbeatFile(directory: string, id: string): string {
+  return path.join(directory, `${id}.lease`);
+}
+
+/** Notes a sign of life. It need not survive a crash of the machine, which no process survives either. Throws when it cannot be written. */
+export function heartbeat(directory: string, id: string): void {
+  const file = heartbeatFile(directory, id);
+  const temporary = `${file}.${process.pid}-${threadId}.tmp`;
+  const sign: Heartbeat = { at: new Date().toISOString(), uptimeMs: uptimeMs() };
+  try {
+    fs.writeFileSync(temporary, `${JSON.stringify(sign)}\n`);
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Undefined when there is none that can be read: then only the process counts. */
+export function readHeartbeat(directory: string, id: string): Heartbeat | undefined {
+  try {
+    const value = JSON.parse(fs.readFileSync(heartbeatFile(directory, id), "utf8")) as Heartbeat | null;
+    if (typeof value?.at !== "string" || Number.isNaN(Date.parse(value.at))) return undefined;
+    return Number.isFinite(value.uptimeMs) ? { at: value.at, uptimeMs: Number(value.uptimeMs) } : { at: value.at };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Notes a sign of life now and every so many milliseconds, until it is disposed; keeps no process running. What fails is told to
+ * `onError` and tried again: a full disk does not end a job.
+ */
+export function startHeartbeat(directory: string, id: string, everyMs: number, onError: (error: unknown) => void = () => {}): Disposable {
+  const beat = (): void => {
+    try {
+      heartbeat(directory, id);
+    } catch (error) {
+      onError(error);
+    }
+  };
+  beat();
+  const timer = setInterval(beat, everyMs);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

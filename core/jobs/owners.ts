@@ -1,0 +1,147 @@
+/** Job manifests as the catalog wants them: owners, what they use, what they made. Looks only (R13). */
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import type { Config } from "../config/config.ts";
+import type { Owner, OwnerState, Problem } from "../model.ts";
+import { Refusal } from "../reclaim/home.ts";
+import { type Heartbeat, type LeaseState, type Moment, stateOfLease } from "./lease.ts";
+import type { Manifest } from "./manifest.ts";
+import { type ManifestFound, manifestsSignature, readManifests } from "./manifests.ts";
+
+export interface JobFacts {
+  readonly owners: readonly Owner[];
+  /** Everything that a manifest lists, directories too: a job uses what is in them. Absolute paths. */
+  readonly references: readonly { readonly owner: string; readonly path: string; readonly source: string; readonly eventMs?: number }[];
+  /** What is listed as final. A directory protects what is in it, and is no proof that the job made anything. */
+  readonly outputs: readonly {
+    readonly owner: string;
+    readonly path: string;
+    readonly source: string;
+    readonly bytes?: number;
+    readonly directory?: true;
+  }[];
+  /** Why nothing at all can be decided: a manifest that nobody can read might list anything (R32). */
+  readonly unavailable?: string;
+  readonly problems: readonly Problem[];
+  /** Changes when a manifest or the state of a job changes (R16). */
+  readonly hash: string;
+}
+
+const SOURCE = "job manifest";
+
+export function readJobs(config: Pick<Config, "root" | "jobs">, now: Moment): JobFacts {
+  const { directory } = config.jobs;
+  try {
+    const signature = manifestsSignature(directory);
+    return collect(config, signature, readManifests(directory), now);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const problem: Problem = { severity: "error", source: directory, message: t("{0}. Nothing is cleaned until they can.", error.message) };
+    return { owners: [], references: [], outputs: [], unavailable: problem.message, problems: [problem], hash: hashOf([error.message]) };
+  }
+}
+
+/**
+ * What a job that says that it is running is: an ended lease means that it was abandoned, which is a way to fail (R37, R39). A job
+ * that ended is what its manifest says.
+ */
+export function stateOfJob(
+  { manifest, heartbeat }: { readonly manifest: Manifest; readonly heartbeat?: Heartbeat },
+  now: Moment,
+): { readonly state: OwnerState; readonly status: string; readonly lease?: LeaseState; readonly endedMs?: number } {
+  const { job } = manifest;
+  if (job.state !== "running")
+    return { state: job.state, status: job.state, ...(job.ended !== undefined && { endedMs: Date.parse(job.ended) }) };
+  // A heartbeat from before belongs to a process that ran the same job earlier.
+  const current = heartbeat && Date.parse(heartbeat.at) >= Date.parse(job.started) ? heartbeat : undefined;
+  const lease = stateOfLease(manifest.lease, current ?? { at: job.started }, now);
+  if (lease.state === "live") return { state: "running", status: job.state, lease };
+  if (lease.state === "unknown") return { state: "unknown", status: job.state, lease };
+  const signs = [
+    job.started,
+    ...(current ? [current.at] : []),
+    ...[...manifest.files, ...manifest.directories].map((entry) => entry.added),
+  ];
+  return { state: "failed", status: "abandoned", lease, endedMs: Math.max(...signs.map((sign) => Date.parse(sign))) };
+}
+
+/** Why a path may not be listed: the manifests would be in the tree that one of them describes (R70). */
+export function refuseManifestTree(config: Pick<Config, "root" | "jobs">, relative: string): string | undefined {
+  return findsManifests(config)(relative) ? t("holds the job manifests, or is one of them") : undefined;
+}
+
+function findsManifests({ root, jobs }: Pick<Config, "root" | "jobs">): (relative: string) => boolean {
+  const directory = path.relative(root, jobs.directory).split(path.sep).join("/");
+  return (relative) =>
+    directory === "" || relative === directory || relative.startsWith(`${directory}/`) || directory.startsWith(`${relative}/`);
+}
+
+function collect(config: Pick<Config, "root" | "jobs">, signature: string, manifests: readonly ManifestFound[], now: Moment): JobFacts {
+  const owners: Owner[] = [];
+  const references: JobFacts["references"][number][] = [];
+  const outputs: JobFacts["outputs"][number][] = [];
+  const problems: Problem[] = [];
+  let unavailable: string | undefined;
+  const holdsManifests = findsManifests(config);
+  for (const { id, file, manifest, heartbeat, problem } of manifests) {
+    if (problem) problems.push(problem);
+    if (!manifest) {
+      unavailable ??= problem?.message;
+      owners.push({ id, state: "unknown", status: t("unreadable"), source: SOURCE, kind: "job" });
+      continue;
+    }
+    const entries = [...manifest.files, ...manifest.directories];
+    const { state, status, lease, endedMs } = stateOfJob({ manifest, ...(heartbeat && { heartbeat }) }, now);
+    const around = entries.find((entry) => holdsManifests(entry.path));
+    if (around)
+      problems.push({
+        severity: "warning",
+        source: file,
+        message: t(
+          "{0} {1}. Nothing of the job {2} is cleaned until it lists something else.",
+          around.path,
+          refuseManifestTree(config, around.path) ?? "",
+          id,
+        ),
+      });
+    owners.push({
+      id,
+      state: around && state !== "running" ? "unknown" : state,
+      status,
+      source: SOURCE,
+      kind: "job",
+      type: manifest.job.type,
+      startedMs: Date.parse(manifest.job.started),
+      ...(endedMs !== undefined && { endedMs }),
+      ...(lease && { lease: lease.words }),
+      ...(!manifest.makesFinal && { makesNoFinal: true }),
+    });
+    for (const entry of entries)
+      references.push({ owner: id, path: absolute(config.root, entry.path), source: SOURCE, eventMs: Date.parse(entry.added) });
+    for (const [list, directory] of [
+      [manifest.files, false],
+      [manifest.directories, true],
+    ] as const)
+      for (const { role, path: relative, bytes } of list)
+        if (role === "final")
+          outputs.push({
+            owner: id,
+            path: absolute(config.root, relative),
+            source: SOURCE,
+            ...(bytes !== undefined && { bytes }),
+            ...(directory && { directory }),
+          });
+  }
+  const hash = hashOf([signature, ...owners.map((owner) => `${owner.id} ${owner.state}`)]);
+  return { owners, references, outputs, ...(unavailable !== undefined && { unavailable }), problems, hash };
+}
+
+/** Checked when it was read: plain segments with `/` between them. */
+function absolute(root: string, relative: string): string {
+  return root + path.sep + (path.sep === "/" ? relative : relative.replaceAll("/", path.sep));
+}
+
+function hashOf(lines: readonly string[]): string {
+  return createHash("sha256").update(lines.join("\n")).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,106 @@
+/**
+ * What follows a cleanup for the jobs in it: a manifest goes last, when nothing of its job is left to clean and nothing can come
+ * back by an undo (R70). It stays as long as it is what protects a final.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import type { Config, TemplatedStore } from "../config/config.ts";
+import { matchTemplate } from "../config/template.ts";
+import type { ItemError } from "../model.ts";
+import { Refusal } from "../reclaim/home.ts";
+import { readRuns } from "../reclaim/recover.ts";
+import { explainErrno } from "../reclaim/retry.ts";
+import { lockManifests, readManifest, readManifests, removeManifest, updateManifest } from "./manifests.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** Retires the jobs of which nothing is left; without a list all of them. What cannot be done now is done the next time. */
+export async function retireJobs(config: Config, nowMs: number, only?: ReadonlySet<string>): Promise<readonly ItemError[]> {
+  const { directory } = config.jobs;
+  if (!fs.existsSync(directory)) return [];
+  const done = readManifests(directory).filter(
+    ({ id, manifest }) => manifest && manifest.job.state !== "running" && (only === undefined || only.has(id)) && isEmpty(config, manifest),
+  );
+  if (done.length === 0) return [];
+  const holding = new Set(
+    readRuns(config.root).flatMap((run) => run.files.flatMap((file) => (file.state === "held" ? (file.owner ?? []) : []))),
+  );
+  const errors: ItemError[] = [];
+  for (const { id, file, manifest } of done) {
+    if (holding.has(id) || !manifest) continue;
+    try {
+      await retire(config, id, nowMs);
+    } catch (error) {
+      if (!(error instanceof Refusal) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      errors.push({ path: path.relative(config.root, file), message: error instanceof Refusal ? error.message : explainErrno(error) });
+    }
+  }
+  return errors;
+}
+
+async function retire(config: Config, id: string, nowMs: number): Promise<void> {
+  const { directory } = config.jobs;
+  {
+    using _lock = await lockManifests(directory, [id]);
+    // Asked again under the lock: the job may have started anew.
+    const manifest = readManifest(directory, id)?.manifest;
+    if (!manifest || manifest.job.state === "running" || !isEmpty(config, manifest)) return;
+    if (finalsAreSafe(config, manifest)) return removeManifest(directory, id);
+    if (manifest.cleaned !== undefined) return;
+  }
+  await updateManifest(directory, id, (old) => {
+    if (!old) throw new Refusal(`${id} has no manifest any more`);
+    return old.job.state === "running" ? old : { ...old, cleaned: new Date(nowMs).toISOString() };
+  });
+}
+
+/** Nothing temporary is left: no file that it names, none in its directories, none in those that its id names. */
+function isEmpty(config: Config, manifest: Manifest): boolean {
+  const at = (relative: string): string => path.join(config.root, relative);
+  return (
+    manifest.files.every((file) => file.role === "final" || !fs.existsSync(at(file.path))) &&
+    manifest.directories.every((directory) => directory.role === "final" || !holdsFiles(at(directory.path))) &&
+    config.stores.every((store) => {
+      const directory = directoryOf(store, manifest.job.id);
+      return store.role === "final" || directory === undefined || !holdsFiles(directory);
+    })
+  );
+}
+
+/** The directory that a store has for one owner, when it has one of its own. */
+function directoryOf(store: TemplatedStore, id: string): string | undefined {
+  const { segments, deep } = store.template;
+  const own = segments.findIndex((segment) => store.ownerCapture !== undefined && segment.source === `{${store.ownerCapture}}`);
+  const names = segments.slice(0, own + 1);
+  if (own === -1 || (own === segments.length - 1 && !deep)) return undefined;
+  if (names.slice(0, own).some((segment) => segment.literal === undefined)) return undefined;
+  const rest = segments.slice(own + 1);
+  const literal = rest.slice(0, deep ? rest.length : -1);
+  if (literal.some((segment) => segment.literal === undefined)) return undefined;
+  return path.join(store.root, ...names.slice(0, own).map((segment) => segment.source), id, ...literal.map((segment) => segment.source));
+}
+
+function holdsFiles(directory: string): boolean {
+  let entries: fs.Dirent[];
+  try {
+    entries = fs.readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    return !["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+  }
+  return entries.some((entry) => (entry.isDirectory() ? holdsFiles(path.join(directory, entry.name)) : true));
+}
+
+/** Finals in stores that are never cleaned need no manifest. */
+function finalsAreSafe(config: Config, manifest: Manifest): boolean {
+  return [...manifest.files, ...manifest.directories]
+    .filter((entry) => entry.role === "final")
+    .every((entry) => {
+      const absolute = path.join(config.root, entry.path);
+      return (
+        !fs.existsSync(absolute) ||
+        config.stores.some((store) => {
+          const relative = path.relative(store.root, absolute).split(path.sep).join("/");
+          return store.role === "final" && matchTemplate(store.template, relative) !== undefined;
+        })
+      );
+    });
+}

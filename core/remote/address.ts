@@ -1,0 +1,66 @@
+/** Addresses of objects, as configurations and databases hold them. */
+
+export type Address =
+  | { readonly kind: "s3"; readonly bucket: string; readonly key: string }
+  | { readonly kind: "google"; readonly bucket: string; readonly key: string }
+  | { readonly kind: "azure"; readonly account: string; readonly container: string; readonly key: string };
+
+const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]$/;
+const ACCOUNT = /^[a-z0-9]{3,24}$/;
+const CONTAINER = /^(?:[a-z0-9](?:-?[a-z0-9]){2,62}|\$root|\$web)$/;
+const AZURE_HOST = /^([a-z0-9]{3,24})\.blob\.core\.windows\.net$/;
+
+/** Undefined when it is no address of an object in a storage that is known here. In https the key is escaped; elsewhere it is taken as it stands. */
+export function parseAddress(url: string): Address | undefined {
+  const [, scheme, rest] = /^([a-z][a-z0-9]*):\/\/([^]+)$/.exec(url) ?? [];
+  if (scheme === undefined || rest === undefined) return undefined;
+  if (scheme === "https") return parseWebAddress(url);
+  const [first, path] = splitFirst(rest);
+  if (scheme === "s3") return objectIn("s3", first, path);
+  if (scheme === "gs") return objectIn("google", first, path);
+  return scheme === "azure" ? blobIn(first, path) : undefined;
+}
+
+/** The address as it may be shown: a query holds signatures, and what stands before an `@` is a password. */
+export function shownAddress(url: string): string {
+  const bare = url.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/@]*@/, "$1");
+  return /^https?:/i.test(bare) ? bare.replace(/[?#][^]*$/, "") : bare;
+}
+
+function parseWebAddress(url: string): Address | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { hostname, port, pathname } = new URL(url);
+  // A key with dots as a segment is lost in a URL, so what was meant cannot be told any more.
+  if (port !== "" || /\/\.\.?(?:[/?#]|$)/.test(url)) return undefined;
+  const path = decode(pathname.slice(1));
+  if (path === undefined) return undefined;
+  const account = AZURE_HOST.exec(hostname)?.[1];
+  return account === undefined ? undefined : blobIn(account, path.includes("/") ? path : `$root/${path}`);
+}
+
+function objectIn<Kind extends "s3" | "google">(kind: Kind, bucket: string, key: string) {
+  return BUCKET.test(bucket) && isKey(key) ? { kind, bucket, key } : undefined;
+}
+
+function blobIn(account: string, path: string): Address | undefined {
+  const [container, key] = splitFirst(path);
+  return ACCOUNT.test(account) && CONTAINER.test(container) && isKey(key) ? { kind: "azure", account, container, key } : undefined;
+}
+
+/** Segments of dots are refused, because libraries resolve them on the way and would ask about another object. */
+function isKey(key: string): boolean {
+  return key !== "" && Buffer.byteLength(key) <= 1024 && !key.includes("\0") && !key.split(/[/\\]/).some((name) => name === "." || name === "..");
+}
+
+function splitFirst(text: string): [first: string, rest: string] {
+  const slash = text.indexOf("/");
+  return slash === -1 ? [text, ""] : [text.slice(0, slash), text.slice(slash + 1)];
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined; // A percent sign that starts no escape.
+  }
+}

@@ -1,0 +1,107 @@
+/** The configuration that a class of the runtime works with: that of the root, changed by what its caller said. */
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { type Config, ConfigError, type TemplatedStore } from "../core/config/config.ts";
+import { findConfigFile } from "../core/config/file.ts";
+import { loadConfig, parseConfig } from "../core/config/load.ts";
+import type { Segment } from "../core/config/template.ts";
+import { type Layout, LAYOUT } from "./layout.ts";
+import type { PolicyValues } from "./policyValues.ts";
+
+const HOUR = 3_600_000;
+
+/** Without a configuration file the stores are those of the layout: whoever starts jobs has said where their files are. */
+export function configOf(root: string, layout: Layout): Config {
+  if (findConfigFile(root)) return loadConfig(root);
+  const { file: _file, ...config } = parseConfig(root, JSON.stringify(layout === LAYOUT ? { preset: "job-manifests" } : settingsOf(layout)));
+  return config;
+}
+
+function settingsOf(layout: Layout): object {
+  const temporary = layout.temporary.map((kind) => [kind, { path: `${layout.jobs}/{job}/${kind}/`, role: "temp" }]);
+  const finals = Object.entries(layout.finals).map(([kind, directory]) => [kind, { path: `${directory}/`, role: "final" }]);
+  return { stores: Object.fromEntries([...temporary, ...finals]), policy: { retention: "24h" } };
+}
+
+export interface PolicyChange extends Partial<PolicyValues> {
+  /** Files stay at least that long, whatever the policy says. */
+  readonly leastHours?: number;
+}
+
+/** The policy of the caller in place of that of the file. */
+export function withPolicy(config: Config, change: PolicyChange): Config {
+  const { enabled, retentionHours, fileTypesToClean, preserveOnFailure, debugModeDisables, leastHours = 0 } = change;
+  const { fileTypes: _fileTypes, ...kept } = config.policy;
+  const fileTypes = "fileTypesToClean" in change ? fileTypesToClean : config.policy.fileTypes;
+  const least = (ms: number): number => Math.max(ms, leastHours * HOUR);
+  const policy = {
+    ...kept,
+    ...(fileTypes !== undefined && { fileTypes }),
+    enabled: enabled ?? kept.enabled,
+    retentionMs: least(retentionHours === undefined ? kept.retentionMs : retentionHours * HOUR),
+    preserveOnFailure: preserveOnFailure ?? kept.preserveOnFailure,
+    debugModeDisables: debugModeDisables ?? kept.debugModeDisables,
+  };
+  const stores = config.stores.map((store) => (store.retentionMs === undefined ? store : { ...store, retentionMs: least(store.retentionMs) }));
+  return rehash({ ...config, policy, stores });
+}
+
+/** Whether everything of a job that ended just now has to stay for a while, so that there is nothing to look for. */
+export function isRetained(config: Config): boolean {
+  return config.stores.every((store) => store.role === "final" || (store.retentionMs ?? config.policy.retentionMs) > 0);
+}
+
+/** Looks only at the directories of one owner, where a store has one for each. Verdicts stay what they are. */
+export function narrowTo(config: Config, owner: string): Config {
+  const exactly = new RegExp(`^(${owner.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")})$`);
+  const narrow = (store: TemplatedStore): TemplatedStore => {
+    const whole = `{${store.ownerCapture ?? ""}}`;
+    const segments = store.template.segments.map((segment): Segment => (segment.source === whole ? { ...segment, pattern: exactly } : segment));
+    return { ...store, template: { ...store.template, segments } };
+  };
+  return rehash({ ...config, stores: config.stores.map((store) => (store.ownerCapture === undefined ? store : narrow(store))) }, owner);
+}
+
+export interface ClipLimits {
+  /** Absolute path of the directory that holds the clips. */
+  readonly directory: string;
+  readonly maxAge: string;
+  readonly maxBytes: string;
+  readonly targetBytes: string;
+  readonly every: string;
+}
+
+/**
+ * The configuration of one directory of clips. What the root's own file says of databases stays in force, and the limits are the
+ * caller's. Named `clip`, only that one file is looked at, and it may go whatever its age, because its maker says so.
+ */
+export function clipConfig(root: string, limits: ClipLimits, clip?: string): { readonly config: Config; readonly store: string } {
+  const prefix = path.relative(root, limits.directory).split(path.sep).join("/");
+  const own = findConfigFile(root) ? loadConfig(root) : undefined;
+  const same = own?.stores.find((store) => path.join(store.root, store.template.prefix) === limits.directory && store.role === "clip");
+  const name = same?.name ?? "clips";
+  const { maxAge, maxBytes, targetBytes, every } = limits;
+  const store =
+    clip === undefined
+      ? { path: `${prefix}/{clip}.mp4`, role: "clip", maxAge, maxBytes, targetBytes, every }
+      : { path: `${prefix}/${clip}.mp4`, role: "temp", grace: "0s", undo: "0s" };
+  // No brake: the limits themselves say what goes, and a file that its maker names is no surprise.
+  const brake = { share: 1, files: Number.MAX_SAFE_INTEGER, bytes: "8000TB" };
+  const parsed = parseConfig(root, JSON.stringify({ stores: { [name]: store }, policy: { undo: "0s", retention: "0s", brake } }));
+  const { file: _file, ...config } = parsed;
+  if (!own) return { config, store: name };
+  const finals = own.stores.filter((one) => one.role === "final" && one.name !== name);
+  const clash = finals.find((one) => path.join(one.root, one.template.prefix) === limits.directory);
+  if (clash)
+    throw new ConfigError([{ severity: "error", source: own.file ?? root, message: `the store "${clash.name}" has its finals in ${limits.directory}` }]);
+  const policy = { ...config.policy, enabled: own.policy.enabled, debugModeDisables: own.policy.debugModeDisables };
+  return { config: rehash({ ...config, databases: own.databases, jobs: own.jobs, policy }), store: name };
+}
+
+/** A plan is good for the configuration that it was made with, and for no other one (R16). */
+function rehash(config: Config, more = ""): Config {
+  const { hash, policy, databases, jobs, stores } = config;
+  const limits = stores.map(({ name, retentionMs }) => [name, retentionMs]);
+  const text = JSON.stringify([hash, policy, databases, jobs, limits, more]);
+  return { ...config, hash: createHash("sha256").update(text).digest("hex").slice(0, 16) };
+}

@@ -1,0 +1,237 @@
+/** The manifests of jobs (S2.2): which files and directories a job has made, on disk before anybody needs to know. */
+import fs from "node:fs";
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import type { Manifest, ManifestEntry } from "../core/jobs/manifest.ts";
+import { checkJobId, LAYOUT } from "./layout.ts";
+import { loadEngine } from "./load.ts";
+import { type Logger, loggerOr, messageOf } from "./logger.ts";
+
+export interface TrackerOptions {
+  /** The directory with `offcut.json`. */
+  readonly root: string;
+  /** The directory of the manifests. Default: `jobs.directory` of `offcut.json`, which is `.offcut/jobs`. */
+  readonly directory?: string;
+  /** How long a job counts as alive after its last sign of life. Default: `jobs.lease` of `offcut.json`, which is two minutes. */
+  readonly leaseMs?: number;
+  /** Default: `console`. */
+  readonly logger?: Logger;
+  /** Milliseconds since 1970. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+export type EntryRole = ManifestEntry["role"];
+
+/** How a manifest becomes another one. Throws when it cannot. */
+export type Change = (old: Manifest | undefined) => Manifest;
+
+interface Waiting {
+  readonly change: Change;
+  readonly resolve: (manifest: Manifest) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface Place {
+  /** Absolute. */
+  readonly directory: string;
+  readonly leaseMs: number;
+}
+
+/** Functions throw a TypeError for an id that is none, and nothing else: what cannot be noted is logged, and its files are kept. */
+export class ManifestTracker {
+  /** Absolute. */
+  readonly root: string;
+  private readonly options: TrackerOptions;
+  private readonly logger: Logger;
+  private readonly waiting = new Map<string, Waiting[]>();
+  private found: Promise<Place> | undefined;
+
+  constructor(options: TrackerOptions) {
+    this.root = path.resolve(options.root);
+    this.options = options;
+    this.logger = loggerOr(options.logger);
+  }
+
+  /** Makes the manifest of a job that begins now. One that is there keeps its files, and the job starts anew. */
+  async createManifest(jobId: string, jobType: string, options: { readonly makesFinal?: boolean } = {}): Promise<Manifest | undefined> {
+    checkJobId(jobId);
+    const place = await this.place();
+    const { myLease } = await loadEngine();
+    return this.note(jobId, (old) => ({
+      ...startedAnew(old, this.root),
+      job: { id: jobId, type: jobType, state: "running", started: this.date() },
+      lease: myLease(place.leaseMs),
+      makesFinal: options.makesFinal ?? true,
+    }));
+  }
+
+  /** `file` is absolute or relative to the root. Resolves when it is on the disk; several at once are one write. */
+  async addFile(jobId: string, file: string, kind = "other", role: EntryRole = "temp"): Promise<void> {
+    await this.add(jobId, "files", file, kind, role);
+  }
+
+  /** Everything in the directory belongs to the job. */
+  async addDirectory(jobId: string, directory: string, kind = "other", role: EntryRole = "temp"): Promise<void> {
+    await this.add(jobId, "directories", directory, kind, role);
+  }
+
+  /** Undefined when there is none, or when neither it nor its backup can be read, which is logged. */
+  async getManifest(jobId: string): Promise<Manifest | undefined> {
+    checkJobId(jobId);
+    try {
+      const { directory } = await this.place();
+      const found = (await loadEngine()).readManifest(directory, jobId);
+      if (found?.problem) this.logger.warn(t("Job {0}: {1}", jobId, found.problem.message), { job: jobId });
+      return found?.manifest;
+    } catch (error) {
+      this.complain(jobId, error);
+      return undefined;
+    }
+  }
+
+  /** Takes one path out. Returns whether it was in. The file itself stays. */
+  async removeFromManifest(jobId: string, file: string): Promise<boolean> {
+    checkJobId(jobId);
+    let was = false;
+    await this.note(jobId, (old) => {
+      const relative = this.relative(file);
+      if (!old) throw new Error(t("it has no manifest"));
+      const without = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] => entries.filter((entry) => entry.path !== relative);
+      was = [...old.files, ...old.directories].some((entry) => entry.path === relative);
+      return was ? { ...old, files: without(old.files), directories: without(old.directories) } : old;
+    });
+    return was;
+  }
+
+  /** Where the manifests are, and how long leases last. */
+  async place(): Promise<Place> {
+    this.found ??= this.find();
+    return this.found;
+  }
+
+  /**
+   * One change, with all that come in the same moment as one write. Rejects with the reason when it cannot be made. For the classes of
+   * this library; a pipeline has the functions above.
+   */
+  async change(jobId: string, change: Change): Promise<Manifest> {
+    return new Promise((resolve, reject) => {
+      const line = this.waiting.get(jobId);
+      if (line) line.push({ change, resolve, reject });
+      else {
+        this.waiting.set(jobId, [{ change, resolve, reject }]);
+        void this.drain(jobId);
+      }
+    });
+  }
+
+  /** Resolves when nothing waits to be written any more. */
+  async settle(): Promise<void> {
+    while (this.waiting.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** The path as a manifest has it. Throws when it is outside of the root. */
+  relative(file: string): string {
+    const absolute = path.resolve(this.root, file);
+    const inside = [this.root, realOrSame(this.root)].map((root) => path.relative(root, absolute));
+    const relative = inside.find((one) => one !== "" && one !== ".." && !one.startsWith(`..${path.sep}`) && !path.isAbsolute(one));
+    if (relative === undefined) throw new Error(t("{0} is not below {1}, so it cannot be tracked", file, this.root));
+    return relative.split(path.sep).join("/");
+  }
+
+  private async add(jobId: string, list: "files" | "directories", file: string, kind: string, role: EntryRole): Promise<void> {
+    checkJobId(jobId);
+    await this.note(jobId, (old) => {
+      if (!old) throw new Error(t("it has no manifest"));
+      return withEntry(old, list, { path: this.relative(file), kind, role, added: this.date() });
+    });
+  }
+
+  private async note(jobId: string, change: Change): Promise<Manifest | undefined> {
+    try {
+      return await this.change(jobId, change);
+    } catch (error) {
+      this.complain(jobId, error);
+      return undefined;
+    }
+  }
+
+  private complain(jobId: string, error: unknown): void {
+    this.logger.error(t("Job {0}: {1}", jobId, messageOf(error)), { job: jobId });
+  }
+
+  private async drain(jobId: string): Promise<void> {
+    for (;;) {
+      await Promise.resolve(); // What comes in the same moment comes along.
+      const line = this.waiting.get(jobId)?.splice(0) ?? [];
+      if (line.length === 0) break;
+      await this.write(jobId, line);
+    }
+    this.waiting.delete(jobId);
+  }
+
+  private async write(jobId: string, line: readonly Waiting[]): Promise<void> {
+    const refused = new Map<Waiting, unknown>();
+    try {
+      const [{ directory }, { updateManifest }] = [await this.place(), await loadEngine()];
+      const written = await updateManifest(directory, jobId, (old) => {
+        let manifest = old;
+        for (const one of line)
+          try {
+            manifest = one.change(manifest);
+          } catch (error) {
+            refused.set(one, error);
+          }
+        if (!manifest) throw refused.values().next().value;
+        return manifest;
+      });
+      for (const one of line) if (!refused.has(one)) one.resolve(written);
+    } catch (error) {
+      for (const one of line) if (!refused.has(one)) one.reject(error);
+    }
+    for (const [one, error] of refused) one.reject(error);
+  }
+
+  private async find(): Promise<Place> {
+    const { directory, leaseMs } = this.options;
+    const fallback = { directory: path.join(this.root, ".offcut/jobs"), leaseMs: 120_000 };
+    let written = fallback;
+    try {
+      const { configOf } = await loadEngine();
+      written = configOf(this.root, LAYOUT).jobs;
+    } catch (error) {
+      // Nothing is cleaned by a configuration that cannot be read; until it is mended the jobs are noted where they usually are.
+      this.logger.error(messageOf(error));
+    }
+    return { directory: directory === undefined ? written.directory : path.resolve(this.root, directory), leaseMs: leaseMs ?? written.leaseMs };
+  }
+
+  private date(): string {
+    return new Date((this.options.now ?? Date.now)()).toISOString();
+  }
+}
+
+/** A job that starts once more keeps what is left of its earlier try: it is cleaned, or protected, with the rest. */
+export function startedAnew(old: Manifest | undefined, root: string): Pick<Manifest, "schema" | "sequence" | "files" | "directories"> {
+  const left = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] =>
+    entries.filter((entry) => fs.existsSync(path.join(root, entry.path))).map(({ bytes: _, ...entry }) => entry);
+  return { schema: 1, sequence: old?.sequence ?? 0, files: left(old?.files ?? []), directories: left(old?.directories ?? []) };
+}
+
+/** A path stands in a manifest once; what was said of it last counts, but a final does not become temporary by the way (R28). */
+export function withEntry(manifest: Manifest, list: "files" | "directories", entry: ManifestEntry): Manifest {
+  const known = [...manifest.files, ...manifest.directories].find((one) => one.path === entry.path);
+  if (known?.role === entry.role && known.kind === entry.kind && manifest[list].includes(known)) return manifest;
+  if (known?.role === "final" && entry.role !== "final")
+    throw new Error(t("{0} is a final of the job; take it out of the manifest before it becomes temporary", entry.path));
+  const others = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] => entries.filter((one) => one !== known);
+  const changed = { ...manifest, files: others(manifest.files), directories: others(manifest.directories) };
+  return { ...changed, [list]: [...changed[list], entry] };
+}
+
+function realOrSame(directory: string): string {
+  try {
+    return fs.realpathSync.native(directory);
+  } catch {
+    return directory; // Not there: then nothing is below it.
+  }
+}
