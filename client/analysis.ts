@@ -11,6 +11,7 @@ import {
 } from "../server/protocol.ts";
 import { type CallSites, openSite } from "./callSites.ts";
 import type { SiteNode } from "./callSitesTree.ts";
+import type { RunNode } from "./historyTree.ts";
 import { CODE_LANGUAGES, type Server } from "./server.ts";
 import type { Node, PlanTree } from "./tree.ts";
 import { countFiles, formatBytes } from "./words.ts";
@@ -83,7 +84,7 @@ async function showAndGo(message: string, buttons: readonly string[], commands: 
 }
 
 /** Show Its Files: in the tree where a plan has them, else as a list to open from. */
-export async function showFilesOf(server: Server, reclaimable: PlanTree, node: Node | SiteNode | undefined): Promise<void> {
+export async function showFilesOf(server: Server, reclaimable: PlanTree, node: Node | SiteNode | RunNode | undefined): Promise<void> {
   if (node?.kind !== "site") throw new Error(vscode.l10n.t("Choose a call site in the Offcut view first."));
   const params: FilesOfParams = { folder: node.folder.uri.toString(), paths: node.site.paths };
   const { files, total } = await server.requestWithProgress<FilesOfAnswer>(vscode.l10n.t("Looking for its files"), filesOfRequest, params);
@@ -100,7 +101,7 @@ export async function showFilesOf(server: Server, reclaimable: PlanTree, node: N
 }
 
 /** Show the Code That Makes It: from a file in the trees. */
-export async function showMakersOf(server: Server, node: Node | SiteNode | undefined): Promise<void> {
+export async function showMakersOf(server: Server, node: Node | SiteNode | RunNode | undefined): Promise<void> {
   if (node?.kind !== "file") throw new Error(vscode.l10n.t("Choose a file in the Offcut view first."));
   const params: MakersOfParams = { folder: node.report.folder.uri.toString(), file: node.item.uri };
   const sites = await server.requestWithProgress<MakersOfAnswer>(vscode.l10n.t("Looking for its code"), makersOfRequest, params);

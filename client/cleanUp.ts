@@ -11,6 +11,7 @@ import {
   type UndoAnswer,
   undoRequest,
 } from "../server/protocol.ts";
+import type { Totals } from "../core/model.ts";
 import type { Documents } from "./documents.ts";
 import type { Server } from "./server.ts";
 import type { State } from "./state.ts";
@@ -43,7 +44,7 @@ export async function cleanUp(tools: Tools, folder: vscode.WorkspaceFolder, part
     ...part,
   });
   await state.refresh([folder]);
-  await offerUndo(tools, folder, result);
+  offerUndo(tools, folder, result);
 }
 
 /** The newest run, or the one that a notification is about. */
@@ -55,20 +56,23 @@ export async function undo({ server, state }: Tools, folder: vscode.WorkspaceFol
   void show(result.message);
 }
 
-/** Everything that is held, or one run; there is no way back, so all of it is asked about first. */
+/** Everything that is held, or one run that a notification is about. There is no way back, so all of it is asked about first. */
 export async function freeSpace({ server, state }: Tools, folder: vscode.WorkspaceFolder, run?: string): Promise<void> {
   const uri = folder.uri.toString();
-  if (run === undefined && !(await confirmFree(state, folder))) return;
+  if (run === undefined && !(await confirmFree(await readHeld(state, folder)))) return;
   const params = { folder: uri, ...(run !== undefined && { run }) };
   const result = await server.requestWithProgress<PurgeAnswer>(vscode.l10n.t("Freeing space"), purgeRequest, params);
   await state.refresh([folder]);
   void vscode.window.showInformationMessage(result.message);
 }
 
-async function confirmFree(state: State, folder: vscode.WorkspaceFolder): Promise<boolean> {
+async function readHeld(state: State, folder: vscode.WorkspaceFolder): Promise<Totals> {
   await state.refresh([folder]);
-  const held = state.reports.find((report) => report.folder === folder)?.plan?.held;
-  if (!held || held.files === 0) {
+  return state.reportOf(folder)?.plan?.held ?? { files: 0, bytes: 0 };
+}
+
+export async function confirmFree(held: Totals): Promise<boolean> {
+  if (held.files === 0) {
     void vscode.window.showInformationMessage(vscode.l10n.t("No cleanup holds files, so there is no space to free."));
     return false;
   }
@@ -81,7 +85,7 @@ async function confirmFree(state: State, folder: vscode.WorkspaceFolder): Promis
 }
 
 /** Does not hold the command up: the notification may stay for hours. */
-async function offerUndo(tools: Tools, folder: vscode.WorkspaceFolder, result: CleanAnswer): Promise<void> {
+export function offerUndo(tools: Tools, folder: vscode.WorkspaceFolder, result: CleanAnswer): void {
   const back = vscode.l10n.t("Undo");
   const free = vscode.l10n.t("Free Space Now");
   const details = vscode.l10n.t("Show Details");

@@ -1,11 +1,13 @@
 /** The extension: puts the surfaces together. */
 import * as vscode from "vscode";
 import { startWithCode } from "./analysis.ts";
+import { enforceInBackground } from "./background.ts";
 import { CallSites } from "./callSites.ts";
 import { showCallSites } from "./callSitesTree.ts";
 import { registerCommands } from "./commands.ts";
 import { findConfigFile } from "./createConfig.ts";
 import { Documents } from "./documents.ts";
+import { showHistory } from "./historyTree.ts";
 import { showKept } from "./keptTree.ts";
 import { showReclaimable } from "./reclaimableTree.ts";
 import { Server } from "./server.ts";
@@ -29,8 +31,10 @@ export function activate(context: vscode.ExtensionContext): void {
     callSites,
     sites,
     showStatusBar(state),
+    showHistory(server, state),
     registerCommands({ server, state, documents, callSites }, { reclaimable: reclaimable.tree, kept: kept.tree, callSites: sites.tree }),
     startWithCode(server),
+    enforceInBackground({ server, state, documents }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.trust().then(() => state.refresh())),
   );
   void planInBackground(state);

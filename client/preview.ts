@@ -5,6 +5,7 @@ import type { PlanSummary } from "../server/protocol.ts";
 import type { Documents } from "./documents.ts";
 import { labelOf } from "./reasons.ts";
 import type { Report, State } from "./state.ts";
+import { alignColumns } from "./table.ts";
 import { countFiles, formatAge, formatBytes, formatTotals } from "./words.ts";
 
 /** Lines that an editor still scrolls through; the total counts all. */
@@ -43,13 +44,7 @@ function table(items: readonly PlanItem[]): string[] {
     labelOf(item.reason),
     item.path,
   ]);
-  const widths = head.map((title, column) => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length));
-  const numbers = new Set([2, 3]);
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i] ?? 0) : i === cells.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
-      .join("  ");
-  return [line(head), ...rows.map(line)];
+  return alignColumns([head, ...rows], new Set([2, 3]));
 }
 
 function tail(plan: PlanSummary, shown: number): string[] {

@@ -15,7 +15,11 @@ import {
   callSitesChangedNotification,
   changedNotification,
   type ChangedParams,
+  type EnforcedParams,
+  enforcedNotification,
   type InitializationOptions,
+  scheduleNotification,
+  type ScheduleParams,
   trustedNotification,
 } from "../server/protocol.ts";
 
@@ -25,6 +29,8 @@ export class Server implements vscode.Disposable {
   private readonly client: LanguageClient;
   private readonly changed = new vscode.EventEmitter<string>();
   private readonly changedSites = new vscode.EventEmitter<string>();
+  private readonly enforced = new vscode.EventEmitter<EnforcedParams>();
+  private readonly scheduled = new vscode.EventEmitter<ScheduleParams>();
   private started: Promise<void> | undefined;
   private tokens = 0;
 
@@ -32,10 +38,15 @@ export class Server implements vscode.Disposable {
   readonly onDidChange = this.changed.event;
   /** The call sites of a folder (by URI) are old. */
   readonly onDidChangeCallSites = this.changedSites.event;
+  /** A round that came by itself needs somebody. */
+  readonly onDidEnforce = this.enforced.event;
+  readonly onDidSchedule = this.scheduled.event;
 
   constructor(context: vscode.ExtensionContext) {
     this.client = new LanguageClient("offcut", "Offcut", serverOptions(context), clientOptions(context));
     this.client.onNotification(changedNotification, ({ folder }: ChangedParams) => this.changed.fire(folder));
+    this.client.onNotification(enforcedNotification, (params: EnforcedParams) => this.enforced.fire(params));
+    this.client.onNotification(scheduleNotification, (params: ScheduleParams) => this.scheduled.fire(params));
     this.client.onNotification(callSitesChangedNotification, ({ folder }: ChangedParams) => this.changedSites.fire(folder));
   }
 
@@ -53,7 +64,12 @@ export class Server implements vscode.Disposable {
     return token ? this.client.sendRequest<R>(method, params, token) : this.client.sendRequest<R>(method, params);
   }
 
-  /** The same, with a notification that shows how far it is and can cancel it; not for what is over before anybody could read it. */
+  async notify(method: string, params: object): Promise<void> {
+    await this.start();
+    await this.client.sendNotification(method, params);
+  }
+
+  /** A request with a notification that shows how far it is and can cancel it; not for what is over before anybody could read it. */
   async requestWithProgress<R>(title: string, method: string, params: object): Promise<R> {
     await this.start();
     const workDoneToken = `offcut-${++this.tokens}`;
@@ -73,13 +89,11 @@ export class Server implements vscode.Disposable {
   }
 
   async trust(): Promise<void> {
-    await this.start();
-    await this.client.sendNotification(trustedNotification);
+    await this.notify(trustedNotification, {});
   }
 
   dispose(): void {
-    this.changed.dispose();
-    this.changedSites.dispose();
+    vscode.Disposable.from(this.changed, this.changedSites, this.enforced, this.scheduled).dispose();
     void this.client.dispose();
   }
 }

@@ -23,12 +23,15 @@ export interface Report {
 export class State implements vscode.Disposable {
   private readonly server: Server;
   private readonly changed = new vscode.EventEmitter<void>();
+  private readonly changedSchedule = new vscode.EventEmitter<void>();
   private readonly latest = new Map<string, Report>();
   private readonly running = new Map<string, Promise<void>>();
   private readonly again = new Set<string>();
   private readonly subscriptions: vscode.Disposable[];
 
   readonly onDidChange = this.changed.event;
+  /** Only the schedules of the reports are new. */
+  readonly onDidChangeSchedule = this.changedSchedule.event;
 
   constructor(server: Server) {
     this.server = server;
@@ -37,6 +40,12 @@ export class State implements vscode.Disposable {
       server.onDidChange(
         (uri) => void this.refresh(this.reports.filter((report) => sameUri(report.folder, uri)).map((report) => report.folder)),
       ),
+      server.onDidSchedule(({ folder: uri, schedule }) => {
+        const report = this.reports.find((one) => sameUri(one.folder, uri));
+        if (!report?.plan) return;
+        this.latest.set(report.folder.uri.toString(), { ...report, plan: { ...report.plan, schedule } });
+        this.changedSchedule.fire();
+      }),
       vscode.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
         for (const folder of removed) this.latest.delete(folder.uri.toString());
         if (this.latest.size > 0) void this.refresh(added);
@@ -48,6 +57,10 @@ export class State implements vscode.Disposable {
   /** In the order of the workspace. */
   get reports(): readonly Report[] {
     return (vscode.workspace.workspaceFolders ?? []).flatMap((folder) => this.latest.get(folder.uri.toString()) ?? []);
+  }
+
+  reportOf(folder: vscode.WorkspaceFolder): Report | undefined {
+    return this.latest.get(folder.uri.toString());
   }
 
   /** Plans the folders that have no report yet. */
@@ -72,6 +85,7 @@ export class State implements vscode.Disposable {
 
   dispose(): void {
     this.changed.dispose();
+    this.changedSchedule.dispose();
     for (const subscription of this.subscriptions) subscription.dispose();
   }
 

@@ -25,11 +25,13 @@ export function factsOfPressure(pressure: Pressure): readonly string[] {
   const { usedBytes, maxBytes, targetBytes, unmanagedBytes, heldBytes, freeBytes, blocked } = pressure;
   return [
     vscode.l10n.t("{0} in use, the limit is {1}", formatBytes(usedBytes), formatBytes(maxBytes)),
-    ...(unmanagedBytes > 0 ? [vscode.l10n.t("{0} of it are files that Offcut does not manage", formatBytes(unmanagedBytes))] : []),
-    ...(heldBytes > 0 ? [vscode.l10n.t("{0} of it are held for undo", formatBytes(heldBytes))] : []),
     vscode.l10n.t("Cleaning up frees {0}", formatBytes(freeBytes)),
     ...(blocked.length === 0
-      ? [vscode.l10n.t("The target of {0} is within reach", formatBytes(targetBytes))]
+      ? [
+          vscode.l10n.t("The target of {0} is within reach", formatBytes(targetBytes)),
+          ...(unmanagedBytes > 0 ? [vscode.l10n.t("{0} of it are files that Offcut does not manage", formatBytes(unmanagedBytes))] : []),
+          ...(heldBytes > 0 ? [vscode.l10n.t("{0} of it are held for undo", formatBytes(heldBytes))] : []),
+        ]
       : [
           vscode.l10n.t("The target of {0} is out of reach. What stays:", formatBytes(targetBytes)),
           ...blocked.map(({ reason, files, bytes }) => `${labelOfBlock(reason)}: ${countFiles(files)}, ${formatBytes(bytes)}`),

@@ -157,7 +157,7 @@ export class PlanTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     if (this.verdict === "keep") return ownersIn(report, "keep");
     const problems = shownProblems(report);
     return [
-      ...pressuresOf(report).map((pressure): Node => ({ ...base, kind: "pressure", pressure })),
+      ...pressuresOf(report).map((pressure): Node => ({ verdict: "reclaim", report, kind: "pressure", pressure })),
       ...(problems.length > 0 ? [{ ...base, kind: "problems", problems } as const] : []),
       ...ownersIn(report, "reclaim"),
     ];

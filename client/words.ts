@@ -40,3 +40,18 @@ export function formatShort(totals: Totals): string {
 export function formatTime(iso: string): string {
   return new Date(iso).toLocaleString(vscode.env.language, { dateStyle: "medium", timeStyle: "short" });
 }
+
+/** The time of day; with the date when it is not today. */
+export function formatClock(iso: string): string {
+  const date = new Date(iso);
+  const today = date.toDateString() === new Date().toDateString();
+  return date.toLocaleString(vscode.env.language, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** A time between two rounds, in the largest unit that gives a whole number: `90 s`, `15 min`, `24 h`. */
+export function formatInterval(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds % 86_400 === 0 && seconds >= 86_400 * 2) return vscode.l10n.t("{0} d", seconds / 86_400);
+  if (seconds % 3600 === 0) return vscode.l10n.t("{0} h", seconds / 3600);
+  return seconds % 60 === 0 ? vscode.l10n.t("{0} min", seconds / 60) : vscode.l10n.t("{0} s", seconds);
+}

@@ -69,7 +69,8 @@ async function work(round: Round): Promise<Done> {
   await recoverRuns(config.root, now);
   let plan = await makePlan(config, options);
   const facts = (): Pick<Done, "pressures" | "problems" | "plan"> => ({ pressures: plan.pressures, problems: plan.problems, plan });
-  if (!plan.autoCleanup.enabled) return { ...facts(), outcome: "off", message: t("automatic cleanup is off ({0})", plan.autoCleanup.source) };
+  if (!plan.autoCleanup.enabled)
+    return { ...facts(), outcome: "off", message: t("automatic cleanup is off ({0})", plan.autoCleanup.source) };
   const stop = options.signal && { signal: options.signal };
   purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
   const relieved = await relieve(round, plan.pressures);

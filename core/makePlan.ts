@@ -33,11 +33,7 @@ export interface PlanOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: {
-    readonly phase: Phase;
-    readonly files: number;
-    readonly bytes: number;
-  }) => void;
+  readonly onProgress?: (progress: { readonly phase: Phase; readonly files: number; readonly bytes: number }) => void;
   readonly mediaCache?: MediaCache;
   /** Asks the remote storage about uploads. Without one only what the pipeline itself verified counts. */
   readonly verifier?: UploadVerifier;
@@ -166,7 +162,11 @@ export async function readContext(
   config: Config,
   options: PlanOptions & { readonly checkPages?: boolean; readonly answers?: Answers },
   nowMs: number,
-): Promise<{ readonly context: DecisionContext & { readonly uploads: KnownUploads }; readonly noticed: readonly Problem[]; readonly override?: Catalog["override"] }> {
+): Promise<{
+  readonly context: DecisionContext & { readonly uploads: KnownUploads };
+  readonly noticed: readonly Problem[];
+  readonly override?: Catalog["override"];
+}> {
   const trusted = options.trusted !== false;
   const outside = trusted ? [] : rootsOf(config).filter((root) => !isWithin(root, config.root));
   const visible = outside.length === 0 ? config : { ...config, stores: config.stores.filter((store) => !outside.includes(store.root)) };
@@ -218,7 +218,9 @@ export async function readContext(
 function markReleased(root: string, owners: ReadonlyMap<string, Owner>, nowMs: number): ReadonlyMap<string, Owner> {
   const { isReleased } = readReleases(root, nowMs);
   const released = [...owners].filter(([, owner]) => owner.state === "failed" && isReleased(owner));
-  return released.length === 0 ? owners : new Map([...owners, ...released.map(([id, owner]) => [id, { ...owner, released: true }] as const)]);
+  return released.length === 0
+    ? owners
+    : new Map([...owners, ...released.map(([id, owner]) => [id, { ...owner, released: true }] as const)]);
 }
 
 /** Whether a directory lies in another one, links resolved. */

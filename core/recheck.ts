@@ -80,7 +80,10 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
 }
 
 /** Only jobs that have a manifest are held; a directory of none costs nothing. */
-function createGate(config: Config): { hold(owners: readonly string[]): Promise<Disposable>; shut(owner: string | undefined): string | undefined } {
+function createGate(config: Config): {
+  hold(owners: readonly string[]): Promise<Disposable>;
+  shut(owner: string | undefined): string | undefined;
+} {
   let why: string | undefined;
   let held: ReadonlySet<string> = new Set();
   return {
@@ -123,7 +126,8 @@ function isRacy(config: Config, known: Knowledge): boolean {
 function finalsChanged(config: Config, item: PlanItem, known: Knowledge): boolean {
   const store = config.stores.find((candidate) => candidate.name === item.store);
   const captures = store && matchTemplate(store.template, item.path);
-  const users = store && captures ? known.context.catalog.usersOf(store, path.join(item.root, item.path), captures).map((use) => use.owner) : [];
+  const users =
+    store && captures ? known.context.catalog.usersOf(store, path.join(item.root, item.path), captures).map((use) => use.owner) : [];
   const owners = new Set([item.owner ?? "", ...users]);
   return [...owners].some((owner) => (known.outputs.get(owner) ?? []).some((output) => statKey(output) !== known.finals.get(output)));
 }

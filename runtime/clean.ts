@@ -49,6 +49,8 @@ export interface Cleaned {
   readonly result: CleanResult;
   /** What would go, or was asked to go. */
   readonly files: readonly PlanItem[];
+  /** What was looked at and stays. */
+  readonly kept: readonly PlanItem[];
   readonly outcome: "off" | "unknown" | "braked" | "done" | "cancelled";
   readonly pressures: readonly Pressure[];
 }
@@ -92,7 +94,7 @@ async function cleanInTurn(request: CleanRequest): Promise<Cleaned> {
   } catch (error) {
     if (signal?.aborted !== true) throw error;
     request.logger.info(t("Cleanup of {0}: cancelled", request.label));
-    return { result: { ...NOTHING, cancelled: true }, files: [], outcome: "cancelled", pressures: [] };
+    return { result: { ...NOTHING, cancelled: true }, files: [], kept: [], outcome: "cancelled", pressures: [] };
   }
 }
 
@@ -109,7 +111,7 @@ async function cleanOnce(request: CleanRequest): Promise<Cleaned> {
   };
   const plan = choose(await makePlan(config, options), request);
   const files = plan.items.filter((item) => item.verdict === "reclaim");
-  const outcome = { files, pressures: plan.pressures } as const;
+  const outcome = { files, kept: plan.items.filter((item) => item.verdict === "keep"), pressures: plan.pressures };
   if (mode === "automatic" && !plan.autoCleanup.enabled) {
     logger.info(t("Cleanup of {0}: automatic cleanup is off ({1})", label, plan.autoCleanup.source));
     return { ...outcome, result: NOTHING, outcome: "off" };

@@ -4,7 +4,7 @@ import path from "node:path";
 import { t } from "@vscode/l10n";
 import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
-import { DEFAULT_POLICY, type PolicyValues, readPolicy } from "./policyValues.ts";
+import { type PolicyValues, readPolicy } from "./policyValues.ts";
 
 export interface PolicyOptions {
   /** Default: `console`. */
@@ -124,4 +124,3 @@ function stateOf(file: string): string {
   }
 }
 
-export { DEFAULT_POLICY };

@@ -73,22 +73,21 @@ export interface ClipLimits {
 
 /**
  * The configuration of one directory of clips. What the root's own file says of databases stays in force, and the limits are the
- * caller's. Named `clip`, only that one file is looked at, and it may go whatever its age, because its maker says so.
+ * caller's. With `clips` only those are looked at, and they may go whatever their age, because their maker says so.
  */
-export function clipConfig(root: string, limits: ClipLimits, clip?: string): { readonly config: Config; readonly store: string } {
+export function clipConfig(root: string, limits: ClipLimits, clips?: readonly string[]): { readonly config: Config; readonly store: string } {
   const prefix = path.relative(root, limits.directory).split(path.sep).join("/");
   const own = findConfigFile(root) ? loadConfig(root) : undefined;
   const same = own?.stores.find((store) => path.join(store.root, store.template.prefix) === limits.directory && store.role === "clip");
   const name = same?.name ?? "clips";
   const { maxAge, maxBytes, targetBytes, every } = limits;
-  const store =
-    clip === undefined
-      ? { path: `${prefix}/{clip}.mp4`, role: "clip", maxAge, maxBytes, targetBytes, every }
-      : { path: `${prefix}/${clip}.mp4`, role: "temp", grace: "0s", undo: "0s" };
+  const stores = clips
+    ? clips.map((clip) => [`${name}:${clip}`, { path: `${prefix}/${clip}.mp4`, role: "temp", grace: "0s" }])
+    : [[name, { path: `${prefix}/{clip}.mp4`, role: "clip", maxAge, maxBytes, targetBytes, every }]];
   // No brake: the limits themselves say what goes, and a file that its maker names is no surprise.
   const brake = { share: 1, files: Number.MAX_SAFE_INTEGER, bytes: "8000TB" };
-  const parsed = parseConfig(root, JSON.stringify({ stores: { [name]: store }, policy: { undo: "0s", retention: "0s", brake } }));
-  const { file: _file, ...config } = parsed;
+  const settings = { stores: Object.fromEntries(stores), policy: { undo: "0s", retention: "0s", brake } };
+  const { file: _file, ...config } = parseConfig(root, JSON.stringify(settings));
   if (!own) return { config, store: name };
   const finals = own.stores.filter((one) => one.role === "final" && one.name !== name);
   const clash = finals.find((one) => path.join(one.root, one.template.prefix) === limits.directory);

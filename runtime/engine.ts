@@ -1,13 +1,12 @@
 /** What the light classes load when they need it: everything that plans, cleans, and reads settings and manifests. */
 export { recordUpload } from "../core/uploads.ts";
-export { heartbeat, myLease, readHeartbeat } from "../core/jobs/lease.ts";
-export { readManifest, updateManifest } from "../core/jobs/manifests.ts";
+export { heartbeat, myLease } from "../core/jobs/lease.ts";
+export { manifestFile, readManifest, updateManifest } from "../core/jobs/manifests.ts";
 export { refuseEntryPath } from "../core/jobs/manifest.ts";
-export { refuseManifestTree, stateOfJob } from "../core/jobs/owners.ts";
-export { lookForProcess, uptimeMs } from "../core/process.ts";
-export { checkMedia } from "../core/catalog/media/check.ts";
 export { clean, type CleanRequest, type Cleaned } from "./clean.ts";
 export { clipConfig, configOf, isRetained, narrowTo, withPolicy } from "./configOf.ts";
 export { loadConfig } from "../core/config/load.ts";
 export { readPolicyFile } from "./policyFile.ts";
 export { whyProtected } from "./whyProtected.ts";
+export { whoElse } from "./whoElse.ts";
+export { isEnabled } from "./isEnabled.ts";

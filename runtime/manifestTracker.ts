@@ -95,7 +95,7 @@ export class ManifestTracker {
     let was = false;
     await this.note(jobId, (old) => {
       const relative = this.relative(file);
-      if (!old) throw new Error(t("it has no manifest"));
+      if (!old) return missing();
       const without = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] => entries.filter((entry) => entry.path !== relative);
       was = [...old.files, ...old.directories].some((entry) => entry.path === relative);
       return was ? { ...old, files: without(old.files), directories: without(old.directories) } : old;
@@ -140,10 +140,28 @@ export class ManifestTracker {
 
   private async add(jobId: string, list: "files" | "directories", file: string, kind: string, role: EntryRole): Promise<void> {
     checkJobId(jobId);
-    await this.note(jobId, (old) => {
-      if (!old) throw new Error(t("it has no manifest"));
-      return withEntry(old, list, { path: this.relative(file), kind, role, added: this.date() });
-    });
+    try {
+      await this.addEntry(jobId, list, { path: file, kind, role });
+    } catch (error) {
+      this.complain(jobId, error);
+    }
+  }
+
+  /** As {@link addFile}, and rejects with the reason. `prepare` is what becomes of the manifest before. */
+  async addEntry(
+    jobId: string,
+    list: "files" | "directories",
+    entry: Pick<ManifestEntry, "path" | "kind" | "role">,
+    prepare: Change = (old) => old ?? missing(),
+  ): Promise<Manifest> {
+    const relative = this.relative(entry.path);
+    const { refuseEntryPath } = await loadEngine();
+    // Asked here, so that one bad path does not take the others of the same moment with it.
+    const refused = refuseEntryPath(relative);
+    if (refused !== undefined) throw new Error(`${JSON.stringify(relative)} ${refused}`);
+    if (typeof entry.kind !== "string" || entry.kind === "" || entry.kind.length > 256) throw new Error(t("its kind is no text"));
+    const added = this.date();
+    return this.change(jobId, (old) => withEntry(prepare(old), list, { ...entry, path: relative, added }));
   }
 
   private async note(jobId: string, change: Change): Promise<Manifest | undefined> {
@@ -226,6 +244,10 @@ export function withEntry(manifest: Manifest, list: "files" | "directories", ent
   const others = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] => entries.filter((one) => one !== known);
   const changed = { ...manifest, files: others(manifest.files), directories: others(manifest.directories) };
   return { ...changed, [list]: [...changed[list], entry] };
+}
+
+function missing(): never {
+  throw new Error(t("it has no manifest"));
 }
 
 function realOrSame(directory: string): string {

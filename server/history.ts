@@ -1,6 +1,7 @@
 /** What became of earlier runs. Looks only. */
 import { t } from "@vscode/l10n";
 import { Refusal } from "../core/reclaim/home.ts";
+import type { RunFile } from "../core/reclaim/runState.ts";
 import { listRuns, readRun } from "../core/runs.ts";
 import { pathOf } from "./convert.ts";
 import type { FolderParams, HistoryAnswer, RunDetails, RunDetailsParams } from "./protocol.ts";
@@ -17,14 +18,18 @@ export function describeRun(_session: Session, { folder, run }: RunDetailsParams
     run,
     started: state.started,
     ...(state.ended !== undefined && { ended: state.ended }),
-    files: state.files.map(({ path, bytes, reason, store, owner, state: became, note }) => ({
-      path,
-      bytes,
-      reason,
-      store,
-      ...(owner !== undefined && { owner }),
-      state: became,
-      ...(note !== undefined && { note }),
-    })),
+    files: state.files.map(describeFile),
+  };
+}
+
+function describeFile({ path, bytes, reason, store, owner, state, note }: RunFile): RunDetails["files"][number] {
+  return {
+    path,
+    bytes,
+    reason,
+    store,
+    ...(owner !== undefined && { owner }),
+    state,
+    ...(note !== undefined && { note }),
   };
 }

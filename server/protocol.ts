@@ -209,10 +209,8 @@ export interface EnforceParams extends FolderParams {
 /** What one round of the automatic loop came to. */
 export interface EnforceAnswer extends Told {
   readonly outcome: Enforcement["outcome"];
-  /** Of the cleanup, when there was one. */
-  readonly run?: string;
-  /** Files that are held for undo. */
-  readonly heldSpace: number;
+  /** Absent when nothing was cleaned. */
+  readonly result?: CleanResult;
 }
 
 export interface RunDetailsParams extends FolderParams {

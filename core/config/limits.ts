@@ -14,7 +14,8 @@ const LIMITS = ["maxAge", "maxBytes", "targetBytes"] as const;
 /** Reads the limits of a store; low must be below high (R53). A limit of nothing would empty the store, so it is refused (R79). */
 export function resolveLimits(store: StoreFile, at: At): Limits {
   const limited = LIMITS.find((key) => store[key] !== undefined);
-  if (store.role === "final" && limited !== undefined) at(limited, "error", t("finals are never cleaned, so they have no limits; leave it out"));
+  if (store.role === "final" && limited !== undefined)
+    at(limited, "error", t("finals are never cleaned, so they have no limits; leave it out"));
   const maxBytes = store.maxBytes === undefined ? undefined : parseSize(store.maxBytes);
   const low = store.targetBytes === undefined ? undefined : parseSize(store.targetBytes);
   if (low !== undefined && maxBytes === undefined) at("targetBytes", "error", t('has no "maxBytes" to go with it'));
@@ -56,7 +57,7 @@ export function resolveUpload(store: StoreFile, template: Template, at: At): Upl
   const target: UploadTarget = typeof store.upload === "string" ? { to: store.upload } : dropUndefined(store.upload);
   if (store.role !== "upload") at("upload", "error", t('needs the role "upload"; this store has "{0}"', store.role));
   if (!/^(s3|gs|azure|https):\/\/[^/]+\/.+/.test(target.to))
-    at("upload", "error", t('is no address of remote storage; write s3://bucket/key, gs://bucket/key or azure://account/container/key'));
+    at("upload", "error", t("is no address of remote storage; write s3://bucket/key, gs://bucket/key or azure://account/container/key"));
   const named = [...target.to.matchAll(PLACEHOLDER)].map((match) => match[1] ?? "");
   const foreign = named.find((name) => name !== "path" && !template.captures.includes(name));
   if (foreign !== undefined)

@@ -5,7 +5,16 @@ import { t } from "@vscode/l10n";
 import type { Problem, Role } from "../model.ts";
 import { resolveAnalysis } from "./analysis.ts";
 import { resolveLimits, resolveUpload, SHORTEST_ROUND_MS } from "./limits.ts";
-import { type Brake, type Config, ConfigError, type DatabaseConfig, type JobsConfig, type Policy, type StatusTable, type TemplatedStore } from "./config.ts";
+import {
+  type Brake,
+  type Config,
+  ConfigError,
+  type DatabaseConfig,
+  type JobsConfig,
+  type Policy,
+  type StatusTable,
+  type TemplatedStore,
+} from "./config.ts";
 import { type ConfigDocument, parseDocument } from "./document.ts";
 import { findConfigFile } from "./file.ts";
 import { mergePreset } from "./presets.ts";
@@ -140,10 +149,7 @@ function resolveJobs(
       severity: "error",
       source: document.label,
       line: document.lineOf(["jobs", "directory"]),
-      message: t(
-        'jobs.directory: lies in the store "{0}", whose files the manifests describe; put it outside of every store',
-        holder.name,
-      ),
+      message: t('jobs.directory: lies in the store "{0}", whose files the manifests describe; put it outside of every store', holder.name),
     });
   return { directory, leaseMs: parseDuration(value.jobs?.lease ?? "2m") ?? 0 };
 }
@@ -208,7 +214,12 @@ function resolvePolicy(
   problems: Problem[],
 ): Policy {
   const at = (key: string, message: string): void => {
-    problems.push({ severity: "error", source: document.label, line: document.lineOf(["policy", key]), message: `policy.${key}: ${message}` });
+    problems.push({
+      severity: "error",
+      source: document.label,
+      line: document.lineOf(["policy", key]),
+      message: `policy.${key}: ${message}`,
+    });
   };
   const foreign = policy.fileTypes?.find((name) => !stores.some((store) => store.name === name));
   if (foreign !== undefined)

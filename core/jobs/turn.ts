@@ -64,12 +64,13 @@ export async function takeTurn(directory: string, signal?: AbortSignal): Promise
 function ensureLocks(directory: string): string {
   const parts = path.resolve(directory).split(path.sep);
   const home = parts.lastIndexOf(HOME);
-  if (home > 0) ensureHome(parts.slice(0, home).join(path.sep) || path.sep);
   const locks = path.join(directory, "locks");
   try {
+    if (home > 0) ensureHome(parts.slice(0, home).join(path.sep) || path.sep);
     if (fs.mkdirSync(locks, { recursive: true }) !== undefined)
       for (const parent of [directory, path.dirname(directory)]) syncDirectory(parent);
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw new Refusal(t("{0} cannot be made: {1}", locks, explainErrno(error)), { cause: error });
   }
   return locks;
@@ -99,12 +100,15 @@ async function awaitTurn(locks: string, directory: string, signal: AbortSignal |
   try {
     let first = "";
     let sinceMs = performance.now();
-    for (let pause = 1; ; pause = Math.min(2 * pause, LONGEST_POLL_MS)) {
+    let pause = 1;
+    for (;;) {
       signal?.throwIfAborted();
       // A directory is not read in one moment: what changed its name during the first reading is in the second.
       const ahead = firstAhead(locks, ticket) ?? firstAhead(locks, ticket);
       if (!ahead) return path.join(locks, ticket);
-      if (ahead.name !== first) [first, sinceMs] = [ahead.name, performance.now()];
+      // While others come and go the next turn is near.
+      if (ahead.name === first) pause = Math.min(2 * pause, LONGEST_POLL_MS);
+      else [first, sinceMs, pause] = [ahead.name, performance.now(), 1];
       if (performance.now() - sinceMs > WAIT_MS) {
         const file = path.join(locks, ahead.name);
         throw tooLong(directory, ahead.holder, ahead.holder.namespace === me.namespace ? undefined : file);

@@ -65,8 +65,7 @@ export function createDecider(context: DecisionContext): Decider {
   const stores = new Map(context.config.stores.map((store) => [store.name, store]));
   const finalsOf = groupFinals(context.catalog.outputs, context.config.stores);
   const circumstances = new Map(context.config.stores.map((store) => [store.name, circumstancesFor(store, context)]));
-  const circumstancesOf = (store: TemplatedStore): Circumstances =>
-    circumstances.get(store.name) ?? circumstancesFor(store, context);
+  const circumstancesOf = (store: TemplatedStore): Circumstances => circumstances.get(store.name) ?? circumstancesFor(store, context);
   return (file) => {
     const store = stores.get(file.store);
     if (!store) throw new Error(`there is no store ${file.store}`);
@@ -173,7 +172,8 @@ function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore
           // What is not there, or no file, is a doubt whatever it is called; a missing thumbnail beside a whole film is none.
           work:
             output.recordedBytes !== undefined ||
-            kinds.has(output.check.format) || (!IMAGES.has(output.check.format) && ["missing", "incomplete"].includes(output.check.status)),
+            kinds.has(output.check.format) ||
+            (!IMAGES.has(output.check.format) && ["missing", "incomplete"].includes(output.check.status)),
           status: output.check.status,
           bytes: output.check.bytes,
           detail: output.check.detail,

@@ -160,8 +160,7 @@ function decideByRole(facts: Facts, circumstances: Circumstances): Verdict {
 /** A local copy goes when the remote one is proven (R35); nobody has to own it. */
 function decideUpload(facts: Facts, circumstances: Circumstances): Verdict {
   const { upload } = facts;
-  if (!upload || upload.status === "unknown")
-    return keep("upload-unverified", upload?.detail ?? t("nothing is known of a remote copy"));
+  if (!upload || upload.status === "unknown") return keep("upload-unverified", upload?.detail ?? t("nothing is known of a remote copy"));
   if (upload.status !== "verified") return keep("upload-unverified", t("{0}: {1}", upload.url, upload.detail));
   const proof = t("the remote copy {0} is verified: {1}", upload.url, upload.detail);
   const retained = tooYoung(facts, circumstances, circumstances.policy.retentionMs, "retention", t("retention"), proof);

@@ -21,7 +21,8 @@ export function* batchesOf(items: readonly PlanItem[]): Generator<Batch> {
   for (let from = 0; from < items.length;) {
     let to = from;
     let bytes = 0;
-    while (to < items.length && to - from < (from === 0 ? FIRST : MOST) && (to - from < FIRST || bytes < MOST_BYTES)) bytes += items[to++]!.bytes;
+    while (to < items.length && to - from < (from === 0 ? FIRST : MOST) && (to - from < FIRST || bytes < MOST_BYTES))
+      bytes += items[to++]!.bytes;
     yield { from, items: items.slice(from, to) };
     from = to;
   }
@@ -35,14 +36,31 @@ export function intentsOf({ from, items }: Batch, undoMs: number): IntendRecord[
     const directory = path.posix.dirname(item.path);
     const last = records.at(-1);
     const file = [path.posix.basename(item.path), item.bytes, item.allocated, identity.ino, identity.mtimeNs] as const;
-    if (last && last.files.length < PER_RECORD && last.record.directory === directory && last.record.dev === identity.dev && isAlike(last.head, item)) {
+    if (
+      last &&
+      last.files.length < PER_RECORD &&
+      last.record.directory === directory &&
+      last.record.dev === identity.dev &&
+      isAlike(last.head, item)
+    ) {
       last.files.push(file);
       continue;
     }
     const { root, store, owner, reason } = item;
     const own = item.undoMs !== undefined && item.undoMs !== undoMs ? { undoMs: item.undoMs } : {};
     const files = [file];
-    const record = { t: "intend", n: from + i, root, directory, store, ...(owner !== undefined && { owner }), reason, ...own, dev: identity.dev, files } as const;
+    const record = {
+      t: "intend",
+      n: from + i,
+      root,
+      directory,
+      store,
+      ...(owner !== undefined && { owner }),
+      reason,
+      ...own,
+      dev: identity.dev,
+      files,
+    } as const;
     records.push({ head: item, record, files });
   }
   return records.map(({ record }) => record);

@@ -4,7 +4,7 @@
  */
 import fs from "node:fs";
 import { crc32 } from "node:zlib";
-import type { Identity, Reason } from "../model.ts";
+import type { Reason } from "../model.ts";
 import { HOME, Refusal, syncDirectory } from "./home.ts";
 import path from "node:path";
 import { isFull, withRoom } from "./reserve.ts";

@@ -98,7 +98,7 @@ export class Mover implements AsyncDisposable {
     return joinOutcomes(this.outcomes.filter((outcome) => outcome !== undefined));
   }
 
-  private note(item: PlanItem, i: number, outcome: Outcome): void {
+  private note(item: PlanItem, i: number, outcome: Outcome): undefined {
     this.outcomes[i] = { ...outcome, n: this.from + i };
     if (outcome.t === "skip") this.skipped.push({ path: item.path, reason: outcome.why });
     if (outcome.t === "fail") this.errors.push({ path: item.path, message: outcome.message });
@@ -127,10 +127,10 @@ export class Mover implements AsyncDisposable {
   private take(item: PlanItem, i: number): Promise<void> | undefined {
     try {
       const sight = this.look(item);
-      if (typeof sight === "string") return void this.note(item, i, { t: "skip", why: sight });
+      if (typeof sight === "string") return this.note(item, i, { t: "skip", why: sight });
       const answer = this.input.recheck(item, entryOf(item, sight.stat));
       if (answer instanceof Promise) return this.takeWhenAnswered(item, i, answer);
-      if (answer !== undefined) return void this.note(item, i, { t: "skip", why: answer });
+      if (answer !== undefined) return this.note(item, i, { t: "skip", why: answer });
       return this.takeNow(item, i, sight.place);
     } catch (error) {
       return this.takeAgain(item, i, error);
@@ -149,7 +149,7 @@ export class Mover implements AsyncDisposable {
   private finish(item: PlanItem, i: number, answer: string | undefined): Promise<void> | undefined {
     const sight = answer ?? this.look(item);
     if (typeof sight !== "string") return this.takeNow(item, i, sight.place);
-    return void this.note(item, i, { t: "skip", why: sight });
+    return this.note(item, i, { t: "skip", why: sight });
   }
 
   /** A try that waited for the system starts with the questions again: their answers are old by then. */
@@ -203,9 +203,9 @@ export class Mover implements AsyncDisposable {
     const to = hold.entry(name);
     const seen = identityOf(to);
     // What was moved must be what was previewed; if not, it goes back (R3).
-    if (!seen) return void this.note(item, i, { t: "fail", message: t("it vanished while it was moved") });
-    if (!seen.isFile || !item.identity || !sameIdentity(seen, item.identity)) return void this.putBack(item, i, to, from);
-    if (this.undoMsOf(item) > 0) return void this.note(item, i, { t: "held" });
+    if (!seen) return this.note(item, i, { t: "fail", message: t("it vanished while it was moved") });
+    if (!seen.isFile || !item.identity || !sameIdentity(seen, item.identity)) return this.putBack(item, i, to, from);
+    if (this.undoMsOf(item) > 0) return this.note(item, i, { t: "held" });
     const { root, path: relative, allocated, identity } = item;
     const file = { n: this.from + i, root, path: relative, allocated, identity };
     return this.deleter.delete(file, hold, (deletion) => this.noteDeletion(item, i, file, deletion), seen);
@@ -224,7 +224,7 @@ export class Mover implements AsyncDisposable {
     this.freedBytes += deletion.freed;
   }
 
-  private putBack(item: PlanItem, i: number, to: string, from: string): void {
+  private putBack(item: PlanItem, i: number, to: string, from: string): undefined {
     try {
       const back = restoreFile(to, from);
       this.note(item, i, { t: "skip", why: back === from ? "changed" : `changed, kept as ${path.basename(back)}` });

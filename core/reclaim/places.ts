@@ -50,7 +50,8 @@ function openPlace(root: string, directory: string, run: string): Place & Dispos
   let hold: PinnedDirectory | undefined;
   return {
     source,
-    hold: () => (hold ??= pinDirectory(root, path.posix.join(HOME, "holds", run, directory), { make: (absolute) => fs.mkdirSync(absolute) })),
+    hold: () =>
+      (hold ??= pinDirectory(root, path.posix.join(HOME, "holds", run, directory), { make: (absolute) => fs.mkdirSync(absolute) })),
     [Symbol.dispose]() {
       source[Symbol.dispose]();
       hold?.[Symbol.dispose]();

@@ -34,7 +34,7 @@ export interface PurgeOptions {
 
 /** The caller holds the lock and keeps `journal` open for the run. */
 export async function purgeRun(state: RunState, journal: Journal, options: PurgeOptions = {}): Promise<PurgeResult> {
-  const { expiredAt, signal } = options;
+  const { expiredAt } = options;
   const held = state.files.filter((file) => file.state === "held" && (expiredAt === undefined || isDue(state, file, expiredAt)));
   using pins = createPins();
   await using deleter = createDeleter(state.run);
@@ -48,13 +48,13 @@ export async function purgeRun(state: RunState, journal: Journal, options: Purge
     checkDirectories(root, `${HOME}/holds/${state.run}`);
   }
   let done = 0;
-  while (done < held.length && !signal?.aborted) {
+  while (done < held.length && !options.signal?.aborted) {
     const batch = held.slice(done, done + BATCH);
     journal.append({ t: "purge", ns: batch.map((file) => file.n) });
     journal.sync();
     const outcomes = batch.map(({ n }): OutcomeRecord => ({ t: "held", n }));
     for (const [i, file] of batch.entries()) {
-      if (signal?.aborted) break;
+      if (options.signal?.aborted) break;
       done++;
       const pin = (): PinnedDirectory => pins.pin(file.root, path.posix.dirname(`${HOME}/holds/${state.run}/${file.path}`));
       await deleter.delete(file, attempt(pin), (outcome) => {
@@ -77,7 +77,7 @@ export async function purgeRun(state: RunState, journal: Journal, options: Purge
   journal.sync();
   for (const root of roots) removeHold(root, state.run);
   for (const root of new Set([state.root, ...roots])) makeReserve(homeOf(root));
-  return { run: state.run, deletedFiles, freedSpace, linkedFiles, errors, cancelled: signal?.aborted ?? false };
+  return { run: state.run, deletedFiles, freedSpace, linkedFiles, errors, cancelled: options.signal?.aborted ?? false };
 }
 
 /** A directory that cannot be opened now is looked for again where the file is deleted, which explains what is wrong. */
@@ -112,7 +112,12 @@ export function recordOf(file: HeldFile, { gone, freed }: Exclude<Deletion, { re
  */
 export interface Deleter extends AsyncDisposable {
   /** The file is looked at in `directory` at once; `seen` is given when that happened already. */
-  delete(file: HeldFile, directory: PinnedDirectory | undefined, tell: (deletion: Deletion) => void, seen?: Seen): Promise<void> | undefined;
+  delete(
+    file: HeldFile,
+    directory: PinnedDirectory | undefined,
+    tell: (deletion: Deletion) => void,
+    seen?: Seen,
+  ): Promise<void> | undefined;
   settled(): Promise<void>;
 }
 

@@ -84,7 +84,9 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
     } catch (error) {
       // What cannot be noted is not touched, and neither is what follows.
       if (!(error instanceof JournalError) || !error.isFull) throw error;
-      unnoted = items.slice(batch.from).map((item) => ({ path: item.path, message: t("no space left on the device to note what is done; it stays") }));
+      unnoted = items
+        .slice(batch.from)
+        .map((item) => ({ path: item.path, message: t("no space left on the device to note what is done; it stays") }));
       break;
     }
     journal.sync();

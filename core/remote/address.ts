@@ -49,7 +49,9 @@ function blobIn(account: string, path: string): Address | undefined {
 
 /** Segments of dots are refused, because libraries resolve them on the way and would ask about another object. */
 function isKey(key: string): boolean {
-  return key !== "" && Buffer.byteLength(key) <= 1024 && !key.includes("\0") && !key.split(/[/\\]/).some((name) => name === "." || name === "..");
+  return (
+    key !== "" && Buffer.byteLength(key) <= 1024 && !key.includes("\0") && !key.split(/[/\\]/).some((name) => name === "." || name === "..")
+  );
 }
 
 function splitFirst(text: string): [first: string, rest: string] {

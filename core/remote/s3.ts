@@ -113,7 +113,13 @@ async function listParts(
   try {
     for (let page = 0; page < MOST_PAGES; page++) {
       const { ObjectParts } = await client.send(
-        new GetObjectAttributesCommand({ Bucket: bucket, Key: key, ObjectAttributes: ["ObjectParts"], MaxParts: 1000, PartNumberMarker: marker }),
+        new GetObjectAttributesCommand({
+          Bucket: bucket,
+          Key: key,
+          ObjectAttributes: ["ObjectParts"],
+          MaxParts: 1000,
+          PartNumberMarker: marker,
+        }),
         withSignal(signal),
       );
       for (const { Size } of ObjectParts?.Parts ?? []) sizes.push(Size ?? -1);

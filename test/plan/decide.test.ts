@@ -20,6 +20,8 @@ const owner: fc.Arbitrary<OwnerFacts> = fc.record({
   source: fc.constant("projects.status"),
   by: fc.oneof(fc.constant("path" as const), fc.constant({ table: "audio_files" })),
   finals: fc.array(final, { maxLength: 3 }),
+  released: fc.boolean(),
+  makesNoFinal: fc.boolean(),
 });
 /** As the planner makes them: each id once, the one that the path names first. */
 const owners = fc
@@ -41,6 +43,14 @@ const facts: fc.Arbitrary<Facts> = fc
     twin: rarely("y"),
     unavailable: rarely("the database is locked"),
     output: rarely("an output of p1"),
+    upload: fc.option(
+      fc.record({
+        status: fc.constantFrom("verified", "verified", "different", "missing", "unproven", "unreachable", "unknown"),
+        url: fc.constant("s3://b/k"),
+        detail: fc.constant("so it is"),
+      }),
+      { nil: undefined },
+    ),
   })
   .map((all) =>
     present<Facts>([...Object.entries(all), ...(all.role === "final" && all.output === undefined ? [["output", "a final"]] : [])]),
@@ -53,11 +63,16 @@ const circumstances: fc.Arbitrary<Circumstances> = fc
       undoMs: fc.constant(0),
       preserveOnFailure: fc.boolean(),
       debugModeDisables: fc.boolean(),
+      enabled: fc.boolean(),
+      everyMs: fc.constant(HOUR),
       brake: fc.constant(BRAKE),
     }),
     mode: fc.constantFrom("manual", "automatic"),
     orphans: fc.boolean(),
     automatic: fc.boolean(),
+    listed: fc.boolean(),
+    limited: fc.boolean(),
+    maxAgeMs: fc.option(fc.constantFrom(HOUR, 2 * HOUR), { nil: undefined }),
     clock: rarely("the clock was set"),
   })
   .map((all) => present<Circumstances>(Object.entries(all)));
@@ -73,20 +88,29 @@ const order: readonly (readonly [reason: Reason, holds: (f: Facts, c: Circumstan
   ["catalog-unavailable", (f) => f.unavailable !== undefined],
   ["owner-running", (f) => f.owners.some((o) => o.by === "path" && o.state === "running")],
   ["final-output", (f) => f.output !== undefined],
-  ["failed-held", (f, c) => c.policy.preserveOnFailure && states(f).includes("failed")],
+  ["failed-held", (f, c) => c.policy.preserveOnFailure && f.owners.some((o) => o.state === "failed" && !o.released)],
   ["referenced", (f) => states(f).includes("running")],
   ["owner-unknown", (f) => states(f).includes("unknown")],
   ["owner-unknown", (f) => f.owners.some((o) => o.state === "absent" && (o.by !== "path" || f.owners.length > 1))],
-  ["no-rule", (f) => f.role === "upload" || f.role === "clip"],
+  ["upload-unverified", (f) => f.role === "upload" && f.upload?.status !== "verified"],
+  ["no-rule", (f, c) => f.role === "clip" && c.maxAgeMs === undefined && !c.limited],
+  ["clock", (f, c) => f.role === "clip" && clockIsOff(f, c, c.policy.graceMs)],
+  ["too-young", (f, c) => f.role === "clip" && isYoung(f, c.policy.graceMs)],
   ["clock", (f, c) => isOrphan(f) && clockIsOff(f, c, c.policy.graceMs)],
   ["too-young", (f, c) => isOrphan(f) && isYoung(f, c.policy.graceMs)],
-  ["orphan", (f, c) => isOrphan(f) && !(c.orphans && c.mode === "manual")],
-  ["final-unverified", (f) => !isOrphan(f) && f.owners.some((o) => o.state === "succeeded" && !isProven(o))],
-  ["clock", (f, c) => !isOrphan(f) && f.role === "shared" && clockIsOff(f, c, c.policy.graceMs)],
-  ["too-young", (f, c) => !isOrphan(f) && f.role === "shared" && isYoung(f, c.policy.graceMs)],
+  ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && c.maxAgeMs === undefined],
+  ["clock", (f, c) => isOrphan(f) && !isChosen(c) && clockIsOff(f, c, longest(c))],
+  ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && isYoung(f, longest(c))],
+  ["final-unverified", (f) => isOwned(f) && f.owners.some((o) => o.state === "succeeded" && !isProven(o))],
+  ["clock", (f, c) => isOwned(f) && f.role === "shared" && clockIsOff(f, c, c.policy.graceMs)],
+  ["too-young", (f, c) => isOwned(f) && f.role === "shared" && isYoung(f, c.policy.graceMs)],
   ["clock", (f, c) => !isOrphan(f) && clockIsOff(f, c, c.policy.retentionMs)],
   ["retention", (f, c) => !isOrphan(f) && isYoung(f, c.policy.retentionMs)],
-  ["opt-in", (f, c) => !isOrphan(f) && c.mode === "automatic" && !c.automatic],
+  ["not-in-policy", (_f, c) => c.mode === "automatic" && !c.listed],
+  ["opt-in", (_f, c) => c.mode === "automatic" && !c.automatic],
+  ["within-limits", (f, c) => f.role === "clip" && c.maxAgeMs === undefined],
+  ["clock", (f, c) => f.role === "clip" && clockIsOff(f, c, c.maxAgeMs ?? 0)],
+  ["within-limits", (f, c) => f.role === "clip" && isYoung(f, c.maxAgeMs ?? 0)],
 ];
 
 /** A fact that is not so is absent, not undefined. */
@@ -95,11 +119,16 @@ function present<T>(entries: Iterable<readonly unknown[]>): T {
 }
 
 const states = (f: Facts): string[] => f.owners.map((o) => o.state);
-const isOrphan = (f: Facts): boolean => f.owners.every((o) => o.state === "absent");
+/** Uploads and clips need no owner: their remote copy, or their store, speaks for them. */
+const isLoose = (f: Facts): boolean => f.role === "upload" || f.role === "clip";
+const isOrphan = (f: Facts): boolean => !isLoose(f) && f.owners.every((o) => o.state === "absent");
+const isOwned = (f: Facts): boolean => !isLoose(f) && !isOrphan(f);
+const isChosen = (c: Circumstances): boolean => c.orphans && c.mode === "manual";
+const longest = (c: Circumstances): number => Math.max(c.maxAgeMs ?? 0, c.policy.retentionMs);
 const isYoung = (f: Facts, limit: number): boolean => limit > 0 && f.ageMs <= limit;
 const clockIsOff = (f: Facts, c: Circumstances, limit: number): boolean => limit > 0 && (c.clock !== undefined || f.ageMs < -2000);
 const isProven = (o: OwnerFacts): boolean =>
-  o.finals.some((one) => one.work) && o.finals.every((one) => !one.work || one.status === "complete");
+  (o.finals.some((one) => one.work) || o.makesNoFinal === true) && o.finals.every((one) => !one.work || one.status === "complete");
 
 describe("decide", () => {
   it("R19, R26, R28, R29, R34, R37, R50: verdict and reason follow the order of precedence of SAFETY C", () => {
@@ -113,20 +142,26 @@ describe("decide", () => {
           reason,
           expected ??
             (isOrphan(f)
-              ? "orphan-chosen"
-              : states(f).includes("failed")
-                ? "owner-failed"
-                : f.role === "shared"
-                  ? "unreferenced"
-                  : "owner-succeeded"),
+              ? isChosen(c)
+                ? "orphan-chosen"
+                : "max-age"
+              : f.role === "upload"
+                ? "upload-verified"
+                : f.role === "clip"
+                  ? "max-age"
+                  : states(f).includes("failed")
+                    ? "owner-failed"
+                    : f.role === "shared"
+                      ? "unreferenced"
+                      : "owner-succeeded"),
         );
         assert.equal(verdict, expected === undefined ? "reclaim" : "keep");
         assert.ok(evidence.length > 0 && evidence.every((sentence) => sentence !== ""), "every verdict has its evidence");
       }),
-      { numRuns: 10_000 },
+      { numRuns: 20_000 },
     );
     for (const [reason] of order) assert.ok((seen.get(reason) ?? 0) > 0, `the random facts never led to ${reason}`);
-    for (const reason of ["owner-succeeded", "owner-failed", "unreferenced", "orphan-chosen"])
+    for (const reason of ["owner-succeeded", "owner-failed", "unreferenced", "orphan-chosen", "upload-verified", "max-age"])
       assert.ok((seen.get(reason) ?? 0) > 0, reason);
   });
 
@@ -210,9 +245,20 @@ function reclaimableFacts(): Facts {
 
 function calm(): Circumstances {
   return {
-    policy: { retentionMs: 0, graceMs: HOUR, undoMs: 0, preserveOnFailure: true, debugModeDisables: true, brake: BRAKE },
+    policy: {
+      retentionMs: 0,
+      graceMs: HOUR,
+      undoMs: 0,
+      preserveOnFailure: true,
+      debugModeDisables: true,
+      enabled: true,
+      everyMs: HOUR,
+      brake: BRAKE,
+    },
     mode: "manual",
     orphans: false,
     automatic: true,
+    listed: true,
+    limited: false,
   };
 }

@@ -76,8 +76,20 @@ describe("makePlan, by time, digest and brake", function () {
         (await planNow(workspace, { now: () => now })).problems.map((problem) => problem.message).join(),
         /the clock is .* behind the last cleanup/,
       );
+      const back = await planNow(workspace, { now: () => now - 2 * HOUR });
+      assert.deepEqual(back.problems, [], "a clock that is where it was before is right again");
+    });
+
+    it("R48: a new time is not believed because a cleanup has seen it, but after an hour of steadiness", async () => {
+      addProject(workspace, "p1");
+      ensureHome(workspace.root);
+      const now = Date.now();
       writeRecords(workspace.root, [workspace.root], now);
-      assert.deepEqual((await planNow(workspace, { now: () => now })).problems, []);
+      const later = now + 30 * 24 * HOUR;
+      writeRecords(workspace.root, [workspace.root], later);
+      const plan = await planNow(workspace, { now: () => later + 60_000 });
+      assert.equal(reasonOf(plan, "assets/cache/nasa/p1-1.mp4"), "keep: clock");
+      assert.deepEqual((await planNow(workspace, { now: () => now + 60_000 })).problems, []);
     });
   });
 

@@ -1,0 +1,289 @@
+/** Jobs and their files from start to end (S2.1). */
+import fs from "node:fs";
+import path from "node:path";
+import { t } from "@vscode/l10n";
+import type { Manifest, ManifestEntry } from "../core/jobs/manifest.ts";
+import { CleanupPolicy } from "./cleanupPolicy.ts";
+import { DirectoryManager } from "./directoryManager.ts";
+import { type JobContext, type JobWork, OpenJob, type StartOptions } from "./jobContext.ts";
+import { checkJobId, type JobStatus } from "./layout.ts";
+import { holdLease, type LeaseHeld } from "./lease.ts";
+import { loadEngine } from "./load.ts";
+import { type Logger, loggerOr, messageOf } from "./logger.ts";
+import { type EntryRole, ManifestTracker, startedAnew, withEntry } from "./manifestTracker.ts";
+import type { PolicyValues } from "./policyValues.ts";
+import { type CleanupResult, NOTHING_CLEANED, resultOf } from "./result.ts";
+
+export interface JobManagerOptions {
+  /** The directory with `offcut.json`. Without that file the stores are those of the layout. */
+  readonly root: string;
+  /** Where jobs put their files. */
+  readonly directories?: DirectoryManager;
+  /** Default: `policy` of `offcut.json`. */
+  readonly policy?: CleanupPolicy | Partial<PolicyValues>;
+  /** Default: `console`. */
+  readonly logger?: Logger;
+  /** Stops cleaning; jobs go on. */
+  readonly signal?: AbortSignal;
+  /** How long a job counts as alive after its last sign of life. Default: `jobs.lease` of `offcut.json`, which is two minutes. */
+  readonly leaseMs?: number;
+  /** Default: `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/**
+ * Functions throw a TypeError for an id or a type that is none, which is the caller's mistake, and nothing else: what goes wrong is
+ * logged, the work goes on, and the job's files are kept.
+ */
+export class JobManager implements AsyncDisposable {
+  /** Absolute. */
+  readonly root: string;
+  private readonly options: JobManagerOptions;
+  private readonly directories: DirectoryManager;
+  private readonly tracker: ManifestTracker;
+  private readonly policy: CleanupPolicy | undefined;
+  private readonly logger: Logger;
+  private readonly running = new Map<string, { readonly context: OpenJob; readonly lease: LeaseHeld }>();
+
+  constructor(options: JobManagerOptions) {
+    const { root, logger, leaseMs, now, policy } = options;
+    this.options = options;
+    this.logger = loggerOr(logger);
+    this.directories = options.directories ?? new DirectoryManager({ root });
+    this.root = this.directories.root;
+    if (this.root !== path.resolve(root)) throw new TypeError(`the directories are those of ${this.root}, not of ${root}`);
+    this.policy = policy === undefined || policy instanceof CleanupPolicy ? policy : new CleanupPolicy(policy, { logger: this.logger });
+    this.tracker = new ManifestTracker({ root, logger: this.logger, ...(leaseMs !== undefined && { leaseMs }), ...(now && { now }) });
+  }
+
+  /** The job begins: it has a manifest, a lease that is renewed while this process lives, its directories, and a mark `_processing`. */
+  async startJob(jobId: string, jobType: string, options: StartOptions = {}): Promise<JobContext> {
+    checkJobId(jobId);
+    if (typeof jobType !== "string" || jobType === "" || jobType.length > 256) throw new TypeError(`${JSON.stringify(jobType)} is no type of job`);
+    const known = this.running.get(jobId)?.context;
+    if (known?.state === "running") {
+      this.logger.warn(t("Job {0} is running here already", jobId), { job: jobId });
+      return known;
+    }
+    const context = this.open(jobId, jobType, "running", options);
+    await this.attempt(context, async () => this.begin(context));
+    await this.attempt(context, async () => void (await this.directories.createJobDirectories(jobId, jobType)));
+    if (context.problem === undefined) await this.mark(context, "processing");
+    return context;
+  }
+
+  /** The job ended. What may go at once goes at once (R45); a job that failed keeps everything, unless the policy says otherwise. */
+  async completeJob(jobId: string, success: boolean): Promise<CleanupResult> {
+    const context = await this.find(jobId);
+    if (context) return this.end(context, success, undefined);
+    const message = t("there is no job {0}", jobId);
+    this.logger.error(message, { job: jobId });
+    return { ...NOTHING_CLEANED, errors: [{ path: "", message }] };
+  }
+
+  /** A job of this process, or of an earlier one, by its manifest. Undefined when there is none. */
+  async getJobContext(jobId: string): Promise<JobContext | undefined> {
+    return this.find(jobId);
+  }
+
+  /** Stops the signs of life; jobs that still run are left to their lease. Resolves when everything that was noted is on the disk. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.tracker.settle();
+    for (const { lease } of this.running.values()) lease[Symbol.dispose]();
+    this.running.clear();
+  }
+
+  private async find(jobId: string): Promise<OpenJob | undefined> {
+    checkJobId(jobId);
+    const known = this.running.get(jobId);
+    if (known) return known.context;
+    const manifest = await this.tracker.getManifest(jobId);
+    if (!manifest) return undefined;
+    const context = this.open(jobId, manifest.job.type, manifest.job.state);
+    context.tracked = true;
+    return context;
+  }
+
+  private open(id: string, type: string, state: JobContext["state"], started: StartOptions = {}): OpenJob {
+    const work: JobWork = {
+      pathOf: (kind) => (kind === undefined ? this.directories.jobDirectory(id) : this.directories.directoryOf(id, kind)),
+      finalPathOf: (kind, name) => this.directories.finalPath(kind, name),
+      add: async (context, list, file, kind, role) => this.add(context, list, file, kind, role),
+      end: async (context, success, error) => this.end(context, success, error),
+      complain: (error) => this.logger.error(t("Job {0}: {1}", id, messageOf(error)), { job: id }),
+    };
+    return new OpenJob(id, type, state, started, work);
+  }
+
+  private async begin(context: OpenJob): Promise<void> {
+    const { id, type } = context;
+    const { makesFinal, resume = false } = context.started;
+    const engine = await loadEngine();
+    const place = await this.tracker.place();
+    const lease = engine.myLease(place.leaseMs);
+    const started = this.date();
+    const kinds = Object.keys(this.directories.getSimplifiedStructure(type));
+    const directories = kinds.flatMap((kind): ManifestEntry[] =>
+      this.directories.isFinal(kind)
+        ? []
+        : [{ path: this.tracker.relative(this.directories.directoryOf(id, kind)), kind, role: "temp", added: started }],
+    );
+    const ends = kinds.length === 0 || kinds.some((kind) => this.directories.isFinal(kind));
+    await this.tracker.change(id, (old) => {
+      const holder = old && engine.whoElse(place.directory, old, resume);
+      if (holder !== undefined) throw new Held(holder);
+      const goesOn = resume && old?.job.state === "running" ? old.job : undefined;
+      const manifest: Manifest = {
+        ...startedAnew(old, this.root),
+        job: { id, type, state: "running", started: goesOn?.started ?? started },
+        lease,
+        makesFinal: makesFinal ?? ends,
+      };
+      return directories.reduce((sum, entry) => withEntry(sum, "directories", entry), manifest);
+    });
+    this.keepAlive(context, engine);
+  }
+
+  private keepAlive(context: OpenJob, engine: Awaited<ReturnType<typeof loadEngine>>): void {
+    const { id } = context;
+    context.tracked = true;
+    context.problem = undefined;
+    this.running.get(id)?.lease[Symbol.dispose]();
+    this.running.set(id, { context, lease: holdLease(this.tracker, engine, id, this.logger) });
+  }
+
+  /** Who writes files for a job is at work on it: after a restart its lease is this process's from then on. */
+  private async add(
+    context: OpenJob,
+    list: "files" | "directories",
+    file: string,
+    kind: string | undefined,
+    role: EntryRole | undefined,
+  ): Promise<void> {
+    const { id } = context;
+    await this.attempt(context, async () => {
+      if (!context.tracked) await this.begin(context);
+      const guessed = this.guess(id, file);
+      const entry = { path: file, kind: kind ?? guessed.kind, role: role ?? (kind !== undefined && this.directories.isFinal(kind) ? "final" : guessed.role) };
+      const engine = await loadEngine();
+      const place = await this.tracker.place();
+      const lease = engine.myLease(place.leaseMs);
+      await this.tracker.addEntry(id, list, entry, (old) => {
+        if (!old) throw new Error(t("it has no manifest any more"));
+        if (old.job.state !== "running") throw new Error(t("it ended already, so {0} is kept", file));
+        const holder = engine.whoElse(place.directory, old, true);
+        if (holder !== undefined) throw new Held(holder);
+        return JSON.stringify(old.lease) === JSON.stringify(lease) ? old : { ...old, lease };
+      });
+      if (this.running.get(id)?.context !== context) this.keepAlive(context, engine);
+    });
+  }
+
+  /** The kind by the directory that the file lies in. */
+  private guess(id: string, file: string): { readonly kind: string; readonly role: EntryRole } {
+    const directory = path.dirname(path.resolve(this.root, file));
+    const { temporary, finals } = this.directories.layout;
+    const within = (kind: string): boolean => `${directory}${path.sep}`.startsWith(`${this.directories.directoryOf(id, kind)}${path.sep}`);
+    const final = Object.keys(finals).find(within);
+    return final === undefined ? { kind: temporary.find(within) ?? "other", role: "temp" } : { kind: final, role: "final" };
+  }
+
+  private async end(context: OpenJob, success: boolean, error: unknown): Promise<CleanupResult> {
+    const { id } = context;
+    const state = success ? "succeeded" : "failed";
+    context.state = state;
+    try {
+      if (!context.tracked) await this.begin(context);
+      const finals = [...context.promised].filter((file) => fs.existsSync(file)).map((file) => this.finalEntry(id, file));
+      const ended = this.date();
+      await this.tracker.change(id, (old) => {
+        if (!old) throw new Error(t("it has no manifest"));
+        const manifest = finals.reduce((sum, entry) => withEntry(sum, "files", entry), old);
+        const said = error === undefined ? undefined : messageOf(error).slice(0, 2000);
+        const { ended: _ended, error: _error, ...job } = manifest.job;
+        return {
+          ...manifest,
+          job: { ...job, state, ended, ...(said !== undefined && { error: said }) },
+          files: manifest.files.map((entry) => measured(this.root, entry)),
+        };
+      });
+    } catch (problem) {
+      this.logger.error(t("Job {0}: its end could not be noted, so its files are kept: {1}", id, messageOf(problem)), { job: id });
+      return { ...NOTHING_CLEANED, errors: [{ path: "", message: messageOf(problem) }] };
+    } finally {
+      this.running.get(id)?.lease[Symbol.dispose]();
+      this.running.delete(id);
+    }
+    if (!success) this.logger.warn(t("Job {0} failed", id), { job: id, ...(error !== undefined && { error: messageOf(error) }) });
+    await this.mark(context, success ? "completed" : "failed");
+    return this.cleanAfter(id, success);
+  }
+
+  private finalEntry(id: string, file: string): ManifestEntry {
+    return { path: this.tracker.relative(file), kind: this.guess(id, file).kind, role: "final", added: this.date() };
+  }
+
+  /** What the policy keeps anyway is not even looked for. */
+  private async cleanAfter(id: string, success: boolean): Promise<CleanupResult> {
+    const { signal, environment = process.env, now } = this.options;
+    try {
+      const engine = await loadEngine();
+      const written = engine.configOf(this.root, this.directories.layout);
+      const config = this.policy ? engine.withPolicy(written, await this.policy.current()) : written;
+      if (!success && config.policy.preserveOnFailure) return NOTHING_CLEANED;
+      if (engine.isRetained(config)) return NOTHING_CLEANED;
+      const { result } = await engine.clean({
+        config: engine.narrowTo(config, id),
+        label: id,
+        logger: this.logger,
+        environment,
+        mode: "automatic",
+        owner: id,
+        narrowed: true,
+        ...(signal && { signal }),
+        ...(now && { now }),
+      });
+      return resultOf(result);
+    } catch (error) {
+      const message = messageOf(error);
+      this.logger.error(t("Cleanup of {0} failed: {1}", id, message), { job: id });
+      return { ...NOTHING_CLEANED, errors: [{ path: "", message }] };
+    }
+  }
+
+  private async mark(context: OpenJob, status: JobStatus): Promise<void> {
+    try {
+      await this.directories.setStatus(context.id, status);
+    } catch (error) {
+      this.logger.warn(t("Job {0}: {1}", context.id, messageOf(error)), { job: context.id });
+    }
+  }
+
+  /** What cannot be noted stays an error in the log, and the job goes on. */
+  private async attempt(context: OpenJob, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      const message = messageOf(error);
+      if (error instanceof Held) context.tracked = false;
+      if (!context.tracked) context.problem = message;
+      this.logger.error(t("Job {0}: {1}; its files are kept", context.id, message), { job: context.id });
+    }
+  }
+
+  private date(): string {
+    return new Date((this.options.now ?? Date.now)()).toISOString();
+  }
+}
+
+/** Another process is at work on the job. */
+class Held extends Error {}
+
+/** A final as it was when the job ended: from then on it proves the job only with this size. */
+function measured(root: string, entry: ManifestEntry): ManifestEntry {
+  if (entry.role !== "final") return entry;
+  const stat = fs.lstatSync(path.join(root, entry.path), { throwIfNoEntry: false });
+  return stat?.isFile() ? { ...entry, bytes: stat.size } : entry;
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { cleanUp } from "../core/cleanUp.ts";
+import { loadConfig } from "../core/config/load.ts";
+import { enforce, type Enforcement } from "../core/enforce.ts";
+import { makePlan } from "../core/makePlan.ts";
+import { addPin } from "../core/reclaim/records.ts";
+import { listRuns } from "../core/runs.ts";
+import { type Layout, makeLayout } from "./layout.ts";
+
+const HOUR = 3_600_000;
+const clips = { path: "data/clips/{event}.mp4", role: "clip" };
+const environment = {};
+
+/** File times cannot be set back as a whole (ctime), so the round is in the future. */
+function later(layout: Layout, ms: number, more: object = {}): Promise<Enforcement> {
+  return enforce(layout.root, { environment, now: () => Date.now() + ms, ...more });
+}
+
+describe("enforce", () => {
+  it("S4.2, R50: clips older than maxAge go at once, the others stay", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h" } } });
+    for (const n of [1, 2, 3]) layout.write(`data/clips/e${n}.mp4`);
+    assert.equal((await later(layout, HOUR / 2)).outcome, "nothing");
+    const done = await later(layout, HOUR + 5000);
+    assert.equal(done.outcome, "clean");
+    assert.equal(done.result?.deletedFiles, 3);
+    assert.ok((done.result?.freedSpace ?? 0) > 0);
+    assert.equal(done.result?.heldSpace, 0);
+    assert.deepEqual(layout.files(), []);
+    assert.equal(listRuns(layout.root)[0]?.state, "purged");
+  });
+
+  it("S4.3, R51, R53: over the limit the oldest go until the target is met, whatever their age, and the warning names the size", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "10h", maxBytes: "10KB", targetBytes: "9KB" } } });
+    for (const n of [1, 2, 3, 4, 5, 6]) layout.write(`data/clips/e${n}.mp4`, 2048, (10 - n) * 60_000);
+    const done = await later(layout, 1000);
+    assert.equal(done.result?.deletedFiles, 2);
+    assert.match(
+      done.problems.map((problem) => problem.message).join(),
+      /storage pressure: the store "clips" has 12\.0 KB and may have 10\.0 KB/,
+    );
+    assert.equal(layout.files().length, 4);
+    assert.equal((await later(layout, 2000)).outcome, "nothing");
+  });
+
+  it("R58: the oldest hold is freed first under pressure, and that is said", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h", undo: "24h", maxBytes: "10KB", targetBytes: "9KB" } } });
+    for (const n of [1, 2, 3, 4]) layout.write(`data/clips/old${n}.mp4`, 2048);
+    const first = await later(layout, 2 * HOUR);
+    assert.equal(first.result?.heldSpace, 4 * 2048);
+    for (const n of [1, 2, 3]) layout.write(`data/clips/new${n}.mp4`, 2048);
+    const second = await later(layout, 2 * HOUR + 1000, { now: () => Date.now() + 1000 });
+    assert.equal(second.purged.length, 1);
+    assert.match(second.message, /of earlier cleanups: Cleanup: Deleted 4 files/);
+    assert.equal(layout.files().length, 3, "the files themselves did not have to go");
+  });
+
+  it("R56: a file that no store matches counts, stays, and is named as what blocks", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxBytes: "10KB", targetBytes: "9KB" } } });
+    layout.write("data/clips/movie.mkv", 20_000);
+    layout.write("data/clips/e1.mp4", 100);
+    const done = await later(layout, 1000);
+    assert.deepEqual(layout.files(), ["data/clips/movie.mkv"]);
+    assert.match(done.problems.map((problem) => problem.message).join(), /out of reach: not-managed 19\.5 KB \(1 file\)/);
+  });
+
+  it("R29, R26: a pin beats age and pressure", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h", maxBytes: "3KB", targetBytes: "1KB" } } });
+    for (const n of [1, 2, 3]) layout.write(`data/clips/e${n}.mp4`, 2048);
+    addPin(layout.root, { kind: "file", value: "data/clips/e2.mp4", added: "" });
+    await later(layout, 2 * HOUR);
+    assert.deepEqual(layout.files(), ["data/clips/e2.mp4"]);
+  });
+
+  it("S0.10, P6: off by the environment, by the settings and by debug mode", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h" } } });
+    layout.write("data/clips/e1.mp4");
+    const off = await later(layout, 2 * HOUR, { environment: { AUTO_CLEANUP_ENABLED: "false" } });
+    assert.equal(off.outcome, "off");
+    assert.equal((await later(layout, 2 * HOUR, { environment: { DEBUG: "1" } })).outcome, "off");
+    layout.settings({ stores: { clips: { ...clips, maxAge: "1h" } }, policy: { enabled: false } });
+    const settings = await later(layout, 2 * HOUR);
+    assert.equal(settings.outcome, "off");
+    assert.match(settings.message, /policy\.enabled/);
+    assert.equal(fs.existsSync(layout.path(".offcut")), false, "a round that is off writes nothing");
+    assert.equal((await later(layout, 2 * HOUR, { environment: { AUTO_CLEANUP_ENABLED: "true" } })).outcome, "clean");
+  });
+
+  it("P6: only the stores of policy.fileTypes", async () => {
+    using layout = makeLayout({
+      stores: { clips: { ...clips, maxAge: "1h" }, other: { path: "data/other/{event}.mp4", role: "clip", maxAge: "1h" } },
+      policy: { fileTypes: ["other"] },
+    });
+    layout.write("data/clips/e1.mp4");
+    layout.write("data/other/e1.mp4");
+    await later(layout, 2 * HOUR);
+    assert.deepEqual(layout.files(), ["data/clips/e1.mp4"]);
+  });
+
+  it("R20: the brake stops a round that takes more than usual; the plan that it names can be confirmed by hand", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h" } }, policy: { brake: { files: 2 } } });
+    for (const n of [1, 2, 3]) layout.write(`data/clips/e${n}.mp4`);
+    const done = await later(layout, 2 * HOUR);
+    assert.equal(done.outcome, "braked");
+    assert.match(done.message, /3 files are more than 2/);
+    assert.equal(layout.files().length, 3);
+  });
+
+  it("R48: after a jump of the clock age rules pause, pressure does not, and a clock that came back is right again", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h", maxBytes: "10KB", targetBytes: "9KB" } } });
+    for (const n of [1, 2, 3, 4]) layout.write(`data/clips/e${n}.mp4`, 2048);
+    await later(layout, 0);
+    for (const days of [30, 60]) {
+      const jumped = await later(layout, days * 24 * HOUR);
+      assert.equal(jumped.outcome, "nothing", jumped.message);
+      assert.match(jumped.problems.map((problem) => problem.message).join(), /the clock was set/);
+    }
+    for (const n of [5, 6]) layout.write(`data/clips/e${n}.mp4`, 2048);
+    assert.equal((await later(layout, 60 * 24 * HOUR)).result?.deletedFiles, 2);
+    const back = await later(layout, 1000);
+    assert.deepEqual(back.problems, []);
+    assert.equal(layout.files().length, 4);
+  });
+
+  it("a store with a limit of age takes files that nobody owns, one without keeps them (R30)", async () => {
+    using layout = makeLayout({
+      stores: {
+        temp: { path: "tmp/{project}/x-{n}.bin", role: "temp", maxAge: "2h" },
+        kept: { path: "kept/{project}/x.bin", role: "temp" },
+      },
+    });
+    layout.write("tmp/p1/x-1.bin");
+    layout.write("kept/p1/x.bin");
+    const soon = await makePlan(loadConfig(layout.root), { environment, mode: "automatic", now: () => Date.now() + HOUR + 5000 });
+    assert.equal(soon.totals.reclaim.files, 0);
+    await later(layout, 2 * HOUR + 5000);
+    assert.deepEqual(layout.files(), ["kept/p1/x.bin"]);
+  });
+
+  it("by hand what a store would delete at once can be undone", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h" } } });
+    layout.write("data/clips/e1.mp4");
+    const config = loadConfig(layout.root);
+    const options = { environment, now: () => Date.now() + 2 * HOUR };
+    const result = await cleanUp(config, await makePlan(config, options), options);
+    assert.equal(result.heldSpace, 1000);
+    assert.equal(result.freedSpace, 0);
+  });
+});

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { cleanUp } from "../core/cleanUp.ts";
+import { loadConfig } from "../core/config/load.ts";
+import { makePlan } from "../core/makePlan.ts";
+import type { Plan, UploadCheck } from "../core/model.ts";
+import { identityOf } from "../core/reclaim/guard.ts";
+import { recordUpload, type UploadRequest, type UploadVerifier, type VerifyOptions } from "../core/uploads.ts";
+import { type Layout, makeLayout } from "./layout.ts";
+
+const environment = {};
+const store = { path: "outputs/{job}/{file}.mp4", role: "upload" };
+const target = "s3://bucket/outputs/{job}/{file}.mp4";
+
+/** What was asked, and answers by the end of the address: the storage itself is tested in test/remote. */
+function answering(
+  answers: Readonly<Record<string, UploadCheck["status"]>>,
+): UploadVerifier & { readonly asked: [UploadRequest, VerifyOptions][] } {
+  const asked: [UploadRequest, VerifyOptions][] = [];
+  return {
+    asked,
+    verify(requests, options = {}) {
+      for (const request of requests) asked.push([request, options]);
+      return Promise.resolve(
+        requests.map(({ url }) => ({ url, status: answers[url.split("/").at(-1) ?? ""] ?? "missing", detail: "as the test says" })),
+      );
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function plan(layout: Layout, more: object = {}): Promise<Plan> {
+  return makePlan(loadConfig(layout.root), { environment, ...more });
+}
+
+const reasonsOf = (made: Plan): Record<string, string> =>
+  Object.fromEntries(made.items.map((item) => [item.path.split("/").at(-1), `${item.verdict} ${item.reason}: ${item.evidence[0]}`]));
+
+describe("uploads", () => {
+  it("S1.6, R35: only a verified remote copy lets a file go; every other answer keeps it and says why", async () => {
+    using layout = makeLayout({ stores: { videos: { ...store, upload: target } } });
+    const statuses = ["verified", "different", "missing", "unproven", "unreachable"] as const;
+    for (const status of statuses) layout.write(`outputs/j1/${status}.mp4`);
+    const verifier = answering(Object.fromEntries(statuses.map((status) => [`${status}.mp4`, status])));
+    const reasons = reasonsOf(await plan(layout, { verifier }));
+    assert.match(
+      reasons["verified.mp4"] ?? "",
+      /^reclaim upload-verified: the remote copy s3:\/\/bucket\/outputs\/j1\/verified\.mp4 is verified/,
+    );
+    for (const status of statuses.slice(1))
+      assert.match(reasons[`${status}.mp4`] ?? "", /^keep upload-unverified: s3:\/\/bucket\/outputs\/j1\/\w+\.mp4: as the test says/);
+    assert.equal(verifier.asked.length, 5);
+  });
+
+  it("R19, R82: without anybody to ask, without an address, and in an untrusted workspace everything is kept", async () => {
+    using layout = makeLayout({ stores: { videos: { ...store, upload: target }, others: { path: "other/{file}.bin", role: "upload" } } });
+    layout.write("outputs/j1/a.mp4");
+    layout.write("other/b.bin");
+    const alone = reasonsOf(await plan(layout));
+    assert.match(alone["a.mp4"] ?? "", /keep upload-unverified: s3:.*was not asked yet/);
+    assert.match(alone["b.bin"] ?? "", /keep upload-unverified: nothing says where its remote copy is; set stores\.others\.upload/);
+    const verifier = answering({ "a.mp4": "verified" });
+    assert.equal((await plan(layout, { verifier, trusted: false })).totals.reclaim.files, 0);
+    assert.equal(verifier.asked.length, 0);
+  });
+
+  it("R35: right before the move it is asked again, fresh, and what is not there any more stays", async () => {
+    using layout = makeLayout({ stores: { videos: { ...store, upload: target } } });
+    layout.write("outputs/j1/a.mp4");
+    layout.write("outputs/j1/b.mp4");
+    const made = await plan(layout, { verifier: answering({ "a.mp4": "verified", "b.mp4": "verified" }) });
+    assert.equal(made.totals.reclaim.files, 2);
+    const verifier = answering({ "a.mp4": "verified" });
+    const result = await cleanUp(loadConfig(layout.root), made, { environment, verifier });
+    assert.deepEqual(layout.files(), ["outputs/j1/b.mp4"]);
+    assert.ok(verifier.asked.every(([, options]) => options.fresh === true));
+    assert.match(result.skipped[0]?.reason ?? "", /as the test says/);
+  });
+
+  it("R36: with a table of uploads a file without a row stays, whatever the storage says", async () => {
+    using layout = makeLayout({
+      database: { path: "data/app.db", uploads: { videos: "SELECT path, url FROM uploads" } },
+      stores: { videos: { ...store, upload: target } },
+    });
+    fs.mkdirSync(layout.path("data"));
+    const database = new DatabaseSync(layout.path("data/app.db"));
+    database.exec(
+      "CREATE TABLE uploads (path TEXT, url TEXT); INSERT INTO uploads VALUES ('outputs/j1/a.mp4', 's3://bucket/x'), ('outputs/j1/c.mp4', NULL)",
+    );
+    database.close();
+    for (const name of ["a", "b", "c"]) layout.write(`outputs/j1/${name}.mp4`);
+    const verifier = answering({ "a.mp4": "verified", "b.mp4": "verified", "c.mp4": "verified" });
+    const reasons = reasonsOf(await plan(layout, { verifier }));
+    assert.match(reasons["a.mp4"] ?? "", /^reclaim upload-verified/);
+    for (const name of ["b", "c"])
+      assert.match(reasons[`${name}.mp4`] ?? "", /keep upload-unverified: no row of database\.uploads\.videos says that it was uploaded/);
+    assert.deepEqual(
+      verifier.asked.map(([request]) => request.url),
+      ["s3://bucket/outputs/j1/a.mp4"],
+      "nobody is asked in vain",
+    );
+  });
+
+  it("S1.6: the row's address is asked where the store has none", async () => {
+    using layout = makeLayout({
+      database: { path: "data/app.db", uploads: { videos: "SELECT path, url FROM uploads" } },
+      stores: { videos: store },
+    });
+    fs.mkdirSync(layout.path("data"));
+    const database = new DatabaseSync(layout.path("data/app.db"));
+    database.exec("CREATE TABLE uploads (path TEXT, url TEXT); INSERT INTO uploads VALUES ('outputs/j1/a.mp4', 'gs://b/a.mp4')");
+    database.close();
+    layout.write("outputs/j1/a.mp4");
+    const verifier = answering({ "a.mp4": "verified" });
+    assert.equal((await plan(layout, { verifier })).totals.reclaim.files, 1);
+    assert.equal(verifier.asked[0]?.[0].url, "gs://b/a.mp4");
+  });
+
+  it("S1.4, R3: a record of the pipeline proves the very file that it was made for, and no other that came to its place", async () => {
+    using layout = makeLayout({ stores: { videos: store } });
+    const file = layout.write("outputs/j1/a.mp4");
+    const identity = identityOf(file);
+    assert.ok(identity);
+    const { dev, ino, bytes, mtimeNs } = identity;
+    recordUpload(layout.root, {
+      file,
+      identity: { dev, ino, bytes, mtimeNs },
+      url: "s3://b/a.mp4",
+      at: "2026-01-01T00:00:00Z",
+      detail: "size",
+    });
+    assert.match(reasonsOf(await plan(layout))["a.mp4"] ?? "", /^reclaim upload-verified: .*the pipeline verified it at 2026/);
+    fs.rmSync(file);
+    layout.write("outputs/j1/a.mp4", "another film");
+    assert.match(reasonsOf(await plan(layout))["a.mp4"] ?? "", /^keep upload-unverified/);
+  });
+
+  it("R26: the copy of a job that is not finished stays, verified or not", async () => {
+    using layout = makeLayout({
+      database: { path: "data/app.db", owners: "SELECT id, status FROM jobs", states: { succeeded: ["done"] } },
+      stores: { videos: { ...store, upload: target } },
+    });
+    fs.mkdirSync(layout.path("data"));
+    const database = new DatabaseSync(layout.path("data/app.db"));
+    database.exec("CREATE TABLE jobs (id TEXT, status TEXT); INSERT INTO jobs VALUES ('j1', 'rendering'), ('j2', 'done')");
+    database.close();
+    layout.write("outputs/j1/a.mp4");
+    layout.write("outputs/j2/b.mp4");
+    const reasons = reasonsOf(await plan(layout, { verifier: answering({ "a.mp4": "verified", "b.mp4": "verified" }) }));
+    assert.match(reasons["a.mp4"] ?? "", /^keep owner-running/);
+    assert.match(reasons["b.mp4"] ?? "", /^reclaim upload-verified/);
+  });
+});
