@@ -11,6 +11,7 @@ const OPTIONS = {
   json: { type: "boolean" },
   root: { type: "string" },
   project: { type: "string", multiple: true },
+  job: { type: "string", multiple: true },
   store: { type: "string", multiple: true },
   path: { type: "string", multiple: true },
   why: { type: "boolean" },
@@ -33,6 +34,9 @@ const OPTIONS = {
   fix: { type: "boolean" },
   baseline: { type: "string" },
   "update-baseline": { type: "boolean" },
+  once: { type: "boolean" },
+  every: { type: "string" },
+  verbose: { type: "boolean" },
   stdio: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -45,6 +49,7 @@ export interface Arguments {
   readonly positionals: readonly string[];
   readonly json: boolean;
   readonly root?: string;
+  /** Of `--project` and `--job`: to a plan both are owners. */
   readonly projects?: readonly string[];
   readonly stores?: readonly string[];
   readonly paths?: readonly string[];
@@ -56,22 +61,25 @@ export interface Arguments {
   readonly sort?: string;
   readonly maxWarnings?: string;
   readonly baseline?: string;
+  readonly every?: string;
   /** Whether a switch was given. */
   has(option: OptionName): boolean;
 }
 
 /** Which options each command understands beside `--root`, `--json` and `--help`. */
 export const COMMANDS: Readonly<Record<string, { readonly options: readonly OptionName[]; readonly positionals: number }>> = {
-  scan: { options: ["project", "store", "why"], positionals: 0 },
-  plan: { options: ["project", "store", "why", "all", "orphans", "auto", "exit-code"], positionals: 0 },
+  scan: { options: ["project", "job", "store", "why"], positionals: 0 },
+  plan: { options: ["project", "job", "store", "why", "all", "orphans", "auto", "exit-code"], positionals: 0 },
   clean: {
-    options: ["project", "store", "why", "all", "orphans", "auto", "dry-run", "plan", "yes", "permanently", "exit-code"],
+    options: ["project", "job", "store", "why", "all", "orphans", "auto", "dry-run", "plan", "yes", "permanently", "exit-code"],
     positionals: 0,
   },
   undo: { options: ["path"], positionals: 1 },
   purge: { options: ["expired", "yes"], positionals: 1 },
   history: { options: ["all"], positionals: 1 },
-  pin: { options: ["project", "store", "remove", "note"], positionals: 1 },
+  watch: { options: ["once", "every", "verbose"], positionals: 0 },
+  jobs: { options: ["yes"], positionals: 2 },
+  pin: { options: ["project", "job", "store", "remove", "note"], positionals: 1 },
   auto: { options: ["yes"], positionals: 1 },
   migrate: { options: ["yes", "dry-run"], positionals: 0 },
   doctor: { options: [], positionals: 0 },
@@ -150,8 +158,8 @@ export function repeatChoices(args: Arguments): string {
 }
 
 function toArguments(values: Values, command: string, positionals: readonly string[]): Arguments {
-  const { root, project, store, path, plan, note, format, rule, explain, sort, baseline, "max-warnings": maxWarnings } = values;
-  for (const [name, list] of Object.entries({ project, store, path, rule })) {
+  const { root, project, job, store, path, plan, note, format, rule, explain, sort, baseline, every, "max-warnings": maxWarnings } = values;
+  for (const [name, list] of Object.entries({ project, job, store, path, rule })) {
     if (list?.some((value) => value.trim() === "")) throw new UsageError(t("--{0} is empty; an empty choice chooses nothing", name));
   }
   return {
@@ -159,7 +167,7 @@ function toArguments(values: Values, command: string, positionals: readonly stri
     positionals,
     json: values.json ?? false,
     ...(root !== undefined && { root }),
-    ...(project && { projects: project }),
+    ...((project ?? job) && { projects: [...(project ?? []), ...(job ?? [])] }),
     ...(store && { stores: store }),
     ...(path && { paths: path }),
     ...(plan !== undefined && { plan }),
@@ -170,6 +178,7 @@ function toArguments(values: Values, command: string, positionals: readonly stri
     ...(sort !== undefined && { sort }),
     ...(maxWarnings !== undefined && { maxWarnings }),
     ...(baseline !== undefined && { baseline }),
+    ...(every !== undefined && { every }),
     has: (option) => values[option] === true,
   };
 }

@@ -9,6 +9,7 @@ import { loadConfig } from "../core/config/load.ts";
 import { makePlan, type PlanOptions } from "../core/makePlan.ts";
 import type { Plan, Problem } from "../core/model.ts";
 import { checkRoot } from "../core/reclaim/guard.ts";
+import type { UploadVerifier } from "../core/uploads.ts";
 import { countFiles, formatBytes } from "../core/words.ts";
 import { type Arguments, UsageError } from "./args.ts";
 import type { Terminal } from "./terminal.ts";
@@ -24,6 +25,8 @@ export interface Context {
    * as it does by itself. Only for work that writes nothing.
    */
   readonly stoppable: <T>(work: () => T) => T;
+  /** Says otherwise what is told at the first Ctrl-C; undefined: nothing. */
+  readonly onStop: (say: () => string | undefined) => void;
   /** Absolute path of the workspace. */
   readonly root: string;
 }
@@ -39,7 +42,18 @@ export function rootOf(args: Arguments): string {
   return path.resolve(args.root ?? process.cwd());
 }
 
-export function planOptions(context: Context): PlanOptions {
+/** Loads what asks remote storage, and only where a file could be uploaded to an address that is known: the libraries are large. */
+export async function openVerifier(context: Context, config: Config): Promise<UploadVerifier | undefined> {
+  const asks = config.stores.some(
+    ({ name, role, upload }) =>
+      role === "upload" && (upload !== undefined || config.databases.some((database) => database.uploads[name] !== undefined)),
+  );
+  if (!asks) return undefined;
+  const { createUploadVerifier } = await import("../core/remote/verifier.ts");
+  return createUploadVerifier({ environment: context.environment });
+}
+
+export function planOptions(context: Context, verifier?: UploadVerifier): PlanOptions {
   const { args, terminal } = context;
   return {
     mode: args.has("auto") ? "automatic" : "manual",
@@ -47,23 +61,25 @@ export function planOptions(context: Context): PlanOptions {
     environment: context.environment,
     signal: context.signal,
     selection: { ...(args.projects && { projects: args.projects }), ...(args.stores && { stores: args.stores }) },
+    ...(verifier && { verifier }),
     onProgress: ({ phase, files, bytes }) => {
       if (phase === "catalog") terminal.progress(t("Reading the database …"));
       else if (phase === "scan") terminal.progress(t("Looking … {0}, {1}", countFiles(files), formatBytes(bytes)));
+      else if (phase === "uploads") terminal.progress(t("Asking the remote storage … {0}", countFiles(files)));
       else terminal.progress(t("Deciding about {0} …", countFiles(files)));
     },
   };
 }
 
 /** Makes a plan. A project or store that does not exist is a mistake, not an empty choice. */
-export async function planOf(context: Context, config: Config): Promise<Plan> {
+export async function planOf(context: Context, config: Config, verifier?: UploadVerifier): Promise<Plan> {
   for (const store of context.args.stores ?? []) {
     if (!config.stores.some((known) => known.name === store))
       throw new UsageError(
         t('there is no store "{0}"; the stores are {1}', store, config.stores.map((known) => known.name).join(", ") || t("none")),
       );
   }
-  const plan = await makePlan(config, planOptions(context));
+  const plan = await makePlan(config, planOptions(context, verifier));
   context.terminal.progress(undefined);
   for (const project of context.args.projects ?? []) {
     const known = plan.owners.some((owner) => owner.id === project) || plan.items.some((item) => item.owner === project);

@@ -11,6 +11,8 @@ function summarise(): Readonly<Record<string, string>> {
     undo: t("put a cleanup back, the newest by default"),
     purge: t("free the space that cleanups hold for undo"),
     history: t("list the cleanups, or the files of one"),
+    watch: t("clean by itself, on schedule, as automatic cleaning does"),
+    jobs: t("list the jobs; release or hold what a failed one left; forget a damaged manifest"),
     pin: t("always keep a file, a project or a store"),
     auto: t("tell or change AUTO_CLEANUP_ENABLED"),
     migrate: t("add cleanup_status to the project database (status tracking)"),
@@ -30,6 +32,7 @@ function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option:
     json: ["--json", t("machine-readable output (schema 1)")],
     root: ["--root DIR", t("the workspace; default: the working directory")],
     project: ["--project ID", t("only this project (again for more)")],
+    job: ["--job ID", t("only this job; the same as --project")],
     store: ["--store NAME", t("only this kind of file (again for more)")],
     path: ["--path FILE", t("only this file of the run (again for more)")],
     why: ["--why", t("the evidence behind each verdict")],
@@ -52,6 +55,9 @@ function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option:
     baseline: ["--baseline FILE", t("leave out what is in this file; default: offcut-baseline.json, if it is there")],
     "update-baseline": ["--update-baseline", t("write what is found to the baseline")],
     explain: ["--explain RULE", t("show the page about a rule: why it matters, what is wrong and what is right")],
+    once: ["--once", t("one round and no more, for cron and systemd")],
+    every: ["--every TIME", t("how often, e.g. 5m; default: what offcut.json says (policy.every, stores.NAME.every)")],
+    verbose: ["--verbose", t("tell every round, also where nothing was to be done")],
     stdio: ["--stdio", t("talk over standard input and output, as it does anyway")],
   };
 }
@@ -60,6 +66,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   undo: " [RUN]",
   purge: " [RUN]",
   history: " [RUN]",
+  jobs: " [release ID | hold ID | forget ID]",
   pin: " [FILE]",
   auto: " [on|off]",
   check: " [PATH...]",
@@ -68,6 +75,19 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
 /** What a command's options don't tell. */
 function explainFurther(): Readonly<Record<string, readonly string[]>> {
   return {
+    watch: [
+      t("There is one per workspace. A round begins at once and then every 15 minutes, unless offcut.json says otherwise; offcut.json is"),
+      t("read anew each time. Only what changed is told, and whatever needs somebody's attention; on a terminal every round is."),
+      "",
+      t("Signals: SIGHUP begins a round now; SIGINT and SIGTERM stop between two files, a second one at once."),
+      t("Exit codes: 0 stopped; with --once: done, nothing to do, or automatic cleanup is off · 2 usage or configuration ·"),
+      `            ${t("3 some items failed · 4 refused: the brake, a lock, or another process watches · 130 stopped with --once, or at once")}`,
+    ],
+    jobs: [
+      t("release ID  the job (or project) failed and its files are held for debugging: let them go with the next cleanup"),
+      t("hold ID     take that back"),
+      t("forget ID   set a damaged manifest aside; what only it protects is nobody's then, and stays until somebody takes it by hand"),
+    ],
     check: [
       t("A PATH is a file or a directory below the workspace, from the working directory or from the workspace; default: all of it."),
       "",

@@ -8,10 +8,12 @@ import { type Arguments, parseCommandLine, UsageError, wantsJson } from "./args.
 import { check } from "./commands/check.ts";
 import { Braked, clean } from "./commands/clean.ts";
 import { plan } from "./commands/plan.ts";
+import { jobs } from "./commands/jobs.ts";
 import { history, purge, undo } from "./commands/runs.ts";
 import { scan } from "./commands/scan.ts";
 import { auto, pin } from "./commands/settings.ts";
 import { doctor, migrate } from "./commands/upkeep.ts";
+import { watch } from "./commands/watch.ts";
 import { type Context, rootOf } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { helpFor } from "./help.ts";
@@ -27,6 +29,8 @@ const COMMANDS: Readonly<Record<string, (context: Context) => ExitCode | Promise
   undo,
   purge,
   history,
+  watch,
+  jobs,
   pin,
   auto,
   migrate,
@@ -53,10 +57,12 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitCode> {
   const stop = new AbortController();
+  let words = (): string | undefined => t("Stopping after this file … (Ctrl-C again to stop at once)");
   const onInterrupt = (): void => {
     // The first Ctrl-C stops between two items; the second one does not wait.
     if (stop.signal.aborted) process.exit(EXIT.interrupted);
-    terminal.warn(t("Stopping after this file … (Ctrl-C again to stop at once)"));
+    const said = words();
+    if (said !== undefined) terminal.warn(said);
     stop.abort(new Interrupted());
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
@@ -74,7 +80,8 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitCode> {
   try {
     const command = COMMANDS[args.command];
     if (!command) throw new UsageError(t('there is no command "{0}"', args.command));
-    return await command({ args, terminal, environment: process.env, signal: stop.signal, stoppable, root: rootOf(args) });
+    const onStop = (say: typeof words): void => void (words = say);
+    return await command({ args, terminal, environment: process.env, signal: stop.signal, stoppable, onStop, root: rootOf(args) });
   } finally {
     ignore();
   }

@@ -13,6 +13,8 @@ export interface Terminal {
   readonly columns: number;
   print(...lines: readonly string[]): void;
   printJson(value: object): void;
+  /** One object a line, for a command that goes on. */
+  printJsonLine(value: object): void;
   warn(...lines: readonly string[]): void;
   /** One line that changes in place; nothing in a pipe. */
   progress(text: string | undefined): void;
@@ -84,6 +86,9 @@ export function createTerminal(json: boolean): Terminal {
     },
     printJson(value) {
       process.stdout.write(`${JSON.stringify({ schema: 1, ...value }, null, 2)}\n`);
+    },
+    printJsonLine(value) {
+      process.stdout.write(`${JSON.stringify({ schema: 1, ...value })}\n`);
     },
     warn(...lines) {
       erase();

@@ -123,4 +123,3 @@ function stateOf(file: string): string {
     return (error as NodeJS.ErrnoException).code ?? "unreadable";
   }
 }
-

@@ -81,7 +81,9 @@ export class ClipStore implements AsyncDisposable {
   /** Deletes the clip of one event, whatever its age: true when it is deleted now, false when it was not there or could not go. */
   async cleanupClip(eventId: string): Promise<boolean> {
     if (typeof eventId !== "string" || !isSafeId(eventId))
-      throw new TypeError(`${JSON.stringify(eventId)} is no id of an event: up to 128 letters, digits, ".", "_" and "-", a letter or digit first`);
+      throw new TypeError(
+        `${JSON.stringify(eventId)} is no id of an event: up to 128 letters, digits, ".", "_" and "-", a letter or digit first`,
+      );
     if (!isThere(path.join(this.directory, `${eventId}.mp4`))) return false;
     const deleted = new Promise<boolean>((resolve) => this.waiting.push({ id: eventId, resolve }));
     this.deleting ??= this.deleteWaiting().finally(() => (this.deleting = undefined));
@@ -132,7 +134,13 @@ export class ClipStore implements AsyncDisposable {
     try {
       const { clean, clipConfig } = await loadEngine();
       const { config, store } = clipConfig(this.root, this.limits);
-      const { result } = await clean({ ...this.request(config), mode: "automatic", selection: { stores: [store] }, notesTime: true, quiet: true });
+      const { result } = await clean({
+        ...this.request(config),
+        mode: "automatic",
+        selection: { stores: [store] },
+        notesTime: true,
+        quiet: true,
+      });
       return result.deletedFiles;
     } catch (error) {
       this.logger.error(t("Cleanup of clips failed: {0}", messageOf(error)), { directory: this.directory });
@@ -155,7 +163,8 @@ export class ClipStore implements AsyncDisposable {
       const { clean, clipConfig } = await loadEngine();
       const { config } = clipConfig(this.root, this.limits, ids);
       const { files, kept } = await clean({ ...this.request(config), mode: "manual", orphans: true, quiet: true });
-      for (const { path: clip, reason, evidence } of kept) this.logger.warn(t("Cleanup: kept {0}: {1}", clip, evidence[0] ?? reason), { path: clip, reason });
+      for (const { path: clip, reason, evidence } of kept)
+        this.logger.warn(t("Cleanup: kept {0}: {1}", clip, evidence[0] ?? reason), { path: clip, reason });
       const asked = new Set(files.map((file) => path.posix.basename(file.path, ".mp4")));
       return new Set(ids.filter((id) => asked.has(id) && !isThere(path.join(this.directory, `${id}.mp4`))));
     } catch (error) {
@@ -207,6 +216,7 @@ function bytesOf(value: string | number, name: string): number {
 }
 
 function hoursOrMinutes(value: number, name: string, least: number): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < least) throw new TypeError(`${name} is ${String(value)}; write a positive number`);
+  if (typeof value !== "number" || !Number.isFinite(value) || value < least)
+    throw new TypeError(`${name} is ${String(value)}; write a positive number`);
   return value;
 }

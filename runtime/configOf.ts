@@ -13,7 +13,10 @@ const HOUR = 3_600_000;
 /** Without a configuration file the stores are those of the layout: whoever starts jobs has said where their files are. */
 export function configOf(root: string, layout: Layout): Config {
   if (findConfigFile(root)) return loadConfig(root);
-  const { file: _file, ...config } = parseConfig(root, JSON.stringify(layout === LAYOUT ? { preset: "job-manifests" } : settingsOf(layout)));
+  const { file: _file, ...config } = parseConfig(
+    root,
+    JSON.stringify(layout === LAYOUT ? { preset: "job-manifests" } : settingsOf(layout)),
+  );
   return config;
 }
 
@@ -42,7 +45,9 @@ export function withPolicy(config: Config, change: PolicyChange): Config {
     preserveOnFailure: preserveOnFailure ?? kept.preserveOnFailure,
     debugModeDisables: debugModeDisables ?? kept.debugModeDisables,
   };
-  const stores = config.stores.map((store) => (store.retentionMs === undefined ? store : { ...store, retentionMs: least(store.retentionMs) }));
+  const stores = config.stores.map((store) =>
+    store.retentionMs === undefined ? store : { ...store, retentionMs: least(store.retentionMs) },
+  );
   return rehash({ ...config, policy, stores });
 }
 
@@ -56,7 +61,9 @@ export function narrowTo(config: Config, owner: string): Config {
   const exactly = new RegExp(`^(${owner.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")})$`);
   const narrow = (store: TemplatedStore): TemplatedStore => {
     const whole = `{${store.ownerCapture ?? ""}}`;
-    const segments = store.template.segments.map((segment): Segment => (segment.source === whole ? { ...segment, pattern: exactly } : segment));
+    const segments = store.template.segments.map((segment): Segment =>
+      segment.source === whole ? { ...segment, pattern: exactly } : segment,
+    );
     return { ...store, template: { ...store.template, segments } };
   };
   return rehash({ ...config, stores: config.stores.map((store) => (store.ownerCapture === undefined ? store : narrow(store))) }, owner);
@@ -75,7 +82,11 @@ export interface ClipLimits {
  * The configuration of one directory of clips. What the root's own file says of databases stays in force, and the limits are the
  * caller's. With `clips` only those are looked at, and they may go whatever their age, because their maker says so.
  */
-export function clipConfig(root: string, limits: ClipLimits, clips?: readonly string[]): { readonly config: Config; readonly store: string } {
+export function clipConfig(
+  root: string,
+  limits: ClipLimits,
+  clips?: readonly string[],
+): { readonly config: Config; readonly store: string } {
   const prefix = path.relative(root, limits.directory).split(path.sep).join("/");
   const own = findConfigFile(root) ? loadConfig(root) : undefined;
   const same = own?.stores.find((store) => path.join(store.root, store.template.prefix) === limits.directory && store.role === "clip");
@@ -92,7 +103,9 @@ export function clipConfig(root: string, limits: ClipLimits, clips?: readonly st
   const finals = own.stores.filter((one) => one.role === "final" && one.name !== name);
   const clash = finals.find((one) => path.join(one.root, one.template.prefix) === limits.directory);
   if (clash)
-    throw new ConfigError([{ severity: "error", source: own.file ?? root, message: `the store "${clash.name}" has its finals in ${limits.directory}` }]);
+    throw new ConfigError([
+      { severity: "error", source: own.file ?? root, message: `the store "${clash.name}" has its finals in ${limits.directory}` },
+    ]);
   const policy = { ...config.policy, enabled: own.policy.enabled, debugModeDisables: own.policy.debugModeDisables };
   return { config: rehash({ ...config, databases: own.databases, jobs: own.jobs, policy }), store: name };
 }

@@ -34,7 +34,7 @@ export async function deleteLocalFileAfterUpload(file: string | null | undefined
   }
   try {
     const settled = await deleteAndTell(file, options, logger);
-    if (settled.outcome === "failed" || settled.outcome === "kept") await remember(file, settled, options, logger);
+    if (settled.outcome === "failed") await remember(file, settled, options, logger);
     return settled.outcome === "deleted" || settled.outcome === "gone";
   } catch (error) {
     if (options.signal?.aborted === true) logger.info("local_file_kept", { path: file, reason: t("cancelled") });
@@ -63,7 +63,8 @@ async function deleteAndTell(file: string, options: DeleteOptions, logger: Logge
   if (outcome.outcome === "deleted") logger.info("local_file_deleted", { path: file, size: outcome.bytes, freed: outcome.freed });
   if (outcome.outcome === "gone") logger.warn("local_file_not_found", { path: file });
   if (outcome.outcome === "kept") logger.warn("local_file_kept", { path: file, reason: outcome.why });
-  if (outcome.outcome === "failed") logger.error("failed_to_delete_local_file", { path: file, error: outcome.why });
+  if (outcome.outcome === "failed" || outcome.outcome === "refused")
+    logger.error("failed_to_delete_local_file", { path: file, error: outcome.why });
   return { ...outcome, ...(proof !== undefined && { proof }), ...(real !== undefined && { real }) };
 }
 

@@ -64,7 +64,8 @@ export class DirectoryManager {
     const final = this.finalDirectory(kind);
     const directory = this.jobDirectory(jobId);
     if (final !== undefined) return final;
-    if (!this.layout.temporary.includes(kind)) throw new TypeError(`there is no kind ${JSON.stringify(kind)}; there are ${this.kinds().join(", ")}`);
+    if (!this.layout.temporary.includes(kind))
+      throw new TypeError(`there is no kind ${JSON.stringify(kind)}; there are ${this.kinds().join(", ")}`);
     return path.join(directory, kind);
   }
 
@@ -94,7 +95,8 @@ export class DirectoryManager {
   async setStatus(jobId: string, status: JobStatus): Promise<void> {
     await this.make(path.join(this.root, this.layout.jobs));
     const wanted = this.mark(jobId, status);
-    if (!isMark(wanted) && fs.lstatSync(wanted, { throwIfNoEntry: false })) throw new Error(`${wanted} is there already and no mark of a job`);
+    if (!isMark(wanted) && fs.lstatSync(wanted, { throwIfNoEntry: false }))
+      throw new Error(`${wanted} is there already and no mark of a job`);
     const [first, ...others] = STATUSES.map((one) => this.mark(jobId, one)).filter((mark) => mark !== wanted && isMark(mark));
     await createRetry()(async () => {
       if (first !== undefined) await fs.promises.rename(first, wanted);
@@ -106,7 +108,7 @@ export class DirectoryManager {
   /** The last word where a crash left two. */
   getStatus(jobId: string): JobStatus | undefined {
     checkJobId(jobId);
-    return STATUSES.filter((status) => isMark(this.mark(jobId, status))).at(-1);
+    return STATUSES.findLast((status) => isMark(this.mark(jobId, status)));
   }
 
   private mark(jobId: string, status: JobStatus): string {

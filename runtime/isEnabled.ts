@@ -6,7 +6,10 @@ import type { Config } from "../core/config/config.ts";
 /** As a plan would say it, without looking for files. */
 export function isEnabled(config: Config, environment: Readonly<Record<string, string | undefined>>): boolean {
   const override = config.databases
-    .map(({ owners: _owners, outputs: _outputs, ...rest }) => readContents({ ...rest, references: {}, uploads: {} }, { check: false }).override)
+    .map(
+      ({ owners: _owners, outputs: _outputs, ...rest }) =>
+        readContents({ ...rest, references: {}, uploads: {} }, { check: false }).override,
+    )
     .find((one) => one !== undefined);
   const { auto } = resolveAutoCleanup({
     root: config.root,

@@ -61,7 +61,8 @@ export class JobManager implements AsyncDisposable {
   /** The job begins: it has a manifest, a lease that is renewed while this process lives, its directories, and a mark `_processing`. */
   async startJob(jobId: string, jobType: string, options: StartOptions = {}): Promise<JobContext> {
     checkJobId(jobId);
-    if (typeof jobType !== "string" || jobType === "" || jobType.length > 256) throw new TypeError(`${JSON.stringify(jobType)} is no type of job`);
+    if (typeof jobType !== "string" || jobType === "" || jobType.length > 256)
+      throw new TypeError(`${JSON.stringify(jobType)} is no type of job`);
     const known = this.running.get(jobId)?.context;
     if (known?.state === "running") {
       this.logger.warn(t("Job {0} is running here already", jobId), { job: jobId });
@@ -166,7 +167,11 @@ export class JobManager implements AsyncDisposable {
     await this.attempt(context, async () => {
       if (!context.tracked) await this.begin(context);
       const guessed = this.guess(id, file);
-      const entry = { path: file, kind: kind ?? guessed.kind, role: role ?? (kind !== undefined && this.directories.isFinal(kind) ? "final" : guessed.role) };
+      const entry = {
+        path: file,
+        kind: kind ?? guessed.kind,
+        role: role ?? (kind !== undefined && this.directories.isFinal(kind) ? "final" : guessed.role),
+      };
       const engine = await loadEngine();
       const place = await this.tracker.place();
       const lease = engine.myLease(place.leaseMs);

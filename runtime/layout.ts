@@ -61,11 +61,14 @@ export function checkLayout(layout: Layout, types: JobTypes): void {
   }
   for (const kind of layout.temporary)
     if (!isSafeId(kind)) throw new TypeError(`the layout has the kind ${JSON.stringify(kind)}, which cannot be the name of a directory`);
-  const mixed = Object.values(layout.finals).find((final) => final === layout.jobs || final.startsWith(`${layout.jobs}/`) || layout.jobs.startsWith(`${final}/`));
+  const mixed = Object.values(layout.finals).find(
+    (final) => final === layout.jobs || final.startsWith(`${layout.jobs}/`) || layout.jobs.startsWith(`${final}/`),
+  );
   if (mixed !== undefined) throw new TypeError(`the layout has finals in ${mixed} and jobs in ${layout.jobs}: keep them apart`);
   const kinds = [...layout.temporary, ...Object.keys(layout.finals)];
   for (const [type, needed] of Object.entries(types)) {
     const foreign = needed.find((kind) => !kinds.includes(kind));
-    if (foreign !== undefined) throw new TypeError(`the job type ${type} needs ${JSON.stringify(foreign)}; the layout has ${kinds.join(", ")}`);
+    if (foreign !== undefined)
+      throw new TypeError(`the job type ${type} needs ${JSON.stringify(foreign)}; the layout has ${kinds.join(", ")}`);
   }
 }

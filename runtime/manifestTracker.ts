@@ -220,7 +220,10 @@ export class ManifestTracker {
       // Nothing is cleaned by a configuration that cannot be read; until it is mended the jobs are noted where they usually are.
       this.logger.error(messageOf(error));
     }
-    return { directory: directory === undefined ? written.directory : path.resolve(this.root, directory), leaseMs: leaseMs ?? written.leaseMs };
+    return {
+      directory: directory === undefined ? written.directory : path.resolve(this.root, directory),
+      leaseMs: leaseMs ?? written.leaseMs,
+    };
   }
 
   private date(): string {
@@ -231,7 +234,7 @@ export class ManifestTracker {
 /** A job that starts once more keeps what is left of its earlier try: it is cleaned, or protected, with the rest. */
 export function startedAnew(old: Manifest | undefined, root: string): Pick<Manifest, "schema" | "sequence" | "files" | "directories"> {
   const left = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] =>
-    entries.filter((entry) => fs.existsSync(path.join(root, entry.path))).map(({ bytes: _, ...entry }) => entry);
+    entries.filter((entry) => fs.existsSync(path.join(root, entry.path))).map(({ bytes: _bytes, ...entry }) => entry);
   return { schema: 1, sequence: old?.sequence ?? 0, files: left(old?.files ?? []), directories: left(old?.directories ?? []) };
 }
 

@@ -16,7 +16,8 @@ export function readPolicyFile(file: string): { readonly policy?: PolicyValues; 
   try {
     text = fs.readFileSync(file, "utf8");
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? t("is not there; write it, or name the right file") : explainErrno(error);
+    const why =
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? t("is not there; write it, or name the right file") : explainErrno(error);
     return { problems: [`${file}: ${why}`] };
   }
   try {
@@ -41,7 +42,10 @@ function readDocument(document: ConfigDocument): { readonly policy?: PolicyValue
   return {
     problems: mistakes.map(({ key, message }) => {
       const where = key === "" ? base : [...base, key];
-      return `${document.label}:${document.lineOf(where)}: ${[...where, ""].join(".").replace(/\.$/, "")}: ${message}`.replace(": : ", ": ");
+      return `${document.label}:${document.lineOf(where)}: ${[...where, ""].join(".").replace(/\.$/, "")}: ${message}`.replace(
+        ": : ",
+        ": ",
+      );
     }),
   };
 }

@@ -65,9 +65,6 @@ function readField(policy: Draft, name: string, value: unknown): string | undefi
       policy.fileTypesToClean = value as string[];
       return undefined;
     default:
-      return t(
-        "is not known; there are {0}",
-        "enabled, retention_hours, file_types_to_clean, preserve_on_failure, debug_mode_disables",
-      );
+      return t("is not known; there are {0}", "enabled, retention_hours, file_types_to_clean, preserve_on_failure, debug_mode_disables");
   }
 }

@@ -50,7 +50,9 @@ function expectedDigests({ sha256, md5, etag }: VerifiedUpload): readonly Expect
   return [
     ...(sha256 === undefined ? [] : [{ name: "SHA-256", algorithm: "sha256", digest: decodeDigest(sha256) } as const]),
     ...(md5 === undefined ? [] : [{ name: "MD5", algorithm: "md5", digest: decodeDigest(md5) } as const]),
-    ...(tag !== undefined && /^[0-9a-f]{32}$/i.test(tag) ? [{ name: "ETag", algorithm: "md5", digest: Buffer.from(tag, "hex") } as const] : []),
+    ...(tag !== undefined && /^[0-9a-f]{32}$/i.test(tag)
+      ? [{ name: "ETag", algorithm: "md5", digest: Buffer.from(tag, "hex") } as const]
+      : []),
   ];
 }
 

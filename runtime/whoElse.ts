@@ -11,10 +11,18 @@ import { lookForProcess, thisProcess, uptimeMs } from "../core/process.ts";
 export function whoElse(directory: string, manifest: Manifest, resume: boolean): string | undefined {
   const { job, lease } = manifest;
   const me = thisProcess();
-  const mine = lease.pid === me.pid && lease.started === me.started && lease.boot === me.boot && lease.namespace === me.namespace && lease.host === me.host;
+  const mine =
+    lease.pid === me.pid &&
+    lease.started === me.started &&
+    lease.boot === me.boot &&
+    lease.namespace === me.namespace &&
+    lease.host === me.host;
   if (job.state !== "running" || mine) return undefined;
   const process = lookForProcess(lease, me);
   if (process === "gone") return undefined;
-  const { state, words } = stateOfLease(lease, readHeartbeat(directory, job.id) ?? { at: job.started }, { wallMs: Date.now(), uptimeMs: uptimeMs() });
+  const { state, words } = stateOfLease(lease, readHeartbeat(directory, job.id) ?? { at: job.started }, {
+    wallMs: Date.now(),
+    uptimeMs: uptimeMs(),
+  });
   return process === "unknown" && resume && state === "unknown" ? undefined : t("another process is at work on it ({0})", words);
 }

@@ -50,7 +50,7 @@ export async function watchFacts(session: Session, root: string, config: Config)
   before?.registration.dispose();
   const watchers = [
     ...databases.flatMap((file) => [file, `${file}-wal`]).flatMap((file) => watcherOf(session, file)),
-    ...watcherOf(session, path.join(jobs, "*.json"), "*.json"),
+    watcherIn(session, jobs, "*.json"),
   ];
   facts.set(root, {
     key,
@@ -61,9 +61,14 @@ export async function watchFacts(session: Session, root: string, config: Config)
 }
 
 /** A pattern relative to the file's directory keeps the editor from watching everything below. */
-function watcherOf(session: Session, file: string, pattern = path.basename(file).replaceAll(/[[\]{}*?]/g, "?")): FileSystemWatcher[] {
-  if (session.abilities.relativePatterns) return [{ globPattern: { baseUri: uriOf(path.dirname(file)), pattern } }];
-  return [{ globPattern: `**/${pattern}` }];
+function watcherOf(session: Session, file: string): FileSystemWatcher[] {
+  return [watcherIn(session, path.dirname(file), path.basename(file).replaceAll(/[[\]{}*?]/g, "?"))];
+}
+
+function watcherIn(session: Session, directory: string, pattern: string): FileSystemWatcher {
+  return session.abilities.relativePatterns
+    ? { globPattern: { baseUri: uriOf(directory), pattern } }
+    : { globPattern: `**/${path.basename(directory)}/${pattern}` };
 }
 
 /** What the client reports; each folder that it concerns is told about once the burst is over. */

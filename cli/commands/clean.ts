@@ -7,7 +7,7 @@ import { Refusal } from "../../core/reclaim/home.ts";
 import { purge } from "../../core/runs.ts";
 import { cleanupLine, countFiles, formatBytes, formatDuration } from "../../core/words.ts";
 import { repeatChoices, UsageError } from "../args.ts";
-import { type Context, configOf, planOf, planOptions } from "../context.ts";
+import { type Context, configOf, openVerifier, planOf, planOptions } from "../context.ts";
 import { EXIT, type ExitCode, exitOf } from "../exit.ts";
 import { clock, planJson, showPlan, showProblems, showSummary } from "../show.ts";
 import { visible } from "../terminal.ts";
@@ -26,7 +26,8 @@ export class Braked extends Refusal {
 export async function clean(context: Context): Promise<ExitCode> {
   const { args, terminal } = context;
   const config = configOf(context);
-  const plan = await planOf(context, config);
+  await using verifier = await openVerifier(context, config);
+  const plan = await planOf(context, config, verifier);
   if (args.plan !== undefined) checkDigest(args.plan, plan);
   const dry = args.has("dry-run");
   const off = args.has("auto") && !plan.autoCleanup.enabled;
@@ -47,7 +48,7 @@ export async function clean(context: Context): Promise<ExitCode> {
   if (!(await confirm(context, config, plan, undoMs))) return finish(context, plan, NOTHING, t("Nothing was touched."));
   await purgeExpired(context, config);
   const result = await cleanUp(config, plan, {
-    ...planOptions(context),
+    ...planOptions(context, verifier),
     undoMs,
     partial: args.stores !== undefined,
     onRunProgress: ({ done, total, bytes }) => terminal.progress(t("Cleaning … {0} of {1}, {2}", done, total, formatBytes(bytes))),

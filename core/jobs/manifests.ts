@@ -257,8 +257,10 @@ async function writeManifest(directory: string, id: string, text: string, keepOl
     fs.rmSync(spare, { force: true });
     if (keepOld) linkOrCopy(file, spare);
     else fs.writeFileSync(spare, text, { flush: true });
+    // The first manifest of a job comes before its backup: one without the other would look as if it had been lost.
+    if (isFirst) await retry(() => fs.renameSync(temporary, file));
     await retry(() => fs.renameSync(spare, backup));
-    await retry(() => fs.renameSync(temporary, file));
+    if (!isFirst) await retry(() => fs.renameSync(temporary, file));
   } finally {
     fs.rmSync(temporary, { force: true });
     fs.rmSync(spare, { force: true }); // Two names of one file: then the rename has done nothing.

@@ -17,8 +17,10 @@ export type SingleOutcome =
   | { readonly outcome: "deleted"; readonly bytes: number; readonly freed: number }
   /** Nothing is there (R44). */
   | { readonly outcome: "gone" }
-  /** It stays, because it is no regular file, changed meanwhile, or `mayGo` said so. */
-  | { readonly outcome: "kept"; readonly why: string; readonly identity?: Identity }
+  /** `mayGo` said that it stays. */
+  | { readonly outcome: "kept"; readonly why: string }
+  /** It is nothing that goes this way: no regular file (R5), or another one by now (R3). */
+  | { readonly outcome: "refused"; readonly why: string }
   /** It should go, and the system does not let it. */
   | { readonly outcome: "failed"; readonly why: string; readonly identity?: Identity };
 
@@ -41,7 +43,7 @@ export interface SingleOptions {
  * (R1, R5). Never throws but for what `mayGo` throws, and the signal's reason.
  */
 export async function deleteSingle(file: string, options: SingleOptions = {}): Promise<SingleOutcome> {
-  if (file === "" || file.includes("\0")) return { outcome: "kept", why: t("it is no path") };
+  if (file === "" || file.includes("\0")) return { outcome: "refused", why: t("it is no path") };
   const absolute = path.resolve(file);
   let directory: string;
   try {
@@ -50,22 +52,22 @@ export async function deleteSingle(file: string, options: SingleOptions = {}): P
     return isNowhere(error) ? { outcome: "gone" } : { outcome: "failed", why: explainErrno(error) };
   }
   const name = path.basename(absolute);
-  if (name === "" || directory.split(path.sep).includes(HOME)) return { outcome: "kept", why: t("it belongs to no pipeline") };
+  if (name === "" || directory.split(path.sep).includes(HOME)) return { outcome: "refused", why: t("it belongs to no pipeline") };
   let seen: Identity | undefined;
   try {
     using pinned = pinReal(directory);
     const entry = pinned.entry(name);
     const first = identityOf(entry);
     if (!first) return { outcome: "gone" };
-    if (!first.isFile) return { outcome: "kept", why: wordType(entry) };
+    if (!first.isFile) return { outcome: "refused", why: wordType(entry) };
     seen = first;
     const why = await options.mayGo?.({ path: path.join(directory, name), entry, identity: first });
-    if (why !== undefined) return { outcome: "kept", why, identity: first };
+    if (why !== undefined) return { outcome: "kept", why };
     options.signal?.throwIfAborted();
     return await unlinkSame(entry, first);
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (error instanceof Refusal) return { outcome: "kept", why: error.message };
+    if (error instanceof Refusal) return { outcome: "refused", why: error.message };
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     // "Failed" is said after a look (R25).
     return isThere(path.join(directory, name))
@@ -79,8 +81,7 @@ async function unlinkSame(entry: string, first: Identity): Promise<SingleOutcome
   return createRetry()((): SingleOutcome => {
     const now = identityOf(entry);
     if (!now) return { outcome: "gone" };
-    if (!now.isFile || identityKey(now) !== identityKey(first))
-      return { outcome: "kept", why: t("it changed while it was looked at"), identity: first };
+    if (!now.isFile || identityKey(now) !== identityKey(first)) return { outcome: "refused", why: t("it changed while it was looked at") };
     fs.unlinkSync(entry);
     return { outcome: "deleted", bytes: now.bytes, freed: now.links > 1 ? 0 : now.allocated };
   });

@@ -28,14 +28,11 @@ export function shownAddress(url: string): string {
 }
 
 function parseWebAddress(url: string): Address | undefined {
-  if (!URL.canParse(url)) return undefined;
-  const { hostname, port, pathname } = new URL(url);
-  // A key with dots as a segment is lost in a URL, so what was meant cannot be told any more.
-  if (port !== "" || /\/\.\.?(?:[/?#]|$)/.test(url)) return undefined;
-  const path = decode(pathname.slice(1));
-  if (path === undefined) return undefined;
-  const account = AZURE_HOST.exec(hostname)?.[1];
-  return account === undefined ? undefined : blobIn(account, path.includes("/") ? path : `$root/${path}`);
+  const [, host = "", escaped = ""] = /^https:\/\/([^/?#]+)\/([^?#]+)/.exec(url) ?? [];
+  const account = AZURE_HOST.exec(host)?.[1];
+  const path = decode(escaped);
+  if (account === undefined || path === undefined) return undefined;
+  return blobIn(account, path.includes("/") ? path : `$root/${path}`);
 }
 
 function objectIn<Kind extends "s3" | "google">(kind: Kind, bucket: string, key: string) {

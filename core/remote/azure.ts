@@ -32,7 +32,7 @@ export function openStorage({ environment }: StorageOptions): RemoteStorage {
 
 /** Credentials that the environment names for an account are used for that account only. */
 async function openAccount(account: string, environment: StorageOptions["environment"]): Promise<Account> {
-  const settings = { retryOptions: { maxTries: ATTEMPTS } };
+  const settings = { retryOptions: { maxTries: ATTEMPTS, retryDelayInMs: 500 } };
   const connection = environment["AZURE_STORAGE_CONNECTION_STRING"];
   if (connection && new BlobClient(connection, "any", "any").accountName === account)
     return (container, key) => new BlobClient(connection, container, key, settings);

@@ -62,17 +62,22 @@ export async function statFile(file: string, identity: Identity): Promise<BigInt
   }
 }
 
-/** False when the file ends early. */
+/** False when the file ends early. The next piece is read while this one is hashed. */
 async function readAll(handle: FileHandle, bytes: number, hashers: readonly Hasher[], signal: AbortSignal | undefined): Promise<boolean> {
-  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(CHUNK, bytes)));
-  let left = bytes;
-  while (left > 0) {
+  const size = Math.min(CHUNK, bytes);
+  let ahead = handle.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
+  let spare = bytes > size ? Buffer.allocUnsafeSlow(size) : Buffer.alloc(0);
+  for (let position = 0; position < bytes; ) {
+    const { bytesRead, buffer } = await ahead;
     signal?.throwIfAborted();
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, left), null);
     if (bytesRead === 0) return false;
-    left -= bytesRead;
-    const chunk = buffer.subarray(0, bytesRead);
-    for (const hasher of hashers) hasher.update(chunk);
+    position += bytesRead;
+    if (position < bytes) {
+      ahead = handle.read(spare, 0, Math.min(size, bytes - position), position);
+      ahead.catch(() => {}); // Seen when it is awaited, unless something else ends the reading first.
+      spare = buffer;
+    }
+    for (const hasher of hashers) hasher.update(buffer.subarray(0, bytesRead));
   }
   return true;
 }

@@ -14,9 +14,9 @@ export function answerOf(error: unknown, status: number | undefined): HeadAnswer
   if (status === 404) return { status: "missing" };
   if (status === 401 || status === 403) return { status: "unreachable", trouble: "access", code: String(status) };
   const names = namesOf(error);
-  for (const [pattern, trouble] of NAMES) {
-    const code = names.find((name) => pattern.test(name));
-    if (code !== undefined) return { status: "unreachable", trouble, code };
+  for (const code of names) {
+    const trouble = NAMES.find(([pattern]) => pattern.test(code))?.[1];
+    if (trouble !== undefined) return { status: "unreachable", trouble, code };
   }
   if (status !== undefined) return { status: "unreachable", trouble: "answer", code: String(status) };
   if (error instanceof Error && error.message === "Region is missing") return { status: "unreachable", trouble: "region" };
@@ -24,7 +24,7 @@ export function answerOf(error: unknown, status: number | undefined): HeadAnswer
   return { status: "unreachable", trouble: "answer", ...(code !== undefined && { code }) };
 }
 
-/** Codes and names of the error and of what caused it, the inmost last. */
+/** Codes and names of the error and of what caused it, the inmost last; a code first, because libraries call a reset a timeout, too. */
 function namesOf(error: unknown): string[] {
   const names: string[] = [];
   let one = error;

@@ -1,6 +1,6 @@
 /** One job from start to end: its files are on record before they are made, and what becomes of them the record decides. */
 // In a project of your own: import { JobManager } from "offcut";
-import { JobManager } from "../../runtime/index.ts";
+import { type JobContext, JobManager } from "../../runtime/index.ts";
 import { makeLong, makePart, makeShort } from "./episode.ts";
 
 export interface Episode {
@@ -12,12 +12,22 @@ export interface Episode {
   readonly killAt?: number;
 }
 
-/** Rejects when a step fails; the job has failed then. */
+/** Rejects when a step fails; the job has failed then, and its files stay for debugging. */
 export async function runJob(root: string, episode: Episode, log: (message: string) => void): Promise<void> {
   const logger = { info: log, warn: log, error: log };
   await using jobs = new JobManager({ root, logger });
-  // Whatever leaves this block before `complete` makes the job a failed one, and its files stay for debugging.
-  await using job = await jobs.startJob(episode.id, "full");
+  const job = await jobs.startJob(episode.id, "full");
+  try {
+    await makeVideos(job, episode, log);
+  } catch (error) {
+    await job.fail(error);
+    throw error;
+  }
+  // Only now may the temporary files go. A failure to clean up is logged and fails nothing: the videos are made.
+  await job.complete();
+}
+
+async function makeVideos(job: JobContext, episode: Episode, log: (message: string) => void): Promise<void> {
   const places = {
     slides: job.directory("slides"),
     expressions: job.directory("expressions"),
@@ -34,6 +44,4 @@ export async function runJob(root: string, episode: Episode, log: (message: stri
   }
   await makeLong(places, parts, job.finalPath("long_form", `${episode.id}.mp4`));
   await makeShort(places, parts[0]!, job.finalPath("short_form", `${episode.id}.mp4`));
-  // Only now may the temporary files go. A failure to clean up is logged and fails nothing: the videos are made.
-  await job.complete();
 }

@@ -117,14 +117,14 @@ export class Child implements Disposable {
   }
 }
 
-/** Asks again and again until the answer is not undefined or false. Throws after `limit` milliseconds. */
-export async function until<T>(what: string, probe: () => T | undefined | false, limit = 20_000): Promise<T> {
+/** Asks every so many milliseconds until the answer is not undefined or false. Throws after `limit` milliseconds. */
+export async function until<T>(what: string, probe: () => T | undefined | false, { every = 5, limit = 20_000 } = {}): Promise<T> {
   const end = performance.now() + limit;
   for (;;) {
     const answer = probe();
     if (answer !== undefined && answer !== false) return answer;
     if (performance.now() > end) throw new Error(`waited ${limit} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, every));
   }
 }
 

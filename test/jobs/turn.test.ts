@@ -22,9 +22,9 @@ describe("turn", function () {
       await Promise.all(children.map((child) => child.ended));
       for (const child of children) assert.deepEqual([child.lines, child.process.exitCode], [["added"], 0]);
       const manifest = readManifest(place.jobs, "j1")?.manifest;
-      assert.equal(manifest?.sequence, count * EACH);
+      assert.ok(manifest?.sequence === count * EACH);
       for (let i = 0; i < count; i++) {
-        const own = manifest.files.map((file) => file.path).filter((name) => name.startsWith(`p${i}/`));
+        const own: string[] = manifest.files.map((file) => file.path).filter((name) => name.startsWith(`p${i}/`));
         assert.deepEqual(
           own,
           Array.from({ length: EACH }, (_, n) => `p${i}/${n}`),

@@ -85,7 +85,7 @@ describe("server: cleaning", () => {
     const { digest } = await planned();
     workspace.sql("UPDATE projects SET status = 'rendering' WHERE id = 'p3'");
     const error = await failureOf(client.request("offcut/clean", { digest }));
-    assert.deepEqual([error.code, /database changed/.test(error.message)], [refused, true]);
+    assert.deepEqual([error.code, /database or a job changed/.test(error.message)], [refused, true]);
     const again = await planned();
     workspace.write("offcut.json", Buffer.from('{ "preset": "video-generator", "policy": { "retention": "1h" } }'));
     const changed = await failureOf(client.request("offcut/clean", { digest: again.digest }));
