@@ -76,6 +76,7 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
   const keep = plan.items.filter((item) => item.verdict === "keep");
   showReclaimable(terminal, reclaim, options);
   showKept(terminal, keep, options);
+  showLimits(terminal, plan);
   terminal.print(
     "",
     terminal.style("bold", t("Would reclaim {0} in {1}; keeps {2} in {3}.", ...sayTotals(plan))),
@@ -165,6 +166,34 @@ function showKept(terminal: Terminal, items: readonly PlanItem[], options: ShowO
   }
 }
 
+/** Stores with a limit of bytes; what blocks the target of one that is too full is said in its warning. */
+function showLimits(terminal: Terminal, { pressures }: Plan): void {
+  if (pressures.length === 0) return;
+  const lines = table(
+    terminal,
+    [
+      { title: t("LIMIT OF") },
+      { title: t("USED"), align: "right" },
+      { title: t("AT MOST"), align: "right" },
+      { title: t("WOULD FREE"), align: "right" },
+      { title: t("TARGET"), align: "right" },
+      { title: "", flexible: true },
+    ],
+    pressures.map((pressure) => [
+      pressure.store,
+      formatBytes(pressure.usedBytes),
+      formatBytes(pressure.maxBytes),
+      formatBytes(pressure.freeBytes),
+      formatBytes(pressure.targetBytes),
+      [
+        ...(pressure.unmanagedBytes > 0 ? [t("{0} not managed", formatBytes(pressure.unmanagedBytes))] : []),
+        ...(pressure.heldBytes > 0 ? [t("{0} held for undo", formatBytes(pressure.heldBytes))] : []),
+      ].join(", "),
+    ]),
+  );
+  terminal.print("", ...lines);
+}
+
 /** The local time of day, as people read a clock; with the date when it is not today. */
 export function clock(iso: string): string {
   const date = new Date(iso);
@@ -178,7 +207,7 @@ export function clock(iso: string): string {
 
 /** The plan as the JSON contract has it. */
 export function planJson(plan: Plan): object {
-  const { digest, created, expires, root, totals, problems, autoCleanup, brake } = plan;
+  const { digest, created, expires, root, totals, problems, autoCleanup, brake, pressures } = plan;
   return {
     digest,
     created,
@@ -196,10 +225,12 @@ export function planJson(plan: Plan): object {
       verdict: item.verdict,
       reason: item.reason,
       evidence: item.evidence,
+      ...(item.remote && { remote: item.remote }),
     })),
     totals,
     problems,
     autoCleanup,
     brake,
+    pressures,
   };
 }

@@ -16,14 +16,23 @@ export interface Teller {
   failure(outcome: "configuration" | "error", lines: readonly string[]): void;
 }
 
+export interface TellerOptions {
+  /** Everything, also where nothing was to be done. */
+  readonly all: boolean;
+  /** What a command by hand needs, e.g. ` --root DIR`. */
+  readonly choices: string;
+  /** What became of the round before. */
+  readonly before?: RoundNote["outcome"];
+}
+
 /**
  * Tells what happened and what is wrong. What was told in the round before and is as it was is not told again, unless it needs
- * somebody: a brake, a refusal, a failure, a store that is too full. `choices` are what a command by hand needs, e.g. ` --root DIR`.
+ * somebody: a brake, a refusal, a failure, a store that is too full.
  */
-export function createTeller(log: Log, options: { readonly all: boolean; readonly choices: string }): Teller {
+export function createTeller(log: Log, options: TellerOptions): Teller {
   const { all, choices } = options;
   let known: ReadonlySet<string> = new Set();
-  let before: RoundNote["outcome"] | undefined;
+  let { before } = options;
 
   return {
     round(round) {

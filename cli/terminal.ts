@@ -51,13 +51,16 @@ function guard(line: string): string {
 
 let dropsBrokenPipes = false;
 
-/** `offcut plan | head -1`: nobody reads on, which is no mishap. The command goes on, for a cleanup must not stop half-way. */
+/**
+ * `offcut plan | head -1`: nobody reads on, which is no mishap; nor is a terminal that was closed (EIO). The command goes on, for a
+ * cleanup must not stop half-way.
+ */
 function dropBrokenPipes(): void {
   if (dropsBrokenPipes) return;
   dropsBrokenPipes = true;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+      if (!["EPIPE", "ERR_STREAM_DESTROYED", "EIO"].includes(error.code ?? "")) throw error;
     });
   }
 }

@@ -6,6 +6,7 @@ import type { PlanOptions } from "./makePlan.ts";
 import type { CleanResult, ItemError, Plan, PlanItem } from "./model.ts";
 import { forgetReleases } from "./jobs/release.ts";
 import { retireJobs } from "./jobs/retire.ts";
+import { archiveRuns } from "./reclaim/archive.ts";
 import { createGuard } from "./reclaim/guard.ts";
 import { HOME, Refusal } from "./reclaim/home.ts";
 import { acquireLocks } from "./reclaim/lock.ts";
@@ -45,6 +46,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   using _locks = await acquireLocks([...new Set([config.root, ...items.map((item) => item.root)])]);
   recover(config.root, now);
   repairStatus(config);
+  archiveRuns(config.root);
   const recheck = await createRecheck(config, options, now);
   if (recheck.generation !== plan.generation) throw new Refusal(t("a database or a job changed since the preview; preview again"));
   const outcome = await runCleanup({

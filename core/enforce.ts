@@ -11,9 +11,9 @@ import { makePlan, type PlanOptions } from "./makePlan.ts";
 import type { CleanResult, Plan, Pressure, Problem } from "./model.ts";
 import { Refusal } from "./reclaim/home.ts";
 import type { PurgeResult } from "./reclaim/purge.ts";
-import { noteTime } from "./reclaim/records.ts";
+import { compareRecords, noteTime } from "./reclaim/records.ts";
 import type { RunProgress } from "./reclaim/run.ts";
-import { listRuns, purge, readRun, recoverRuns } from "./runs.ts";
+import { listRecent, purge, readRun, recoverRuns } from "./runs.ts";
 import { cleanupLine, countFiles, formatBytes } from "./words.ts";
 
 export interface Enforcement {
@@ -72,7 +72,9 @@ async function work(round: Round): Promise<Done> {
   if (!plan.autoCleanup.enabled)
     return { ...facts(), outcome: "off", message: t("automatic cleanup is off ({0})", plan.autoCleanup.source) };
   const stop = options.signal && { signal: options.signal };
-  purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
+  // R48: whether the time for an undo is over, only a clock can tell that is right.
+  if (compareRecords(config.root, rootsOf(config), now()).clock === undefined)
+    purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
   const relieved = await relieve(round, plan.pressures);
   if (purged.length > 0 || relieved) plan = await makePlan(config, options);
   if (plan.brake.length > 0)
@@ -112,7 +114,7 @@ async function relieve(round: Round, pressures: readonly Pressure[]): Promise<bo
   for (const pressure of pressures) {
     if (!pressure.over || pressure.heldBytes === 0) continue;
     let left = pressure.usedBytes;
-    for (const { run } of [...listRuns(config.root)].reverse()) {
+    for (const { run } of [...listRecent(config.root)].reverse()) {
       if (left <= pressure.targetBytes || options.signal?.aborted) break;
       const of = heldBytesOf(config.root, run, pressure.store);
       if (of === 0) continue;

@@ -4,17 +4,28 @@ import { t } from "@vscode/l10n";
 import { type Config, ConfigError } from "./config/config.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Problem, RunSummary } from "./model.ts";
+import { listArchived, readArchived } from "./reclaim/archive.ts";
 import { holdOf, journalOf, Refusal, STATE_SCHEMA } from "./reclaim/home.ts";
 import { type Journal, openJournal, readJournal } from "./reclaim/journal.ts";
 import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
 import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
-import { needsRecovery, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
+import { needsRecovery, readOne, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
 import { foldJournal, isDue, type RunState, summarise } from "./reclaim/runState.ts";
 import { undoRun, type UndoOptions, type UndoResult } from "./reclaim/undo.ts";
 import { undoStatus } from "./status.ts";
 
 /** All runs, the newest first. */
 export function listRuns(workspace: string): readonly RunSummary[] {
+  // In this order, because a run may move into the archive meanwhile.
+  const recent = listRecent(workspace);
+  const names = new Set(recent.map((one) => one.run));
+  const archived = listArchived(workspace).filter((one) => !names.has(one.run));
+  if (archived.length === 0) return recent;
+  return [...recent, ...archived].sort((a, b) => (a.started === b.started ? 0 : a.started < b.started ? 1 : -1));
+}
+
+/** The runs that are not in the archive, so all that hold something, the newest first. */
+export function listRecent(workspace: string): readonly RunSummary[] {
   const busy = lockHolder(workspace) !== undefined;
   return readRuns(workspace)
     .map((state) => summarise(state, isReachable(state), busy))
@@ -23,7 +34,13 @@ export function listRuns(workspace: string): readonly RunSummary[] {
 
 /** Every file of a run, for the history. Undefined when there is no such run. */
 export function readRun(workspace: string, run: string): RunState | undefined {
-  return readRuns(workspace).find((state) => state.run === run);
+  if (!isName(run)) return undefined;
+  return readOne(workspace, run)?.state ?? readArchived(workspace, run);
+}
+
+/** Whether it can be the name of a run, and so part of a path. */
+function isName(run: string): boolean {
+  return /^[\w-]+$/.test(run);
 }
 
 /** A hold that is not there with its files is not forgotten: its drive may be away (R64). */
@@ -55,7 +72,7 @@ export function loadTracked(root: string): Tracked & { readonly problems: readon
 /** Puts a run back; without a name the newest one that holds files. Throws a {@link Refusal} when there is none. */
 export async function undo(config: Tracked, run: string | undefined, options: UndoOptions = {}): Promise<UndoResult> {
   await recoverRuns(config.root);
-  const chosen = run ?? listRuns(config.root).find((one) => one.heldFiles > 0)?.run;
+  const chosen = run ?? listRecent(config.root).find((one) => one.heldFiles > 0)?.run;
   if (chosen === undefined) throw new Refusal(t("there is nothing to undo: no cleanup holds files"));
   return withRun(config.root, chosen, async (state, journal) => {
     if (!state.files.some((file) => file.state === "held")) throw new Refusal(t("{0} cannot be undone: {1}", chosen, explainEmpty(state)));
@@ -97,7 +114,7 @@ export async function purge(
 ): Promise<readonly PurgeResult[]> {
   await recoverRuns(workspace);
   const { run, expiredAt } = selection;
-  const runs = listRuns(workspace)
+  const runs = listRecent(workspace)
     .filter((one) => one.heldFiles > 0 && one.state !== "unreachable")
     .filter((one) => run === undefined || one.run === run)
     .reverse();
@@ -154,7 +171,11 @@ function load(
   run: string,
 ): { readonly state: RunState; readonly end: { readonly sequence: number; readonly bytes: number } } {
   const file = journalOf(workspace, run);
-  if (!/^[\w-]+$/.test(run) || !fs.existsSync(file)) throw new Refusal(t('there is no cleanup "{0}"; "offcut history" lists them', run));
+  if (!isName(run) || !fs.existsSync(file)) {
+    const archived = readRun(workspace, run);
+    if (archived) throw new Refusal(t("{0} cannot be undone: {1}", run, explainEmpty(archived)));
+    throw new Refusal(t('there is no cleanup "{0}"; "offcut history" lists them', run));
+  }
   const contents = readJournal(file);
   const state = foldJournal(contents.records);
   if (!state) throw new Refusal(t('the journal of "{0}" cannot be read', run));

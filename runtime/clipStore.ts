@@ -162,7 +162,7 @@ export class ClipStore implements AsyncDisposable {
     try {
       const { clean, clipConfig } = await loadEngine();
       const { config } = clipConfig(this.root, this.limits, ids);
-      const { files, kept } = await clean({ ...this.request(config), mode: "manual", orphans: true, quiet: true });
+      const { files, kept } = await clean({ ...this.request(config), mode: "manual", orphans: true, narrowed: true, quiet: true });
       for (const { path: clip, reason, evidence } of kept)
         this.logger.warn(t("Cleanup: kept {0}: {1}", clip, evidence[0] ?? reason), { path: clip, reason });
       const asked = new Set(files.map((file) => path.posix.basename(file.path, ".mp4")));

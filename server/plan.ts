@@ -19,7 +19,7 @@ import { wordQuestion } from "./words.ts";
 
 export async function planFolder(session: Session, params: PlanParams, work: Work): Promise<PlanSummary> {
   const { config, stored } = await planAnew(session, params, work);
-  return summarise(session, params.folder, config, stored);
+  return summarise(params.folder, config, stored);
 }
 
 /** Plans for the question before a cleanup; the plan that is asked about is the one that {@link takenOf} narrows later. */
@@ -28,7 +28,7 @@ export async function prepare(session: Session, params: PrepareParams, work: Wor
   const { config, stored } = await planAnew(session, params, work);
   const taken = takenOf(stored.plan, params);
   return {
-    plan: summarise(session, params.folder, config, stored),
+    plan: summarise(params.folder, config, stored),
     ...wordQuestion(config, stored.plan, taken, params.projects !== undefined, session.now()),
   };
 }

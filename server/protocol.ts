@@ -4,6 +4,7 @@
  */
 import type { CallSite, PathTemplate, RuleId, Severity } from "../core/analysis/finding.ts";
 import type { Enforcement } from "../core/enforce.ts";
+import type { RoundNote } from "../core/schedule.ts";
 import type {
   AutoCleanup,
   CleanResult,
@@ -64,10 +65,10 @@ export interface Schedule {
     /** It is the server that answers. */
     readonly here: boolean;
   };
-  /** How often the policy wants it, milliseconds. */
+  /** How often it is done, or how often the policy wants it, milliseconds. */
   readonly everyMs: number;
-  readonly last?: { readonly at: string; readonly outcome: Enforcement["outcome"]; readonly message: string };
-  /** Absent where nobody does it. */
+  readonly last?: RoundNote;
+  /** Absent where nobody does it, and during a round. */
   readonly next?: string;
 }
 

@@ -12,6 +12,7 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { analysisCapabilities, type CodeAnalysis, startAnalysis } from "./analysis/start.ts";
 import type { ThreadOptions } from "./analysis/thread.ts";
 import { switchAuto } from "./auto.ts";
+import { type Background, type BackgroundOptions, createBackground } from "./background.ts";
 import { clean, purgeRuns, undoRun } from "./clean.ts";
 import { executeCommand } from "./commands.ts";
 import { pathOf, uriOf } from "./convert.ts";
@@ -23,6 +24,7 @@ import { pageItems, planFolder, prepare } from "./plan.ts";
 import * as protocol from "./protocol.ts";
 import { recoverFolders } from "./recovery.ts";
 import { release } from "./release.ts";
+import { enforceNow } from "./round.ts";
 import type { ClientAbilities, Session } from "./session.ts";
 import { closeVerifier } from "./uploads.ts";
 import { filesChanged, watchFolders } from "./watch.ts";
@@ -35,6 +37,8 @@ export interface ServerOptions {
   readonly now?: () => number;
   /** How the thread that analyses code lives, for tests. */
   readonly thread?: Pick<ThreadOptions, "idleMs" | "patienceMs" | "program">;
+  /** How patient the automatic loop is, for tests. */
+  readonly background?: BackgroundOptions;
 }
 
 /** Answers on the connection until it is closed. Reads nothing before a request comes, except to end what a crash left. */
@@ -43,11 +47,13 @@ export function startServer(options: ServerOptions): void {
   const session = createSession(options);
   const documents = new TextDocuments(TextDocument);
   const analysis = startAnalysis(session, documents, options.thread);
+  const background = createBackground(session, options.background);
 
   connection.onInitialize((params) => initialize(session, params));
-  connection.onInitialized(() => begin(session, analysis));
+  connection.onInitialized(() => begin(session, analysis, background));
   const end = async (): Promise<void> => {
     cancelExpiry(session);
+    await background.stop();
     await closeVerifier(session);
     await analysis.dispose();
   };
@@ -63,9 +69,11 @@ export function startServer(options: ServerOptions): void {
   connection.onRequest(protocol.historyRequest, answer(session, history));
   connection.onRequest(protocol.runRequest, answer(session, describeRun));
   connection.onRequest(protocol.releaseRequest, answer(session, release));
+  connection.onRequest(protocol.enforceRequest, answer(session, enforceNow));
   connection.onRequest(protocol.autoRequest, answer(session, switchAuto));
   connection.onRequest(protocol.pinRequest, answer(session, changePin));
-  connection.onNotification(protocol.trustedNotification, () => trust(session, analysis));
+  connection.onNotification(protocol.trustedNotification, () => trust(session, analysis, background));
+  connection.onNotification(protocol.backgroundNotification, (params: protocol.BackgroundParams) => background.set(params));
   connection.onExecuteCommand((params, token) => guard(session, (signal) => executeCommand(session, params, signal), token));
 
   connection.onDidChangeWatchedFiles(({ changes }) => {
@@ -138,7 +146,7 @@ function abilitiesOf({ workspace, textDocument, window }: ClientCapabilities): C
   };
 }
 
-async function begin(session: Session, analysis: CodeAnalysis): Promise<void> {
+async function begin(session: Session, analysis: CodeAnalysis, background: Background): Promise<void> {
   const { connection } = session;
   if (session.abilities.folderChanges) {
     connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
@@ -146,6 +154,7 @@ async function begin(session: Session, analysis: CodeAnalysis): Promise<void> {
       const come = localPaths(added.map((folder) => folder.uri));
       session.folders = [...new Set([...session.folders.filter((root) => !gone.has(root)), ...come])];
       analysis.foldersChanged([...gone]);
+      background.foldersGone([...gone]);
       void watchFolders(session, come);
       void recoverFolders(session, come);
     });
@@ -155,9 +164,10 @@ async function begin(session: Session, analysis: CodeAnalysis): Promise<void> {
   await recoverFolders(session, session.folders);
 }
 
-async function trust(session: Session, analysis: CodeAnalysis): Promise<void> {
+async function trust(session: Session, analysis: CodeAnalysis, background: Background): Promise<void> {
   session.trusted = true;
   analysis.trusted();
+  background.trusted();
   await recoverFolders(session, session.folders);
 }
 

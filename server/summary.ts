@@ -6,9 +6,9 @@ import { listRuns } from "../core/runs.ts";
 import { uriOf } from "./convert.ts";
 import type { Group, Held, OwnerSummary, PlanSummary } from "./protocol.ts";
 import { scheduleOf } from "./schedule.ts";
-import type { Session, StoredPlan } from "./session.ts";
+import type { StoredPlan } from "./session.ts";
 
-export function summarise(session: Session, folder: string, config: Config, { plan, groups }: StoredPlan): PlanSummary {
+export function summarise(folder: string, config: Config, { plan, groups }: StoredPlan): PlanSummary {
   const prefixes = new Map(config.stores.map((store) => [store.name, store.template.prefix]));
   const taken = plan.items.filter((item) => item.verdict === "reclaim");
   return {
@@ -23,7 +23,7 @@ export function summarise(session: Session, folder: string, config: Config, { pl
     autoCleanup: plan.autoCleanup,
     brake: plan.brake,
     pressures: plan.pressures,
-    schedule: scheduleOf(session, config),
+    schedule: scheduleOf(config),
     roots: [...new Set(taken.map((item) => path.join(item.root, prefixes.get(item.store) ?? "")))].sort(),
     held: heldOf(config.root),
   };

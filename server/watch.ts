@@ -4,6 +4,7 @@ import { type Disposable, DidChangeWatchedFilesNotification, type FileSystemWatc
 import type { Config } from "../core/config/config.ts";
 import { CONFIG_FILES } from "../core/config/file.ts";
 import { pathOf, uriOf } from "./convert.ts";
+import { scheduleFile, tellSchedule } from "./schedule.ts";
 import type { Session } from "./session.ts";
 
 /** At the top of a folder. */
@@ -50,7 +51,8 @@ export async function watchFacts(session: Session, root: string, config: Config)
   before?.registration.dispose();
   const watchers = [
     ...databases.flatMap((file) => [file, `${file}-wal`]).flatMap((file) => watcherOf(session, file)),
-    watcherIn(session, jobs, "*.json"),
+    ...watcherOf(session, scheduleFile(root)),
+    watcherIn(session, jobs, "*.json", `**/${path.basename(jobs)}/*.json`),
   ];
   facts.set(root, {
     key,
@@ -62,13 +64,13 @@ export async function watchFacts(session: Session, root: string, config: Config)
 
 /** A pattern relative to the file's directory keeps the editor from watching everything below. */
 function watcherOf(session: Session, file: string): FileSystemWatcher[] {
-  return [watcherIn(session, path.dirname(file), path.basename(file).replaceAll(/[[\]{}*?]/g, "?"))];
+  const name = path.basename(file).replaceAll(/[[\]{}*?]/g, "?");
+  return [watcherIn(session, path.dirname(file), name, `**/${name}`)];
 }
 
-function watcherIn(session: Session, directory: string, pattern: string): FileSystemWatcher {
-  return session.abilities.relativePatterns
-    ? { globPattern: { baseUri: uriOf(directory), pattern } }
-    : { globPattern: `**/${path.basename(directory)}/${pattern}` };
+/** `anywhere` is for clients that know no relative patterns. */
+function watcherIn(session: Session, directory: string, pattern: string, anywhere: string): FileSystemWatcher {
+  return { globPattern: session.abilities.relativePatterns ? { baseUri: uriOf(directory), pattern } : anywhere };
 }
 
 /** What the client reports; each folder that it concerns is told about once the burst is over. */
@@ -76,6 +78,8 @@ export function filesChanged(session: Session, uris: readonly string[]): void {
   const { due, facts } = watchingOf(session);
   for (const uri of uris) {
     const file = pathOf(uri);
+    const noted = session.folders.find((root) => file === scheduleFile(root));
+    if (noted !== undefined) tellSchedule(session, noted);
     const roots = session.folders.filter(
       (root) => (path.dirname(file) === root && WATCHED.includes(path.basename(file))) || isFact(facts.get(root), file),
     );

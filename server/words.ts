@@ -3,6 +3,7 @@ import path from "node:path";
 import { t } from "@vscode/l10n";
 import { brakeOf } from "../core/plan/brake.ts";
 import type { Config } from "../core/config/config.ts";
+import type { Enforcement } from "../core/enforce.ts";
 import type { CleanResult, Plan, PlanItem } from "../core/model.ts";
 import type { PurgeResult } from "../core/reclaim/purge.ts";
 import type { UndoResult } from "../core/reclaim/undo.ts";
@@ -103,6 +104,21 @@ export function wordPurge(results: readonly PurgeResult[]): string {
     ...(errors.length > 0 ? [t("{0} are still held: {1}", countFiles(errors.length), errors[0]?.message ?? "")] : []),
   ];
   return [cleanupLine(files, freed), ...more].join(". ");
+}
+
+/** What one round of the automatic loop came to. */
+export function wordRound(round: Enforcement, nowMs: number): string {
+  const { outcome, plan, result, purged, message } = round;
+  const earlier = purged.some((one) => one.deletedFiles > 0 || one.errors.length > 0)
+    ? [t("Of earlier cleanups: {0}", wordPurge(purged))]
+    : [];
+  if (outcome === "braked" && plan)
+    return [t("Automatic cleanup stopped, because this is more than usual: {0}", plan.brake.join("; ")), ...earlier].join(". ");
+  if (outcome === "off" && plan) return t("Automatic cleanup is off ({0}), so nothing was cleaned up.", plan.autoCleanup.source);
+  if (result && (result.run !== "" || result.errors.length > 0)) return [wordCleanup(result, nowMs), ...earlier].join(". ");
+  if (earlier.length > 0) return earlier.join("");
+  if (outcome === "nothing" && plan) return t("Nothing is to be cleaned up automatically; {0} kept.", countFiles(plan.totals.keep.files));
+  return message;
 }
 
 export function wordUndo(result: UndoResult): string {

@@ -3,6 +3,7 @@ import { t } from "@vscode/l10n";
 import { listRuns, loadTracked, purge as purgeRuns, readRun, undo as undoRun } from "../../core/runs.ts";
 import { checkRoot } from "../../core/reclaim/guard.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
+import { compareRecords } from "../../core/reclaim/records.ts";
 import { cleanupLine, countFiles, formatBytes } from "../../core/words.ts";
 import { UsageError } from "../args.ts";
 import type { Context } from "../context.ts";
@@ -129,6 +130,9 @@ export async function purge(context: Context): Promise<ExitCode> {
   checkRoot(root);
   const [run] = args.positionals;
   const expiredAt = args.has("expired") ? Date.now() : undefined;
+  const doubt = expiredAt === undefined ? undefined : compareRecords(root, [], expiredAt).clock;
+  if (doubt !== undefined)
+    throw new Refusal(t("{0}, so nobody knows what can no longer be undone; name a cleanup to free its space now", doubt));
   const held = listRuns(root).filter(
     (one) =>
       one.heldFiles > 0 &&

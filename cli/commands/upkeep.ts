@@ -14,15 +14,10 @@ import { listRuns, recoverRuns } from "../../core/runs.ts";
 import { trackedFiles } from "../../core/scan/git.ts";
 import { countFiles, formatBytes } from "../../core/words.ts";
 import { UsageError } from "../args.ts";
+import { type Check, checkJobs, checkReserve, checkSchedule } from "../checks.ts";
 import { type Context, configOf, findUnmigrated } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { visible } from "../terminal.ts";
-
-interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly message: string;
-}
 
 /** Finishes what a crash left, then looks at everything a cleanup depends on. */
 export async function doctor(context: Context): Promise<ExitCode> {
@@ -93,6 +88,7 @@ async function lookAround(config: Config): Promise<Check[]> {
     });
   }
   for (const { source, message } of findUnmigrated(config)) checks.push({ name: source, ok: false, message });
+  checks.push(...(await checkJobs(config)));
   const tracked = await trackedFiles(
     config.root,
     config.stores.filter((store) => store.root === config.root).map((store) => store.template.prefix),
@@ -108,6 +104,7 @@ async function lookAround(config: Config): Promise<Check[]> {
   checks.push(attempt(t("pins"), () => countPins(readPins(config.root).list.length)));
   const holder = lockHolder(config.root);
   checks.push({ name: t("lock"), ok: true, message: holder === undefined ? t("free") : t("held by {0}", holder) });
+  checks.push(checkSchedule(config.root), checkReserve(config.root));
   const runs = listRuns(config.root);
   const held = runs.filter((run) => run.heldFiles > 0);
   const away = runs.filter((run) => run.state === "unreachable");

@@ -8,7 +8,7 @@ import { loadConfig } from "../../core/config/load.ts";
 import { parseDuration } from "../../core/config/units.ts";
 import { enforce, type Enforcement } from "../../core/enforce.ts";
 import { roundIntervalMs, startRounds } from "../../core/rounds.ts";
-import { claimRounds, noteRound, type RoundNote } from "../../core/schedule.ts";
+import { claimRounds, noteRound, readSchedule, type RoundNote } from "../../core/schedule.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import type { UploadVerifier } from "../../core/uploads.ts";
 import { formatDuration } from "../../core/words.ts";
@@ -26,14 +26,16 @@ export async function watch(context: Context): Promise<ExitCode> {
   const everyMs = everyOf(args.every);
   const log = createLog(terminal, environment);
   const choices = args.root === undefined ? "" : ` --root ${quote(args.root)}`;
-  const teller = createTeller(log, { all: args.has("verbose") || log.live, choices });
-  await using rounds = new Rounds(context, teller);
+  // One round of many processes goes on where the one before it was.
+  const before = args.has("once") ? readSchedule(context.root).last?.outcome : undefined;
+  const teller = createTeller(log, { all: args.has("verbose") || log.live, choices, ...(before && { before }) });
+  await using rounds = new RoundRunner(context, teller);
   if (args.has("once")) return rounds.once();
   return await keepWatching(context, { config, rounds, log, everyOf: (current) => everyMs ?? roundIntervalMs(current) });
 }
 
 /** The rounds of one process. What is worth keeping from one to the next is the connection to remote storage, and nothing that grows. */
-class Rounds implements AsyncDisposable {
+class RoundRunner implements AsyncDisposable {
   readonly #context: Context;
   readonly #teller: Teller;
   #verifier: UploadVerifier | undefined;
@@ -97,7 +99,7 @@ class Rounds implements AsyncDisposable {
 
 interface Watching {
   readonly config: Config;
-  readonly rounds: Rounds;
+  readonly rounds: RoundRunner;
   readonly log: Log;
   /** How often the loop looks, by a configuration. */
   readonly everyOf: (config: Config) => number;

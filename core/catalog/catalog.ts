@@ -11,7 +11,7 @@ import { type DatabaseContents, readContents, type UploadRow, type UseRow } from
 import { type JobFacts, readJobs } from "../jobs/owners.ts";
 import { checkOutputs, existing, inodeOf, type MediaCache, type NamedOutput } from "./outputs.ts";
 import { stateFiles } from "./state.ts";
-import { canonicalKey, createResolver, ignoresCase, pathsAbove, refusePath, resolveStored, spellingsOf, statKey } from "./paths.ts";
+import { canonicalKey, createKeys, createResolver, ignoresCase, refusePath, resolveStored, spellingsOf, statKey } from "./paths.ts";
 
 /** One row that says that an owner uses a file. */
 export interface Use {
@@ -59,7 +59,8 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   const owners = mergeOwners([...contents.flatMap((one) => one.owners), ...jobs.owners]);
   const problems: Problem[] = [...contents.flatMap((one) => one.problems), ...jobs.problems];
   const real = createResolver();
-  const keyOf = (absolute: string): string => canonicalKey(real(absolute), ignoresCase(config.root));
+  const keys = createKeys(real, ignoresCase(config.root));
+  const { keyOf } = keys;
 
   const byKey = new Map<string, Use[]>();
   const byIds = new Map<string, Map<string, Use[]>>();
@@ -123,12 +124,13 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   return {
     owners,
     usersOf(store, absolutePath, captures) {
-      const named = pathsAbove(keyOf(absolutePath)).flatMap((key) => byKey.get(key) ?? []);
-      const identified = byIds.get(store.name)?.get(idsKey(store, captures)) ?? [];
+      const named = byKey.size === 0 ? NOBODY : keys.withAbove(absolutePath).flatMap((key) => byKey.get(key) ?? NOBODY);
+      const identified = byIds.get(store.name)?.get(idsKey(store, captures)) ?? NOBODY;
       return identified.length === 0 ? named : [...named, ...identified];
     },
     outputAt(absolutePath, inode) {
-      const key = pathsAbove(keyOf(absolutePath)).find((one) => byOutputKey.has(one));
+      if (checked.length === 0) return undefined;
+      const key = keys.withAbove(absolutePath).find((one) => byOutputKey.has(one));
       return key === undefined ? inodes.get(inode) : byOutputKey.get(key);
     },
     isState: (absolutePath, inode) => stateKeys.has(keyOf(absolutePath)) || stateInodes.has(inode),
@@ -146,6 +148,8 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     problems,
   };
 }
+
+const NOBODY: readonly Use[] = [];
 
 /** One id in two databases, or in a database and a manifest: the state that protects more wins. */
 function mergeOwners(all: readonly Owner[]): Map<string, Owner> {

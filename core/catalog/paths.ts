@@ -78,6 +78,47 @@ export function createResolver(): (absolute: string) => string {
   };
 }
 
+export interface Keys {
+  /** The canonical key of an absolute path without `.`, `..` and doubled separators. */
+  keyOf(absolute: string): string;
+  /** The key and those of the directories above it: a row may name a directory and mean what is in it. */
+  withAbove(absolute: string): readonly string[];
+}
+
+/** Canonical keys of many files: what belongs to their directories is found out once per directory. */
+export function createKeys(real: (absolute: string) => string, ignoresCase: boolean): Keys {
+  const directories = new Map<string, { readonly key: string; readonly above: readonly string[] }>();
+  const look = (directory: string): { readonly key: string; readonly above: readonly string[] } => {
+    let known = directories.get(directory);
+    if (!known) {
+      const key = canonicalKey(path.dirname(real(path.join(directory, "_"))), ignoresCase);
+      directories.set(directory, (known = { key, above: pathsAbove(key) }));
+    }
+    return known;
+  };
+  const split = (absolute: string): readonly [directory: string, name: string] => {
+    const cut = absolute.lastIndexOf(path.sep);
+    const name = absolute.slice(cut + 1);
+    const plain = ASCII.test(name) ? name : name.normalize("NFC");
+    return [cut === 0 ? path.sep : absolute.slice(0, cut), ignoresCase ? plain.toLowerCase() : plain];
+  };
+  const join = (key: string, name: string): string => (key.endsWith("/") ? key + name : `${key}/${name}`);
+  return {
+    keyOf(absolute) {
+      const [directory, name] = split(absolute);
+      return join(look(directory).key, name);
+    },
+    withAbove(absolute) {
+      const [directory, name] = split(absolute);
+      const { key, above } = look(directory);
+      return [join(key, name), ...above];
+    },
+  };
+}
+
+// oxlint-disable-next-line no-control-regex -- ASCII is what is asked for
+const ASCII = /^[\x00-\x7f]*$/;
+
 function realOrSame(directory: string): string {
   try {
     return fs.realpathSync.native(directory);

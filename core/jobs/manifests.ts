@@ -93,7 +93,8 @@ export async function changeManifest(directory: string, id: string, change: (old
   const wrong = manifest.job.id === id ? refuseManifest(manifest) : t("its id is {0}", JSON.stringify(manifest.job.id));
   if (wrong !== undefined) throw new Refusal(t("the manifest of {0} cannot be written: {1}", id, wrong));
   try {
-    await writeManifest(directory, id, printManifest(manifest), found?.from === "file" && !permitsLess(found.manifest!, manifest));
+    const backUp = !found ? "first" : found.from === "file" && old && !permitsLess(old, manifest) ? "old" : "new";
+    await writeManifest(directory, id, printManifest(manifest), backUp);
   } catch (error) {
     throw new Refusal(t("{0} cannot be written: {1}", manifestFile(directory, id), explainErrno(error)), { cause: error });
   }
@@ -246,8 +247,11 @@ function permitsLess(old: Manifest, manifest: Manifest): boolean {
   return [...old.files, ...old.directories].some((entry) => entry.role === "temp" && roles.get(entry.path) !== "temp");
 }
 
-/** Never a moment without a whole manifest; the names of temporary files are fixed, because only the holder of the lock writes. */
-async function writeManifest(directory: string, id: string, text: string, keepOld: boolean): Promise<void> {
+/**
+ * Never a moment without a whole manifest; the backup is the old one, or the new one again. The names of temporary files are fixed,
+ * because only the holder of the lock writes.
+ */
+async function writeManifest(directory: string, id: string, text: string, backUp: "first" | "old" | "new"): Promise<void> {
   const file = manifestFile(directory, id);
   const backup = backupFile(directory, id);
   const [temporary, spare] = [`${file}.tmp`, `${backup}.tmp`];
@@ -255,12 +259,12 @@ async function writeManifest(directory: string, id: string, text: string, keepOl
   try {
     fs.writeFileSync(temporary, text, { flush: true });
     fs.rmSync(spare, { force: true });
-    if (keepOld) linkOrCopy(file, spare);
+    if (backUp === "old") linkOrCopy(file, spare);
     else fs.writeFileSync(spare, text, { flush: true });
     // The first manifest of a job comes before its backup: one without the other would look as if it had been lost.
-    if (isFirst) await retry(() => fs.renameSync(temporary, file));
+    if (backUp === "first") await retry(() => fs.renameSync(temporary, file));
     await retry(() => fs.renameSync(spare, backup));
-    if (!isFirst) await retry(() => fs.renameSync(temporary, file));
+    if (backUp !== "first") await retry(() => fs.renameSync(temporary, file));
   } finally {
     fs.rmSync(temporary, { force: true });
     fs.rmSync(spare, { force: true }); // Two names of one file: then the rename has done nothing.

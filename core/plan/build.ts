@@ -96,8 +96,9 @@ function factsOf(
   finalsOf: FinalsOf,
 ): { readonly facts: Facts; readonly owner: string | undefined } {
   const { catalog } = context;
-  const absolute = path.join(file.root, file.path);
+  const absolute = absoluteOf(file);
   const captures = matchTemplate(store.template, file.path) ?? {};
+  const inode = `${file.dev}:${file.ino}`;
   const own = store.ownerCapture === undefined ? undefined : captures[store.ownerCapture];
   const uses = catalog.usersOf(store, absolute, captures);
   const owners: OwnerFacts[] = [];
@@ -105,10 +106,15 @@ function factsOf(
   for (const use of uses) {
     if (!owners.some((owner) => owner.id === use.owner)) owners.push(ownerFacts(use.owner, { table: use.source }, catalog, finalsOf));
   }
-  const output = catalog.outputAt(absolute, `${file.dev}:${file.ino}`);
-  const ended = Math.max(...owners.map((owner) => catalog.owners.get(owner.id)?.endedMs ?? 0), ...uses.map((use) => use.eventMs ?? 0), 0);
+  const output = catalog.outputAt(absolute, inode);
+  let ended = 0;
+  for (const owner of owners) ended = Math.max(ended, catalog.owners.get(owner.id)?.endedMs ?? 0);
+  for (const use of uses) ended = Math.max(ended, use.eventMs ?? 0);
   const unavailable = catalog.unavailable ?? context.doubt ?? context.trackedUnknown ?? catalog.blockedStores.get(store.name);
-  const pinned = pinOf(context.pins, { path: file.path, root: file.root, store: store.name, owners: owners.map((one) => one.id) });
+  const pinned =
+    context.pins.list.length === 0
+      ? undefined
+      : pinOf(context.pins, { path: file.path, root: file.root, store: store.name, owners: owners.map((one) => one.id) });
   const twin = context.twins?.get(absolute);
   const upload = store.role === "upload" ? context.uploads.of(store, file, captures) : undefined;
   const facts: Facts = {
@@ -120,7 +126,7 @@ function factsOf(
     owners,
     ageMs: context.nowMs - Math.max(ended, file.mtimeMs, file.ctimeMs),
     gitTracked: context.tracked.size > 0 && context.tracked.has(absolute.normalize("NFC")),
-    state: catalog.isState(absolute, `${file.dev}:${file.ino}`) || looksLikeState(store, file.path),
+    state: catalog.isState(absolute, inode) || looksLikeState(store, file.path),
     ...(pinned !== undefined && { pinned }),
     ...(twin !== undefined && { twin }),
     ...(unavailable !== undefined && { unavailable }),
@@ -131,6 +137,11 @@ function factsOf(
   };
   const chosen = uses.find((use) => context.projects?.includes(use.owner)) ?? uses[0];
   return { facts, owner: own ?? chosen?.owner };
+}
+
+/** The walk gives plain relative paths, so nothing has to be normalised; that matters a hundred thousand times. */
+function absoluteOf({ root, path: relative }: { readonly root: string; readonly path: string }): string {
+  return path.sep === "/" ? `${root === "/" ? "" : root}/${relative}` : path.join(root, relative);
 }
 
 function ownerFacts(id: string, by: OwnerFacts["by"], catalog: Catalog, finalsOf: FinalsOf): OwnerFacts {
@@ -214,7 +225,7 @@ export function selects(selection: Selection, item: PlanItem): boolean {
   return (
     (selection.projects === undefined || (item.owner !== undefined && selection.projects.includes(item.owner))) &&
     (selection.stores === undefined || selection.stores.includes(item.store)) &&
-    (selection.paths === undefined || selection.paths.includes(path.join(item.root, item.path)))
+    (selection.paths === undefined || selection.paths.includes(absoluteOf(item)))
   );
 }
 

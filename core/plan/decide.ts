@@ -184,7 +184,16 @@ function decideClip(facts: Facts, circumstances: Circumstances): Verdict {
   );
 }
 
+/** Many files in a row have the same age as people read it, and the same store: the last sentence often fits again. */
+let lastTooOld = { key: "", words: "" };
+
 function tooOld(facts: Facts, maxAgeMs: number): string {
+  const key = `${Math.floor(facts.ageMs / 1000)} ${maxAgeMs} ${facts.store}`;
+  if (key !== lastTooOld.key) lastTooOld = { key, words: wordTooOld(facts, maxAgeMs) };
+  return lastTooOld.words;
+}
+
+function wordTooOld(facts: Facts, maxAgeMs: number): string {
   return t('{0} old; files of the store "{1}" may become {2} old', formatDuration(facts.ageMs), facts.store, formatDuration(maxAgeMs));
 }
 

@@ -231,6 +231,28 @@ export function readJournal(file: string): JournalContents {
   return { records, end: { sequence: records.length, bytes: offset } };
 }
 
+/** Of a file that has several journals end to end. Records that cannot be read are left out, with what follows them in their journal. */
+export function readJournals(file: string): { readonly journals: readonly (readonly JournalRecord[])[]; readonly whole: boolean } {
+  const bytes = fs.readFileSync(file);
+  const journals: JournalRecord[][] = [];
+  let current: JournalRecord[] | undefined;
+  let whole = true;
+  for (let offset = 0; offset < bytes.length;) {
+    const end = bytes.indexOf(10, offset);
+    const line = bytes.subarray(offset, end === -1 ? bytes.length : end);
+    const next = end === -1 ? undefined : current && decode(line, current.length);
+    const first = end === -1 || next ? undefined : decode(line, 0);
+    if (next) current?.push(next);
+    else if (first) journals.push((current = [first]));
+    else {
+      whole = false;
+      current = undefined;
+    }
+    offset = end === -1 ? bytes.length : end + 1;
+  }
+  return { journals, whole };
+}
+
 function decode(line: Buffer, expected: number | undefined): JournalRecord | undefined {
   const match = /^(\d+) (\d+) ([0-9a-f]+) /.exec(line.subarray(0, 48).toString("latin1"));
   if (!match || (expected !== undefined && Number(match[1]) !== expected)) return undefined;

@@ -25,14 +25,34 @@ export interface Recovered {
   readonly damaged: boolean;
 }
 
-/** All runs of a workspace, the oldest first. A journal that is not even begun is passed over: nothing was done under it. */
+/**
+ * The runs of a workspace of which something may still be held, and the newest of the others, the oldest first; the rest is in the
+ * archive. A journal that is not even begun is passed over: nothing was done under it.
+ */
 export function readRuns(workspace: string): readonly RunState[] {
-  const states = runNames(workspace).flatMap((run) => foldJournal(readJournal(journalOf(workspace, run)).records) ?? []);
+  const states = journalNames(workspace).flatMap((run) => readOne(workspace, run)?.state ?? []);
   // Names tell seconds only.
   return states.sort((a, b) => (a.started === b.started ? 0 : a.started < b.started ? -1 : 1));
 }
 
-function runNames(workspace: string): string[] {
+/** One of them. Undefined when there is none of that name, which may have gone into the archive a moment ago. */
+export function readOne(workspace: string, run: string): { readonly state: RunState; readonly contents: JournalContents } | undefined {
+  const contents = readOrNothing(workspace, run);
+  const state = contents && foldJournal(contents.records);
+  return contents && state && { state, contents };
+}
+
+function readOrNothing(workspace: string, run: string): JournalContents | undefined {
+  try {
+    return readJournal(journalOf(workspace, run));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The names of those runs, the oldest first as far as names tell. */
+export function journalNames(workspace: string): string[] {
   try {
     return fs
       .readdirSync(runsOf(workspace))
@@ -47,8 +67,9 @@ function runNames(workspace: string): string[] {
 
 /** Whether {@link recover} would have something to do. Looks only. */
 export function needsRecovery(workspace: string): readonly string[] {
-  return runNames(workspace).filter((run) => {
-    const contents = readJournal(journalOf(workspace, run));
+  return journalNames(workspace).filter((run) => {
+    const contents = readOrNothing(workspace, run);
+    if (!contents) return false;
     const state = foldJournal(contents.records);
     return contents.fault !== undefined || (state !== undefined && (state.ended === undefined || state.files.some(isUnsettled)));
   });

@@ -14,10 +14,15 @@ export function openStorage({ environment }: StorageOptions): RemoteStorage {
   return {
     async head(address, signal) {
       if (address.kind !== "azure") throw new TypeError("not an address of Azure");
+      let account = accounts.get(address.account);
+      if (!account) accounts.set(address.account, (account = openAccount(address.account, environment)));
+      let blob;
       try {
-        let account = accounts.get(address.account);
-        if (!account) accounts.set(address.account, (account = openAccount(address.account, environment)));
-        const blob = (await account)(address.container, address.key);
+        blob = (await account)(address.container, address.key);
+      } catch {
+        return { status: "unreachable", trouble: "credentials" }; // What the environment holds is no key and no connection string.
+      }
+      try {
         const timeout = AbortSignal.timeout(ATTEMPTS * ANSWER_TIMEOUT);
         const properties = await blob.getProperties({ abortSignal: signal ? AbortSignal.any([signal, timeout]) : timeout });
         return { status: "found", object: describe(properties) };

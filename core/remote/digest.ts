@@ -64,10 +64,11 @@ export async function statFile(file: string, identity: Identity): Promise<BigInt
 
 /** False when the file ends early. The next piece is read while this one is hashed. */
 async function readAll(handle: FileHandle, bytes: number, hashers: readonly Hasher[], signal: AbortSignal | undefined): Promise<boolean> {
+  if (bytes === 0) return true;
   const size = Math.min(CHUNK, bytes);
   let ahead = handle.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
   let spare = bytes > size ? Buffer.allocUnsafeSlow(size) : Buffer.alloc(0);
-  for (let position = 0; position < bytes; ) {
+  for (let position = 0; position < bytes;) {
     const { bytesRead, buffer } = await ahead;
     signal?.throwIfAborted();
     if (bytesRead === 0) return false;

@@ -22,7 +22,7 @@ export function openStorage({ environment }: StorageOptions): RemoteStorage {
   return {
     async head(address, signal) {
       if (address.kind !== "google") throw new TypeError("not an address of Google");
-      client ??= emulator ? Promise.resolve(new PassThroughClient()) : signIn(environment);
+      client ??= emulator ? Promise.resolve(new PassThroughClient()) : new GoogleAuth({ scopes: SCOPE }).getClient();
       let connected;
       try {
         connected = await client;
@@ -48,11 +48,6 @@ export function openStorage({ environment }: StorageOptions): RemoteStorage {
       client = undefined;
     },
   };
-}
-
-function signIn(environment: StorageOptions["environment"]): Promise<AuthClient> {
-  const keyFilename = environment["GOOGLE_APPLICATION_CREDENTIALS"];
-  return new GoogleAuth({ scopes: SCOPE, ...(keyFilename && { keyFilename }) }).getClient();
 }
 
 /** With or without scheme and path, as the libraries of Google allow it. */

@@ -6,7 +6,10 @@ const NAMES: readonly (readonly [pattern: RegExp, trouble: Trouble])[] = [
   [/^(?:ETIMEDOUT|ESOCKETTIMEDOUT|TimeoutError|AbortError|UND_ERR_\w*TIMEOUT)$/, "timeout"],
   [/^(?:ECONN\w+|EPIPE|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL|UND_ERR_SOCKET)$/, "connection"],
   [/^(?:CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|ERR_TLS_\w+|ERR_SSL_\w+|EPROTO)$/, "certificate"],
-  [/^(?:CredentialsProviderError|CredentialUnavailableError|\w*AuthenticationError|AuthenticationRequiredError)$/, "credentials"],
+  [
+    /^(?:CredentialsProviderError|CredentialUnavailableError|\w*AuthenticationError|AuthenticationRequiredError|MISSING_CREDENTIALS)$/,
+    "credentials",
+  ],
 ];
 
 /** What an error of a request came to. `status` is that of the HTTP answer, when there was one. */

@@ -119,12 +119,19 @@ async function renderScenes(
   const signal = options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal;
   const studio: Studio = { root, size: sizeOf(options), signal };
   const queue = scenes.values();
+  const started: Promise<void>[] = [];
 
   const work = async (): Promise<void> => {
     for (const scene of queue) {
       signal.throwIfAborted();
-      if (scene.number === options.failAt) throw new Error(`${scene.provider} has no clip ${scene.video} (scene ${scene.number} of ${id})`);
-      await renderScene(studio, database, id, scene);
+      if (scene.number === options.failAt) {
+        // A demonstration looks the same each time: what was begun before is done.
+        await Promise.allSettled(started);
+        throw new Error(`${scene.provider} has no clip ${scene.video} (scene ${scene.number} of ${id})`);
+      }
+      const rendering = renderScene(studio, database, id, scene);
+      started.push(rendering);
+      await rendering;
       options.log(`${id}: scene ${scene.number}`);
     }
   };

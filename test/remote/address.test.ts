@@ -9,7 +9,10 @@ describe("addresses of objects", () => {
     ["gs://my_bucket/ü.mp4", { kind: "google", bucket: "my_bucket", key: "ü.mp4" }],
     ["azure://account1/box/a/b", { kind: "azure", account: "account1", container: "box", key: "a/b" }],
     ["azure://account1/$web/index", { kind: "azure", account: "account1", container: "$web", key: "index" }],
-    ["https://account1.blob.core.windows.net/box/a%20b/%C3%BC?sv=1&sig=x", { kind: "azure", account: "account1", container: "box", key: "a b/ü" }],
+    [
+      "https://account1.blob.core.windows.net/box/a%20b/%C3%BC?sv=1&sig=x",
+      { kind: "azure", account: "account1", container: "box", key: "a b/ü" },
+    ],
     ["https://account1.blob.core.windows.net/root.txt", { kind: "azure", account: "account1", container: "$root", key: "root.txt" }],
   ];
   for (const [url, address] of known) it(`S1.6: ${url}`, () => assert.deepEqual(parseAddress(url), address));

@@ -52,7 +52,10 @@ export async function startServer(context: Mocha.Context): Promise<S3Server> {
 }
 
 /** Clients that add no checksums of their own accord, as older ones and those of other storages do. */
-export const WITHOUT_CHECKSUMS: S3ClientConfig = { requestChecksumCalculation: "WHEN_REQUIRED", responseChecksumValidation: "WHEN_REQUIRED" };
+export const WITHOUT_CHECKSUMS: S3ClientConfig = {
+  requestChecksumCalculation: "WHEN_REQUIRED",
+  responseChecksumValidation: "WHEN_REQUIRED",
+};
 
 export function connect(server: S3Server, config: S3ClientConfig = {}): S3Client {
   const { endpoint, region, accessKeyId, secretAccessKey } = server;
@@ -108,7 +111,14 @@ async function putParts(
     const Parts: CompletedPart[] = [];
     let offset = 0;
     for (const [index, size] of sizes.entries()) {
-      const part = { Bucket, Key, UploadId, PartNumber: index + 1, Body: body.subarray(offset, offset + size), ChecksumAlgorithm: algorithm };
+      const part = {
+        Bucket,
+        Key,
+        UploadId,
+        PartNumber: index + 1,
+        Body: body.subarray(offset, offset + size),
+        ChecksumAlgorithm: algorithm,
+      };
       const { ETag, ChecksumSHA1, ChecksumSHA256, ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME } = await client.send(
         new UploadPartCommand(part),
         options,

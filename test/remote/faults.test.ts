@@ -49,7 +49,13 @@ const FAILING: readonly Failing[] = [
     told: "failure",
   },
   { name: "a delay", rule: { match: PUT, fault: { kind: "delay", ms: 200 } }, arrives: true, told: "success" },
-  { name: "no answer in time", rule: { match: PUT, fault: { kind: "hang" }, times: ALWAYS }, arrives: false, told: "failure", config: brief },
+  {
+    name: "no answer in time",
+    rule: { match: PUT, fault: { kind: "hang" }, times: ALWAYS },
+    arrives: false,
+    told: "failure",
+    config: brief,
+  },
   { name: "200 and nothing stored", rule: { match: PUT, fault: swallowed }, arrives: false, told: "success" },
   {
     name: "stored, the answer lost",
@@ -73,8 +79,21 @@ const FAILING: readonly Failing[] = [
     arrives: false,
     told: "failure",
   },
-  { name: "completion: the answer lost", rule: { match: COMPLETE, fault: { kind: "answerLost" } }, parts: true, arrives: true, told: "success" },
-  { name: "aborted in part 2", rule: { match: PART_2, fault: { kind: "hang" } }, parts: true, arrives: false, told: "failure", aborted: true },
+  {
+    name: "completion: the answer lost",
+    rule: { match: COMPLETE, fault: { kind: "answerLost" } },
+    parts: true,
+    arrives: true,
+    told: "success",
+  },
+  {
+    name: "aborted in part 2",
+    rule: { match: PART_2, fault: { kind: "hang" } },
+    parts: true,
+    arrives: false,
+    told: "failure",
+    aborted: true,
+  },
 ];
 
 describe("uploads that fail", function () {

@@ -235,7 +235,9 @@ describe("uploads to a real S3 server", function () {
     await bucket.put("two/a", SMALL, { ChecksumAlgorithm: "SHA256" });
     await plain.put("two/b", alter(SMALL));
     const file = files.write("two.bin", SMALL);
-    const checks = await verifier.verify([plain.url("two/b"), bucket.url("two/a"), "s3://x", bucket.url("two/c")].map((url) => requestOf(file, url)));
+    const checks = await verifier.verify(
+      [plain.url("two/b"), bucket.url("two/a"), "s3://x", bucket.url("two/c")].map((url) => requestOf(file, url)),
+    );
     assert.deepEqual(
       checks.map(({ status }) => status),
       ["different", "verified", "unproven", "missing"],

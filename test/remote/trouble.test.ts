@@ -87,7 +87,10 @@ describe("storages that answer badly or not at all", function () {
 
     it("R35: a name that nobody knows", async () => {
       const environment = { ...bucket.environment, AWS_ENDPOINT_URL_S3: "http://storage.invalid" };
-      assert.match(told(await verifyOnce(request, environment)), /^unreachable: the name of the storage's host is not known \((ENOTFOUND|EAI_AGAIN)\)$/);
+      assert.match(
+        told(await verifyOnce(request, environment)),
+        /^unreachable: the name of the storage's host is not known \((ENOTFOUND|EAI_AGAIN)\)$/,
+      );
     });
 
     it("R35: no answer in time, a certificate that is not trusted, no region", () => {
@@ -192,7 +195,10 @@ describe("storages that answer badly or not at all", function () {
     });
     it("R35: a checksum that does not say what it is of, or that nobody here can compute, is not used", async () => {
       const headers = { "content-length": CONTENT.length, "x-amz-checksum-xxhash64": "AAAAAAAAAAA=", "x-amz-checksum-crc32": "AAAAAA==" };
-      proxy.arm({ match: /^HEAD/, fault: { kind: "answer", status: 200, headers: { ...headers, etag: '"0123456789abcdef0123456789abcdef-2"' } } });
+      proxy.arm({
+        match: /^HEAD/,
+        fault: { kind: "answer", status: 200, headers: { ...headers, etag: '"0123456789abcdef0123456789abcdef-2"' } },
+      });
       assert.match(told(await verifyOnce(request, proxied)), /^unproven: /);
     });
   });
@@ -261,7 +267,10 @@ describe("storages that answer badly or not at all", function () {
     const reason = new Error("enough");
     proxy.arm({ match: /^HEAD/, fault: { kind: "hang" }, times: ALWAYS });
     const asked = proxy.nextFault();
-    const found = assert.rejects(verifier.verify([request, { ...request, url: bucket.url("more") }], { signal: controller.signal }), (error) => error === reason);
+    const found = assert.rejects(
+      verifier.verify([request, { ...request, url: bucket.url("more") }], { signal: controller.signal }),
+      (error) => error === reason,
+    );
     await asked;
     controller.abort(reason);
     await found;

@@ -51,11 +51,12 @@ export interface ClientOptions {
   /** On top of those of a plain client. */
   readonly capabilities?: ClientCapabilities;
   readonly thread?: ServerOptions["thread"];
+  readonly background?: ServerOptions["background"];
 }
 
 export async function startClient(
   root: string,
-  { options = {}, environment = {}, now, capabilities = {}, thread }: ClientOptions = {},
+  { options = {}, environment = {}, now, capabilities = {}, thread, background }: ClientOptions = {},
 ): Promise<Client> {
   const up = new PassThrough();
   const down = new PassThrough();
@@ -64,6 +65,7 @@ export async function startClient(
     environment,
     ...(now && { now }),
     ...(thread && { thread }),
+    ...(background && { background }),
   });
   const connection = createProtocolConnection(new StreamMessageReader(down), new StreamMessageWriter(up));
   const folder = pathToFileURL(root).href;

@@ -121,7 +121,17 @@ describe("server: plans", () => {
     const patterns = client.registered
       .flatMap((one) => (one.registerOptions as { watchers: { globPattern: { pattern: string } }[] }).watchers)
       .map((watcher) => watcher.globPattern.pattern);
-    assert.deepEqual(patterns, ["offcut.json", "offcut.yaml", "offcut.yml", ".env", ".env.local", "app.db", "app.db-wal", "*.json"]);
+    assert.deepEqual(patterns, [
+      "offcut.json",
+      "offcut.yaml",
+      "offcut.yml",
+      ".env",
+      ".env.local",
+      "app.db",
+      "app.db-wal",
+      "watch.json",
+      "*.json",
+    ]);
     const told = new Promise<void>((resolve) => client.connection.onNotification("offcut/changed", () => resolve()));
     const change = (file: string) => ({ uri: `${client.folder}/${file}`, type: 2 });
     await client.connection.sendNotification("workspace/didChangeWatchedFiles", {

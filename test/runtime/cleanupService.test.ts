@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import { CleanupService, type CleanupServiceOptions, JobManager } from "../../runtime/index.ts";
+import { canChattr, withImmutable } from "../reclaim/world.ts";
+import { makeWorkspace } from "../workspace.ts";
+import { AT_ONCE, type Listener, makeListener, makeRoot, type Root } from "./world.ts";
+
+const HOUR = 3_600_000;
+
+describe("CleanupService", () => {
+  let root: Root;
+  let heard: Listener;
+  beforeEach(() => {
+    root = makeRoot(AT_ONCE);
+    root.write("output/long_form/other.mp4"); // A cleanup that leaves nothing at all would ask first (R20).
+    heard = makeListener();
+  });
+  afterEach(() => root[Symbol.dispose]());
+
+  const make = (options: Partial<CleanupServiceOptions> = {}): CleanupService =>
+    new CleanupService({ root: root.root, logger: heard.logger, environment: {}, ...options });
+  /** A job that ended and was not cleaned, because automatic cleaning was off then. */
+  const makeJob = async (id: string, success = true, where = root.root): Promise<void> => {
+    await using jobs = new JobManager({ root: where, logger: heard.logger, environment: { AUTO_CLEANUP_ENABLED: "off" } });
+    const job = await jobs.startJob(id, "subtitles");
+    fs.writeFileSync(`${job.directory("subtitles")}/a.srt`, "one");
+    fs.writeFileSync(`${job.directory("slides")}/1.png`, "slide");
+    await (success ? job.complete() : job.fail());
+    heard.lines.length = 0;
+  };
+  const temporary = (id: string): string[] => root.files().filter((file) => file.startsWith(`output/jobs/${id}/`));
+
+  it("S2.4 R70: cleanupJob takes what one job has, and its manifest goes last", async () => {
+    await makeJob("a");
+    await makeJob("b");
+    const result = await make().cleanupJob("a");
+    assert.deepEqual([result.deletedFiles, result.errors], [2, []], heard.text());
+    assert.deepEqual([temporary("a").length, temporary("b").length], [0, 2]);
+    assert.deepEqual(
+      fs.readdirSync(root.path(".offcut/jobs")).filter((name) => name.endsWith(".json")),
+      ["b.json"],
+    );
+    assert.ok(root.files().includes("output/jobs/a_completed"), "the mark tells what became of it");
+    assert.ok(!root.directories().includes("output/jobs/a"));
+  });
+
+  it("S2.4 R37: a failed job keeps everything, unless the caller says otherwise", async () => {
+    await makeJob("a", false);
+    assert.equal((await make().cleanupJob("a")).deletedFiles, 0);
+    assert.equal(temporary("a").length, 2);
+    assert.match(heard.text(), /job a failed .*kept for debugging/);
+    assert.equal((await make().cleanupJob("a", false)).deletedFiles, 2, heard.text());
+  });
+
+  it("R39: a job that runs keeps everything, whatever is asked", async () => {
+    await using jobs = new JobManager({ root: root.root, logger: heard.logger });
+    const job = await jobs.startJob("a", "subtitles");
+    fs.writeFileSync(`${job.directory("subtitles")}/a.srt`, "one");
+    assert.equal((await make().cleanupJob("a", false)).deletedFiles, 0);
+    assert.equal((await make().cleanupByAge(0)).deletedFiles, 0);
+    assert.equal((await make().manualCleanup("**", false)).deletedFiles, 0);
+    assert.equal(temporary("a").length, 1);
+  });
+
+  it("S2.4: a job that nobody knows is told; an id that is none is a TypeError", async () => {
+    const result = await make().cleanupJob("nobody");
+    assert.equal(result.errors.length, 1);
+    await assert.rejects(make().cleanupJob("../x"), TypeError);
+  });
+
+  it("S2.4: cleanupByAge takes the jobs that ended longer ago, and no younger ones", async () => {
+    await makeJob("a");
+    assert.equal((await make().cleanupByAge(2)).deletedFiles, 0);
+    const later = make({ now: () => Date.now() + 3 * HOUR });
+    assert.equal((await later.cleanupByAge(2)).deletedFiles, 2, heard.text());
+    for (const hours of [-1, Number.NaN, "1"]) await assert.rejects(later.cleanupByAge(hours as number), TypeError);
+  });
+
+  it("P9: cleanupByAge never undercuts the retention of the policy", async () => {
+    await makeJob("a");
+    const policy = { retentionHours: 5 };
+    assert.equal((await make({ policy, now: () => Date.now() + 3 * HOUR }).cleanupByAge(1)).deletedFiles, 0);
+    assert.equal((await make({ policy, now: () => Date.now() + 6 * HOUR }).cleanupByAge(1)).deletedFiles, 2, heard.text());
+  });
+
+  it("S2.8 P7: manualCleanup works while automatic cleaning is off; first it tells, then it does", async () => {
+    await makeJob("a");
+    await makeJob("b");
+    const service = make({ environment: { AUTO_CLEANUP_ENABLED: "off", DEBUG: "1" }, policy: { enabled: false, retentionHours: 0 } });
+    assert.equal((await service.cleanupJob("a")).deletedFiles, 0, "automatic cleaning is off");
+    const told = await service.manualCleanup("output/jobs/a/**");
+    assert.deepEqual(
+      [told.dryRun, told.files, told.deletedFiles],
+      [true, ["output/jobs/a/slides/1.png", "output/jobs/a/subtitles/a.srt"], 0],
+      heard.text(),
+    );
+    assert.equal(told.bytes, 8);
+    assert.equal(temporary("a").length, 2);
+    const done = await service.manualCleanup("output/jobs/a/**", false);
+    assert.deepEqual([done.dryRun, done.deletedFiles, temporary("a").length, temporary("b").length], [false, 2, 0, 2]);
+  });
+
+  it("R13: a dry run writes nothing at all", async () => {
+    await makeJob("a");
+    const state = (): unknown =>
+      [...fs.readdirSync(root.root, { recursive: true })].map((name) => [name, fs.lstatSync(root.path(String(name))).mtimeMs]);
+    const before = state();
+    assert.equal((await make().manualCleanup("**")).files.length, 2);
+    assert.deepEqual(state(), before);
+  });
+
+  it("R21: an empty pattern selects nothing; a pattern matches whole paths", async () => {
+    await makeJob("a");
+    for (const [pattern, count] of [
+      ["", 0],
+      ["a.srt", 0],
+      ["output/jobs/a", 0],
+      ["output/jobs/*/subtitles/?.srt", 1],
+      ["**/*.png", 1],
+      ["output/jobs/**/a.srt", 1],
+      ["**/a/**", 2],
+      ["**", 2],
+      ["output/jobs/a/*", 0],
+      ["output.jobs*", 0],
+    ] as const)
+      assert.equal((await make().manualCleanup(pattern)).files.length, count, pattern);
+    await assert.rejects(make().manualCleanup(undefined as unknown as string), TypeError);
+  });
+
+  it("R20: what is surprisingly much needs the number that was seen", async () => {
+    root.write("offcut.json", JSON.stringify({ ...AT_ONCE, policy: { ...AT_ONCE.policy, brake: { files: 1 } } }));
+    await makeJob("a");
+    const stopped = await make().manualCleanup("**", false);
+    assert.equal(stopped.deletedFiles, 0);
+    assert.match(stopped.errors[0]?.message ?? "", /2 files are more than 1/);
+    assert.equal((await make().manualCleanup("**", false, { confirmedFiles: 3 })).deletedFiles, 0);
+    assert.equal((await make().manualCleanup("**", false, { confirmedFiles: stopped.files.length })).deletedFiles, 2);
+  });
+
+  it("R30: a file that nobody owns is taken by hand, and not by itself", async () => {
+    root.write("output/jobs/stray/videos/a.mp4");
+    await makeJob("a");
+    assert.equal((await make().cleanupByAge(0)).deletedFiles, 2, heard.text());
+    assert.equal((await make().manualCleanup("output/jobs/stray/**", false)).deletedFiles, 1, heard.text());
+  });
+
+  it("S2.4 S2.5: isCleanupEnabled is what environment, debug mode and policy say together", async () => {
+    assert.equal(await make().isCleanupEnabled(), true);
+    assert.equal(await make({ environment: { AUTO_CLEANUP_ENABLED: "no" } }).isCleanupEnabled(), false);
+    assert.equal(await make({ environment: { OFFCUT_DEBUG: "1" } }).isCleanupEnabled(), false);
+    assert.equal(await make({ environment: { OFFCUT_DEBUG: "1" }, policy: { debugModeDisables: false } }).isCleanupEnabled(), true);
+    assert.equal(await make({ policy: { enabled: false } }).isCleanupEnabled(), false);
+    assert.equal(await make({ policy: { enabled: false }, environment: { AUTO_CLEANUP_ENABLED: "1" } }).isCleanupEnabled(), true);
+    root.write("offcut.json", "{ nonsense");
+    assert.equal(await make().isCleanupEnabled(), false);
+  });
+
+  it("S2.7 R88: a configuration that cannot be used is told, and nothing throws", async () => {
+    await makeJob("a");
+    root.write("offcut.json", "{ nonsense");
+    for (const result of [await make().cleanupJob("a"), await make().cleanupByAge(0), await make().manualCleanup("**", false)]) {
+      assert.equal(result.deletedFiles, 0);
+      assert.match(result.errors[0]?.message ?? "", /offcut\.json:1/);
+    }
+    assert.equal(temporary("a").length, 2);
+  });
+
+  it("P8 R22: a partly failed cleanup names each file that stayed", async function () {
+    const workspace = makeWorkspace({ schema: false });
+    try {
+      if (!canChattr(workspace)) return this.skip(); // Nobody but root can make a file that root cannot delete.
+      workspace.write("offcut.json", Buffer.from(JSON.stringify(AT_ONCE)));
+      await makeJob("a", true, workspace.root);
+      const stuck = workspace.path("output/jobs/a/slides/1.png");
+      const result = await withImmutable(stuck, () => make({ root: workspace.root }).cleanupJob("a"));
+      assert.equal(result.deletedFiles, 1);
+      assert.deepEqual(
+        result.errors.map((error) => error.path),
+        ["output/jobs/a/slides/1.png"],
+      );
+      assert.match(heard.text(), /error Cleanup: output\/jobs\/a\/slides\/1\.png: not permitted/);
+      assert.ok(fs.existsSync(stuck));
+      assert.ok(fs.existsSync(workspace.path(".offcut/jobs/a.json")), "the manifest stays until the rest is gone");
+      assert.equal((await make({ root: workspace.root }).cleanupJob("a")).deletedFiles, 1, heard.text());
+      assert.ok(!fs.existsSync(workspace.path(".offcut/jobs/a.json")));
+    } finally {
+      workspace.dispose();
+    }
+  });
+
+  it("works where the root was never cleaned before, and where it is away", async () => {
+    using other = makeRoot(undefined, os.tmpdir());
+    assert.equal((await make({ root: other.root }).manualCleanup("**", false)).deletedFiles, 0);
+    assert.deepEqual(fs.readdirSync(other.root), []);
+    const away = await make({ root: other.path("drive") }).manualCleanup("**", false);
+    assert.equal(away.deletedFiles, 0);
+    assert.deepEqual(fs.readdirSync(other.root), []);
+  });
+});
