@@ -51,7 +51,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     requireNode();
     return await run(args, terminal);
   } catch (error) {
-    return explain(terminal, error);
+    return explain(terminal, error, argv.includes("watch"));
   }
 }
 
@@ -91,17 +91,20 @@ class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
-function explain(terminal: Terminal, error: unknown): ExitCode {
+/** `inLine`: who reads the rounds of a loop as JSON reads line by line. */
+function explain(terminal: Terminal, error: unknown, inLine: boolean): ExitCode {
   terminal.progress(undefined);
   const { code, lines } = describe(error);
   terminal.warn(...lines);
   if (terminal.json) {
     const problems = error instanceof ConfigError ? error.problems : [];
     const message = (error as Error).message;
-    terminal.printJson({
+    const told = {
       error: { code, message, ...(error instanceof Braked && describeBrake(error.plan)) },
       ...(problems.length > 0 && { problems }),
-    });
+    };
+    if (inLine) terminal.printJsonLine(told);
+    else terminal.printJson(told);
   }
   return code;
 }

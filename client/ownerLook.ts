@@ -15,7 +15,7 @@ export interface OwnerLook {
 
 export function lookOf(owner: OwnerSummary | undefined, groups: readonly Group[], id: string | undefined): OwnerLook {
   if (id === undefined) return { icon: new vscode.ThemeIcon("circle-outline"), words: "", mark: "" };
-  if (!owner) return { icon: new vscode.ThemeIcon("question"), words: vscode.l10n.t("not listed anywhere"), mark: "" };
+  if (!owner) return { icon: new vscode.ThemeIcon(isMissed(groups) ? "question" : "folder"), words: "", mark: "" };
   switch (owner.state) {
     case "running":
       return { icon: new vscode.ThemeIcon("sync"), words: vscode.l10n.t("running"), mark: "" };
@@ -61,7 +61,7 @@ export function whyKept(owner: OwnerSummary | undefined, groups: readonly Group[
 
 /** What is known of an owner, for a tooltip. */
 export function factsOfOwner(owner: OwnerSummary | undefined, look: OwnerLook, nowMs = Date.now()): readonly string[] {
-  if (!owner) return look.words === "" ? [] : [look.words];
+  if (!owner) return [];
   const { kind, type, state, status, lease, startedMs, endedMs } = owner;
   return [
     ...(kind === "job" && type !== undefined ? [vscode.l10n.t("job of the type {0}", type)] : []),
@@ -92,9 +92,14 @@ interface Attention {
 function rankOf({ id, owner, groups }: Attention): number {
   if (id === undefined) return 5;
   if (owner?.state === "failed") return 0;
-  if (!owner || owner.state === "unknown") return 1;
+  if (owner ? owner.state === "unknown" : isMissed(groups)) return 1;
   if (hasReason(groups, "final-unverified") || hasReason(groups, "upload-unverified")) return 2;
-  return owner.state === "running" ? 3 : 4;
+  return owner?.state === "running" ? 3 : 4;
+}
+
+/** Somebody should know the owner: where nothing lists any, e.g. beside uploads, a name in a path is just a name. */
+function isMissed(groups: readonly Group[]): boolean {
+  return hasReason(groups, "orphan") || hasReason(groups, "owner-unknown");
 }
 
 /** The process of a job that says that it is running is gone. */

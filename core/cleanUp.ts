@@ -60,7 +60,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
       protectedPaths: [...plan.protectedPaths, ...recheck.protectedPaths],
       protectedInodes: [...plan.protectedInodes, ...recheck.protectedInodes],
     }),
-    recheck: (item) => recheck.ask(item),
+    recheck: (item, file) => recheck.ask(item, file),
     claim: (batch) => recheck.claim(batch),
     now,
     ...(options.signal && { signal: options.signal }),

@@ -25,8 +25,8 @@ export interface Recheck {
   readonly protectedInodes: readonly string[];
   /** Awaited before the files of a batch are asked about and moved; disposed of after the last of them. */
   claim(items: readonly PlanItem[]): Promise<Disposable>;
-  /** Why the file stays; undefined when it may still go. */
-  ask(item: PlanItem): Promise<string | undefined>;
+  /** Why the file stays; undefined when it may still go. `file` is what stands at its place now. A promise only after a change. */
+  ask(item: PlanItem, file: FileEntry): Promise<string | undefined> | string | undefined;
 }
 
 /** Filesystems stamp times in ticks of some milliseconds: a file that changed just now may change again unseen. */
@@ -37,7 +37,7 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
   const signature = (): string =>
     [
       ...config.databases.map((database) => databaseSignature(database.path)),
-      manifestsSignature(config.jobs.directory),
+      fs.existsSync(config.jobs.directory) ? manifestsSignature(config.jobs.directory) : "",
       ...small.map(statKey),
     ].join("\n");
   const answers: Answers = new Map();
@@ -56,6 +56,17 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
   };
   let known = await read(true);
   const first = known.context.catalog;
+  const judge = (item: PlanItem, file: FileEntry): string | undefined => {
+    const fresh = known.decide(file);
+    // Pressure is a matter of the whole store: what has to hold of the single file is that nothing else keeps it.
+    if (fresh.verdict === "reclaim" || (item.reason === "pressure" && isOnlyPressed(fresh))) return undefined;
+    return fresh.evidence[0] ?? fresh.reason;
+  };
+  const readAgain = async (item: PlanItem): Promise<string | undefined> => {
+    known = await read(false);
+    const file = entryOf(item);
+    return file ? judge(item, file) : "gone";
+  };
   return {
     generation: first.generation,
     protectedPaths: first.protectedPaths,
@@ -65,16 +76,11 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
       if (verifier) await known.context.uploads.ask(items, verifier, { fresh: true, ...(signal && { signal }) });
       return gate.hold(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])));
     },
-    async ask(item) {
+    ask(item, file) {
       const shut = gate.shut(item.owner);
       if (shut !== undefined) return shut;
-      if (signature() !== known.taken || isRacy(config, known) || finalsChanged(config, item, known)) known = await read(false);
-      const file = entryOf(item);
-      if (!file) return "gone";
-      const fresh = known.decide(file);
-      // Pressure is a matter of the whole store: what has to hold of the single file is that nothing else keeps it.
-      if (fresh.verdict === "reclaim" || (item.reason === "pressure" && isOnlyPressed(fresh))) return undefined;
-      return fresh.evidence[0] ?? fresh.reason;
+      if (signature() !== known.taken || isRacy(config, known) || finalsChanged(config, item, known)) return readAgain(item);
+      return judge(item, file);
     },
   };
 }
@@ -124,6 +130,7 @@ function isRacy(config: Config, known: Knowledge): boolean {
 
 /** Of everybody who owns or uses the file: a shared one goes only when all of them are done. */
 function finalsChanged(config: Config, item: PlanItem, known: Knowledge): boolean {
+  if (known.outputs.size === 0) return false;
   const store = config.stores.find((candidate) => candidate.name === item.store);
   const captures = store && matchTemplate(store.template, item.path);
   const users =

@@ -15,7 +15,9 @@ import { lockHolder } from "../core/reclaim/lock.ts";
 import { noteTime } from "../core/reclaim/records.ts";
 import { purge } from "../core/runs.ts";
 import { cleanupLine, formatBytes } from "../core/words.ts";
+import type { Layout } from "./layout.ts";
 import type { Logger } from "./logger.ts";
+import { removeEmptyOf } from "./removeEmpty.ts";
 
 export interface CleanRequest {
   readonly config: Config;
@@ -37,6 +39,8 @@ export interface CleanRequest {
   readonly confirm?: string;
   /** One owner only is looked at, so that whether anything is left cannot be told. */
   readonly narrowed?: boolean;
+  /** Where jobs have their directories: those that are empty now go, too. */
+  readonly layout?: Layout;
   /** Notes the time after it, so that rules about age go on after the clock was set (R48). */
   readonly notesTime?: boolean;
   /** Says nothing where there was nothing to do. */
@@ -136,6 +140,7 @@ async function cleanOnce(request: CleanRequest): Promise<Cleaned> {
   }
   await purge(config.root, { expiredAt: (now ?? Date.now)() }, signal && { signal });
   const result = await cleanUp(config, plan, { ...options, partial: request.only !== undefined });
+  if (request.layout && result.run !== "") await removeEmptyOf(config, request.layout, ownersOf(files));
   if (request.notesTime === true) await noteTime(config.root, rootsOf(config), (now ?? Date.now)());
   tell(result, plan, request);
   return { ...outcome, result, outcome: result.cancelled ? "cancelled" : "done" };
@@ -148,6 +153,10 @@ function isUnknown(plan: Plan, owner: string): boolean {
 
 function failedWith(message: string): CleanResult {
   return { ...NOTHING, errors: [{ path: "", message }] };
+}
+
+function ownersOf(items: readonly PlanItem[]): readonly string[] {
+  return items.flatMap((item) => (item.owner === undefined ? [] : [item.owner]));
 }
 
 /** Less than was planned is planned, too. */

@@ -113,7 +113,7 @@ export class CleanupService {
   private async clean(
     label: string,
     change: PolicyChange,
-    wanted: Omit<CleanRequest, "config" | "label" | "logger" | "environment">,
+    wanted: Omit<CleanRequest, "config" | "label" | "logger" | "environment" | "layout">,
     onFiles: (files: readonly PlanItem[]) => void = () => {},
   ): Promise<CleanupResult> {
     const { signal, environment = process.env, now } = this.options;
@@ -125,6 +125,7 @@ export class CleanupService {
         label,
         logger: this.logger,
         environment,
+        layout: this.options.layout ?? LAYOUT,
         ...(signal && { signal }),
         ...(now && { now }),
         ...wanted,

@@ -17,4 +17,4 @@ export type { Manifest, ManifestEntry } from "../core/jobs/manifest.ts";
 export { DEFAULT_POLICY, type PolicyValues } from "./policyValues.ts";
 export type { CleanupResult } from "./result.ts";
 export type { VerifiedUpload } from "./verifiedUpload.ts";
-export type { ItemError } from "../core/model.ts";
+export type { ItemError, Skipped } from "../core/model.ts";

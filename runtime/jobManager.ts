@@ -247,6 +247,7 @@ export class JobManager implements AsyncDisposable {
         mode: "automatic",
         owner: id,
         narrowed: true,
+        layout: this.directories.layout,
         ...(signal && { signal }),
         ...(now && { now }),
       });

@@ -123,8 +123,17 @@ if (watch) {
   console.log("watching for changes");
 } else {
   fs.rmSync(path.join(root, "dist"), { recursive: true, force: true });
-  await Promise.all(builds.map((options) => build(options)));
+  for (const { metafile } of await Promise.all(builds.map((options) => build({ ...options, metafile: true })))) checkRemoteApart(metafile);
   fs.chmodSync(path.join(root, "dist/cli.cjs"), 0o755);
   const tsc = path.join(root, "node_modules/.bin/tsc");
   execFileSync(tsc, ["-p", path.join(root, "tsconfig.runtime.json")], { stdio: "inherit", shell: process.platform === "win32" });
+}
+
+/** Invariant: the libraries of the vendors are in their own bundles only, whatever imports what. */
+function checkRemoteApart({ outputs }) {
+  for (const [name, { inputs }] of Object.entries(outputs)) {
+    const library = Object.keys(inputs).find((file) => /node_modules\/(?:@aws-sdk|@smithy|@azure|google-auth-library)\//.test(file));
+    if (library && !/^dist\/remote\w+\.cjs/.test(name))
+      throw new Error(`${name} contains ${library}: load it by a dynamic import of core/remote.`);
+  }
 }

@@ -137,7 +137,9 @@ export function pathsAbove(key: string): readonly string[] {
 /** Changes when a file is replaced or written. Never follows a link; what cannot be looked at counts as not there. */
 export function statKey(file: string): string {
   try {
-    const { dev, ino, size, mtimeNs } = fs.lstatSync(file, { bigint: true });
+    const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false });
+    if (!stat) return "-";
+    const { dev, ino, size, mtimeNs } = stat;
     return identityKey({ dev: String(dev), ino: String(ino), bytes: Number(size), mtimeNs: String(mtimeNs) });
   } catch {
     return "-";

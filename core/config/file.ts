@@ -35,6 +35,12 @@ export function findConfigFile(root: string): ConfigText | undefined {
   return first && { file: first.file, name: first.name, text: first.text };
 }
 
+/** Where the settings of a workspace are, or would be written. Looks at names only. */
+export function configFileOf(root: string): { readonly file: string; readonly name: string } {
+  const name = CONFIG_FILES.find((candidate) => fs.existsSync(path.join(root, candidate))) ?? CONFIG_FILES[0] ?? "offcut.json";
+  return { file: path.join(root, name), name };
+}
+
 /** Undefined when it is not there. */
 function readText(file: string): { readonly text: string; readonly failure?: string } | undefined {
   try {

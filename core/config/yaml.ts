@@ -49,6 +49,23 @@ export function readYaml(text: string, label: string): ConfigDocument {
   return { label, value: valueOf(document, refuse), lineOf: (path) => lines.linePos(offsetOf(yaml, document, path)).line };
 }
 
+/** The text with one value set, in quotes; comments and everything else stay. Throws a {@link ConfigError} where the text cannot be read. */
+export function setYamlValue(text: string, label: string, path: readonly string[], value: string): string {
+  readYaml(text, label);
+  const yaml = loadParser(label);
+  const document = yaml.parseDocument(text, { resolveKnownTags: false, uniqueKeys: false });
+  const there = document.getIn(path, true);
+  const scalar = yaml.isScalar(there) ? there : new yaml.Scalar<unknown>(value);
+  scalar.value = value;
+  scalar.type = yaml.Scalar.QUOTE_DOUBLE;
+  try {
+    document.setIn(path, scalar);
+  } catch {
+    throw new ConfigError([problemAt(label, 1, t("{0} is no place for a setting; write a mapping", path.join(".")))]);
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
 interface Mistake {
   /** Where in the text. */
   readonly at: number;

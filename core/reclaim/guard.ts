@@ -90,6 +90,7 @@ export function createGuard(input: GuardInput): Guard {
   const devices = new Map<string, bigint>();
   const clean = new Set<string>();
   let above: Above = { directory: "", key: "", isProtected: false };
+  let lastPlace = "";
 
   const refuseName = (item: PlanItem): string | undefined => {
     const store = stores.get(item.store);
@@ -100,7 +101,7 @@ export function createGuard(input: GuardInput): Guard {
   /** The directories above are the same for the next file, most of the time. */
   const isProtected = (item: PlanItem): boolean => {
     if (protectedPaths.size === 0) return false;
-    const directory = path.join(item.root, path.posix.dirname(item.path));
+    const directory = `${item.root}/${path.posix.dirname(item.path)}`;
     if (directory !== above.directory) {
       const key = canonicalKey(directory, ignoresCase(input.workspace));
       above = { directory, key, isProtected: pathsAbove(key).some((one) => protectedPaths.has(one)) };
@@ -118,7 +119,11 @@ export function createGuard(input: GuardInput): Guard {
   };
   const refusePlaceOf = (item: PlanItem): string | undefined => {
     const store = stores.get(item.store);
-    return store && refusePlace(input.workspace, store, item.path, clean);
+    const place = `${item.store}\0${path.posix.dirname(item.path)}`;
+    if (!store || place === lastPlace) return undefined;
+    const why = refusePlace(input.workspace, store, item.path, clean);
+    if (why === undefined) lastPlace = place;
+    return why;
   };
 
   return {

@@ -15,7 +15,7 @@ import { joinOutcomes, JournalError, type OutcomeRecord } from "./journal.ts";
 import { openFiles } from "./openFiles.ts";
 import { createPlaces, type Place } from "./places.ts";
 import { createDeleter, type Deletion, type HeldFile, recordOf } from "./purge.ts";
-import { withRoom } from "./reserve.ts";
+import { isFull, withRoom } from "./reserve.ts";
 import { restoreFile } from "./restore.ts";
 import { createRetry, explainErrno } from "./retry.ts";
 
@@ -155,11 +155,16 @@ export class Mover implements AsyncDisposable {
   /** A try that waited for the system starts with the questions again: their answers are old by then. */
   private async takeAgain(item: PlanItem, i: number, failed: unknown): Promise<void> {
     try {
-      await this.retry(async () => {
-        this.places.forget();
-        const sight = this.look(item);
-        await this.finish(item, i, typeof sight === "string" ? sight : await this.input.recheck(item, entryOf(item, sight.stat)));
-      }, failed);
+      // What is deleted makes room for the next.
+      if (isFull(failed)) await this.deleter.settled();
+      await this.retry(
+        async () => {
+          this.places.forget();
+          const sight = this.look(item);
+          await this.finish(item, i, typeof sight === "string" ? sight : await this.input.recheck(item, entryOf(item, sight.stat)));
+        },
+        isFull(failed) ? undefined : failed,
+      );
     } catch (error) {
       this.places.forget();
       if (error instanceof JournalError) throw error;

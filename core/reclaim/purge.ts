@@ -107,11 +107,12 @@ export function recordOf(file: HeldFile, { gone, freed }: Exclude<Deletion, { re
 }
 
 /**
- * Deletes held files in the background, several at a time: there are filesystems that make each deletion wait for the device, and
- * the threads that wait cost nothing. What comes out is told to `tell`, at the latest when {@link Deleter.settled} resolves.
+ * Deletes held files, many at a time: there are filesystems that make each deletion wait for the device, and threads that wait
+ * cost nothing. They are handed over in bunches, because to hand over takes longer than to move a file. What comes out is told to
+ * `tell`, at the latest when {@link Deleter.settled} resolves.
  */
 export interface Deleter extends AsyncDisposable {
-  /** The file is looked at in `directory` at once; `seen` is given when that happened already. */
+  /** The file is looked at in `directory` at once; `seen` is given when that happened already. A promise: wait before the next. */
   delete(
     file: HeldFile,
     directory: PinnedDirectory | undefined,
@@ -124,56 +125,79 @@ export interface Deleter extends AsyncDisposable {
 type Seen = NonNullable<ReturnType<typeof identityOf>>;
 
 /** More under way than this only takes memory. */
-const MOST = 512;
+const MOST = 1024;
+/** Each keeps a directory open, and open files are limited. */
+const MOST_DIRECTORIES = 64;
 
 export function createDeleter(run: string): Deleter {
   const retry = createRetry();
   const waiting: (() => void)[] = [];
   let underWay = 0;
+  let bunch: (() => void)[] = [];
+  let directories = 0;
+  let lastDirectory: PinnedDirectory | undefined;
   const end = (): void => {
     underWay--;
     if (underWay === 0) for (const resume of waiting.splice(0)) resume();
   };
-  const settled = (): Promise<void> => (underWay === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)));
+  const handOver = (): void => {
+    const acts = bunch;
+    bunch = [];
+    directories = 0;
+    lastDirectory = undefined;
+    for (const act of acts) act();
+  };
+  const settled = (): Promise<void> => {
+    handOver();
+    return underWay === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
+  };
   /** From the root again, step by step: the way to the file may be what went wrong. */
-  const again = (file: HeldFile, failed: unknown): Promise<Deletion> =>
-    retry(() => {
+  const deleteAgain = (file: HeldFile, failed: unknown, tell: (deletion: Deletion) => void): void => {
+    const act = (): Deletion => {
       using directory = pinDirectory(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
       const entry = directory.entry(path.posix.basename(file.path));
       const sight = look(file, entry);
       if ("outcome" in sight) return sight.outcome;
       fs.unlinkSync(entry);
       return freedBy(sight.stat);
-    }, failed).catch((error: unknown) => explainFailure(file, run, error));
-  const startAgain = (file: HeldFile, failed: unknown, tell: (deletion: Deletion) => void): void => {
-    void again(file, failed).then(tell).finally(end);
+    };
+    void retry(act, failed)
+      .catch((error: unknown) => explainFailure(file, run, error))
+      .then(tell)
+      .finally(end);
+  };
+  const unlink = (file: HeldFile, directory: PinnedDirectory, entry: string, stat: Seen, tell: (deletion: Deletion) => void): void => {
+    fs.unlink(entry, (error) => {
+      directory.release();
+      if (error) return deleteAgain(file, error, tell);
+      tell(freedBy(stat));
+      end();
+    });
+  };
+
+  const beginDeletion = (file: HeldFile, directory: PinnedDirectory, tell: (deletion: Deletion) => void, seen: Seen | undefined): void => {
+    try {
+      const entry = directory.entry(path.posix.basename(file.path));
+      const sight = seen ? { stat: seen } : look(file, entry);
+      if ("outcome" in sight) {
+        tell(sight.outcome);
+        return end();
+      }
+      directory.retain();
+      bunch.push(() => unlink(file, directory, entry, sight.stat, tell));
+      if (directory !== lastDirectory) directories++;
+      lastDirectory = directory;
+    } catch (error) {
+      deleteAgain(file, error, tell);
+    }
   };
 
   return {
     delete(file, directory, tell, seen) {
       underWay++;
-      if (!directory) startAgain(file, undefined, tell);
-      else {
-        const entry = directory.entry(path.posix.basename(file.path));
-        try {
-          const sight = seen ? { stat: seen } : look(file, entry);
-          if ("outcome" in sight) {
-            tell(sight.outcome);
-            end();
-          } else {
-            directory.retain();
-            fs.unlink(entry, (error) => {
-              directory.release();
-              if (error) return startAgain(file, error, tell);
-              tell(freedBy(sight.stat));
-              end();
-            });
-          }
-        } catch (error) {
-          startAgain(file, error, tell);
-        }
-      }
-      return underWay < MOST ? undefined : settled();
+      if (!directory) deleteAgain(file, undefined, tell);
+      else beginDeletion(file, directory, tell, seen);
+      return underWay < MOST && directories < MOST_DIRECTORIES ? undefined : settled();
     },
     settled,
     [Symbol.asyncDispose]: settled,

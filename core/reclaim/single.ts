@@ -116,3 +116,14 @@ function wordType(entry: string): string {
   if (stat?.isSymbolicLink()) return t("it is a symbolic link; neither the link nor what it leads to is deleted");
   return stat?.isDirectory() ? t("it is a directory") : t("it is not a regular file");
 }
+
+/** Removes a directory below `root` that its maker names, if it is empty; returns whether it did. What cannot be removed stays. */
+export function removeIfEmpty(root: string, relative: string): boolean {
+  try {
+    using parent = pinDirectory(root, path.posix.dirname(relative));
+    fs.rmdirSync(parent.entry(path.posix.basename(relative)));
+    return true;
+  } catch {
+    return false; // It is not there, not empty, or reached through a link: rmdir only ever removes what is empty.
+  }
+}

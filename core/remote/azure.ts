@@ -57,7 +57,10 @@ async function openAccount(account: string, environment: StorageOptions["environ
 
 type Properties = Awaited<ReturnType<BlobClient["getProperties"]>>;
 
-/** Append and page blobs are written to after their MD5 was set, so only that of a block blob says something about the content. */
+/**
+ * Append and page blobs are written to after their MD5 was set, so only that of a block blob says something about the content. For one
+ * that came in a single request Azure computed it; for one of several blocks it is what the uploader computed of the whole.
+ */
 function describe(properties: Properties): RemoteObject {
   const proofs: Proof[] = [];
   if (properties.blobType === "BlockBlob") {

@@ -67,6 +67,7 @@ type Claim = { readonly verdict: Verdict } | { readonly proof: Proof; readonly r
 export function createUploadVerifier({ environment, concurrency = 16, now = Date.now }: VerifierOptions): UploadVerifier {
   const storages = new Map<string, Promise<RemoteStorage>>();
   const remembered = new Map<string, Remembered>();
+  const sizesOfParts = new WeakMap<RemoteObject, readonly number[]>();
   const digest = createDigestCache(now);
   const limitRequests = makeLimit(concurrency);
   const limitFiles = makeLimit(FILES_AT_A_TIME);
@@ -120,7 +121,13 @@ export function createUploadVerifier({ environment, concurrency = 16, now = Date
     if (answer.status === "unreachable") return { verdict: unreachable(answer) };
     const { object } = answer;
     if (object.bytes !== request.identity.bytes) return { verdict: otherSize(object.bytes, request.identity.bytes) };
-    return chooseClaim(object, (parts) => limitRequests(async () => object.partSizes?.(parts, options.signal)));
+    return chooseClaim(object, async (parts) => {
+      const known = sizesOfParts.get(object);
+      if (known) return known;
+      const sizes = await limitRequests(async () => object.partSizes?.(parts, options.signal));
+      if (sizes) sizesOfParts.set(object, sizes);
+      return sizes;
+    });
   }
 
   async function head(address: Address, place: Place, { signal, fresh = false }: VerifyOptions, down: Map<string, HeadAnswer>) {
@@ -142,7 +149,7 @@ export function createUploadVerifier({ environment, concurrency = 16, now = Date
     let storage = storages.get(key);
     if (!storage) {
       const settings = { environment, concurrency, ...(endpoint !== undefined && { endpoint }), ...(region !== undefined && { region }) };
-      storage = loadStorage(kind).then(({ openStorage }) => openStorage(settings));
+      storage = loadStorage(kind).then((module) => module.openStorage(settings));
       storages.set(key, storage);
     }
     try {
@@ -191,7 +198,7 @@ function findPlace(address: Address, { endpoint, region }: UploadRequest, enviro
 }
 
 /** The libraries of the vendors are large: none is loaded before an address of its kind turns up. */
-function loadStorage(kind: Address["kind"]): Promise<{ openStorage(options: StorageOptions): RemoteStorage }> {
+function loadStorage(kind: Address["kind"]): Promise<{ readonly openStorage: (options: StorageOptions) => RemoteStorage }> {
   if (kind === "s3") return import("./s3.ts");
   return kind === "azure" ? import("./azure.ts") : import("./google.ts");
 }
@@ -204,7 +211,7 @@ async function chooseClaim(
   for (const proof of proofs) {
     if (proof.parts === undefined) return { proof, request: { algorithm: proof.algorithm } };
     const parts = await partSizes(proof.parts);
-    if (!parts || parts.some((size) => size < 0) || parts.reduce((sum, size) => sum + size, 0) !== bytes) continue;
+    if (parts?.length !== proof.parts || parts.some((size) => size < 0) || parts.reduce((sum, size) => sum + size, 0) !== bytes) continue;
     return { proof, request: { algorithm: proof.algorithm, parts } };
   }
   return { verdict: noProof() };

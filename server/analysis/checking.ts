@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { TextDocuments } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
-import { CONFIG_FILE } from "../../core/config/load.ts";
+import { CONFIG_FILES } from "../../core/config/file.ts";
 import type { Finding } from "../../core/analysis/finding.ts";
 import { describePlace } from "../../core/analysis/sources.ts";
 import type { Problem } from "../../core/model.ts";
@@ -250,7 +250,7 @@ export function countingText(checking: Checking, uri: string): string | undefine
 
 /** A document was opened, typed in (`typed`), saved or closed. */
 export function documentChanged(checking: Checking, uri: string, how: "opened" | "typed" | "saved" | "closed"): void {
-  if (uri.endsWith(`/${CONFIG_FILE}`)) void reconfigure(checking, [path.dirname(pathOf(uri))]);
+  if (CONFIG_FILES.some((name) => uri.endsWith(`/${name}`))) void reconfigure(checking, [path.dirname(pathOf(uri))]);
   const place = placeOf(checking, uri);
   if (!place) return;
   const { folder, file } = place;
@@ -284,7 +284,7 @@ export function sourcesChanged(checking: Checking, uris: readonly string[]): voi
     const folder = root === undefined ? undefined : checking.folders.get(root);
     if (!folder || checking.documents.get(uri)) continue;
     const file = path.relative(folder.root, absolute).split(path.sep).join("/");
-    if (file === CONFIG_FILE || isBaseline(folder, absolute)) configured.add(folder.root);
+    if (CONFIG_FILES.includes(file) || isBaseline(folder, absolute)) configured.add(folder.root);
     else if (matters(folder.root, file)) changed.set(folder, [...(changed.get(folder) ?? []), file]);
   }
   void reconfigure(checking, configured);

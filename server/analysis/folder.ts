@@ -3,7 +3,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { type Baseline, readBaseline } from "../../core/analysis/baseline.ts";
 import { type Config, ConfigError } from "../../core/config/config.ts";
-import { CONFIG_FILE, loadConfig, parseConfig } from "../../core/config/load.ts";
+import { configFileOf } from "../../core/config/file.ts";
+import { loadConfig, parseConfig } from "../../core/config/load.ts";
 import { uriOf } from "../convert.ts";
 import type { Session } from "../session.ts";
 import type { FolderSettings } from "./messages.ts";
@@ -33,9 +34,10 @@ export async function setUp(
 }
 
 function readConfig(root: string, textOf: (uri: string) => string | undefined, before: FolderSetup | undefined): Config {
-  const open = textOf(uriOf(path.join(root, CONFIG_FILE)));
+  const { file, name } = configFileOf(root);
+  const open = textOf(uriOf(file));
   try {
-    return open === undefined ? loadConfig(root) : parseConfig(root, open);
+    return open === undefined ? loadConfig(root) : parseConfig(root, open, name);
   } catch (error) {
     if (error instanceof ConfigError) return before?.config ?? parseConfig(root, "{}");
     throw error;

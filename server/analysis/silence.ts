@@ -1,6 +1,5 @@
-/** "Ignore rule in this workspace": a line in `offcut.json`, beside whatever stands there. */
+/** "Ignore rule in this workspace": a line in `offcut.json` or `offcut.yaml`, beside whatever stands there. */
 import fs from "node:fs";
-import path from "node:path";
 import { t } from "@vscode/l10n";
 import { createScanner, findNodeAtLocation, type Node as JsonNode, parseTree } from "jsonc-parser";
 import {
@@ -12,7 +11,9 @@ import {
   type WorkspaceEdit,
 } from "vscode-languageserver/node";
 import type { RuleId } from "../../core/analysis/finding.ts";
-import { CONFIG_FILE } from "../../core/config/load.ts";
+import { ConfigError } from "../../core/config/config.ts";
+import { configFileOf } from "../../core/config/file.ts";
+import { setYamlValue } from "../../core/config/yaml.ts";
 import { uriOf } from "../convert.ts";
 import type { Session } from "../session.ts";
 import { positionOf } from "./pieces.ts";
@@ -24,30 +25,56 @@ export function silenceRule(
   textOf: (uri: string) => string | undefined,
   versionOf: (uri: string) => number | undefined,
 ): WorkspaceEdit | undefined {
-  const file = path.join(root, CONFIG_FILE);
+  const { file, name } = configFileOf(root);
   const uri = uriOf(file);
   const found = textOf(uri) ?? read(file);
   const { createFiles, documentChanges } = session.abilities;
   if (found === undefined && !createFiles) return undefined;
-  const edits = found === undefined || found.trim() === "" ? [everything(found ?? "", rule)] : editsOf(found, rule);
+  const edits =
+    found === undefined || found.trim() === ""
+      ? [everything(found ?? "", name, rule)]
+      : isYaml(name)
+        ? [yamlEdit(found, name, rule)]
+        : editsOf(found, name, rule);
   if (!documentChanges) return { changes: { [uri]: edits } };
   const change: TextDocumentEdit = { textDocument: { uri, version: versionOf(uri) ?? null }, edits };
   const create: CreateFile = { kind: "create", uri, options: { ignoreIfExists: true } };
   return { documentChanges: found === undefined ? [create, change] : [change] };
 }
 
-function everything(text: string, rule: RuleId): LspTextEdit {
-  const newText = `${JSON.stringify({ analysis: { rules: { [rule]: "off" } } }, null, 2)}\n`;
+function isYaml(name: string): boolean {
+  return !name.endsWith(".json");
+}
+
+function everything(text: string, name: string, rule: RuleId): LspTextEdit {
+  if (isYaml(name)) return replaceAll(text, `analysis:\n  rules:\n    ${rule}: "off"\n`);
+  return replaceAll(text, `${JSON.stringify({ analysis: { rules: { [rule]: "off" } } }, null, 2)}\n`);
+}
+
+function replaceAll(text: string, newText: string): LspTextEdit {
   return { range: { start: { line: 0, character: 0 }, end: positionIn(text, text.length) }, newText };
 }
 
+function yamlEdit(text: string, name: string, rule: RuleId): LspTextEdit {
+  try {
+    return replaceAll(text, setYamlValue(text, name, ["analysis", "rules", rule], "off"));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw unreadable(name);
+  }
+}
+
+function unreadable(name: string): ResponseError<void> {
+  return new ResponseError(LSPErrorCodes.RequestFailed, t("{0} cannot be read; mend it first", name));
+}
+
 /** Nothing but the new text moves, so that comments stay where they are. */
-function editsOf(text: string, rule: RuleId): LspTextEdit[] {
+function editsOf(text: string, name: string, rule: RuleId): LspTextEdit[] {
   // The file may begin with a byte order mark, which the parser does not know.
   const skipped = text.startsWith("\uFEFF") ? 1 : 0;
   const source = text.slice(skipped);
   const edits = setProperty(source, parseTree(source, [], { allowTrailingComma: true }), ["analysis", "rules", rule], "off");
-  if (!edits) throw new ResponseError(LSPErrorCodes.RequestFailed, t("{0} cannot be read; mend it first", CONFIG_FILE));
+  if (!edits) throw unreadable(name);
   return edits.map(({ offset, length = 0, newText }) => ({
     range: { start: positionIn(text, skipped + offset), end: positionIn(text, skipped + offset + length) },
     newText,

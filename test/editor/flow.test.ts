@@ -131,7 +131,7 @@ async function seeTrees(code: VSCode): Promise<void> {
   const kept = await openPane(page, "Kept");
   await treeItem(page, "p2", kept).waitFor();
   assert.match(await treeItem(page, "p2", kept).description(), /^project not finished/);
-  assert.match(await treeItem(page, "p3", kept).description(), /^project failed, kept for debugging/);
+  assert.match(await treeItem(page, "p3", kept).description(), /^project failed, held for debugging/);
   const status = await statusBarItem(page, /2\.3 MB · auto-cleanup on/);
   // The tooltip of the tree fades while this one comes.
   await poll("the switch's source", async () => /\.env:2/.test(await status.tooltip()));

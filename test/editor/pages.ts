@@ -78,8 +78,8 @@ export interface TreeItem {
   readonly runAction: (title: string) => Promise<void>;
   /** Chooses an entry of the context menu. */
   readonly runMenuEntry: (title: string) => Promise<void>;
-  /** The text of the tooltip. */
-  readonly tooltip: () => Promise<string>;
+  /** The text of the tooltip, once it matches: another one may still be fading. */
+  readonly tooltip: (expected?: RegExp) => Promise<string>;
 }
 
 /** An item of a tree by its label. Trees draw only the rows in sight: fold what is long. `within` narrows the search to one pane. */
@@ -114,7 +114,7 @@ export function treeItem(page: Page, label: string | RegExp, within: Page | Loca
         await entry.waitFor({ state: "hidden", timeout: 500 });
       });
     },
-    tooltip: () => hoverText(page, row.locator(".label-name"), ".workbench-hover"),
+    tooltip: (expected) => hoverText(page, row.locator(".label-name"), ".workbench-hover", expected),
   };
 }
 
@@ -186,7 +186,8 @@ export interface StatusBarItem {
   /** What a screen reader says. */
   readonly label: string;
   readonly click: () => Promise<void>;
-  readonly tooltip: () => Promise<string>;
+  /** As that of a tree item. */
+  readonly tooltip: (expected?: RegExp) => Promise<string>;
 }
 
 /** Waits for a status bar item whose text matches. */
@@ -197,7 +198,7 @@ export async function statusBarItem(page: Page, text: RegExp): Promise<StatusBar
     text: ((await item.textContent()) ?? "").trim(),
     label: (await item.getAttribute("aria-label")) ?? "",
     click: () => item.locator(".statusbar-item-label").click(),
-    tooltip: () => hoverText(page, item, ".workbench-hover"),
+    tooltip: (expected) => hoverText(page, item, ".workbench-hover", expected),
   };
 }
 

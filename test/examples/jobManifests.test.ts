@@ -101,6 +101,14 @@ describe("job-manifests", function () {
     for (const final of FINALS) assertPlays(join(root, final));
   });
 
+  it("P3, P7: released by hand, the failed job loses what it left, and only that one", async () => {
+    const released = await offcut(["jobs", "release", "reunion"], { root });
+    assert.equal(released.code, 0, released.stderr);
+    assert.deepEqual(reasons(await plan(), "reunion"), ["reclaim owner-failed"]);
+    assert.equal((await offcut(["clean", "--yes"], { root })).code, 0);
+    assert.deepEqual([temporary("reunion").length, temporary("heist").length], [0, HEIST]);
+  });
+
   it("S0.10, P6: with automatic cleanup off the next run of the job leaves its files", () => {
     const again = runExample("job-manifests", [root, "--job", "pilot"], { AUTO_CLEANUP_ENABLED: "false" });
     assert.match(again, /automatic cleanup is off/);

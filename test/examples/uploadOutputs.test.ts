@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, DeleteObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { install, type S3Server, start, unavailable } from "../../tools/storage/s3.mjs";
+import { uploadJob } from "../../examples/upload-outputs/pipeline.ts";
+import { openDirectory } from "../../examples/upload-outputs/remote.ts";
 import { json, offcut } from "../cli/offcut.ts";
 import { filesBelow, type PlanJson, runExample, summarize } from "./example.ts";
 
@@ -54,6 +57,28 @@ describe("upload-outputs", function () {
     const before = filesBelow(root, "outputs");
     const cleaned = await offcut(["clean", "--yes", "--json"], { root });
     assert.deepEqual([cleaned.code, filesBelow(root, "outputs")], [0, before], cleaned.stderr);
+  });
+
+  it("S1.1, S1.7, R35: what was verified and could not be deleted goes at the next cleanup, by the record of it", async function () {
+    const path = "outputs/jobs/held/video.mp4";
+    const file = join(root, path);
+    mkdirSync(join(file, ".."), { recursive: true });
+    writeFileSync(file, "a video");
+    if (spawnSync("chattr", ["+i", file]).status !== 0) return this.skip();
+    const lines: string[] = [];
+    try {
+      const remote = openDirectory(`${root}-remote`);
+      await uploadJob(root, [path], remote, { deleteLocal: true, log: (line) => lines.push(line) });
+    } finally {
+      spawnSync("chattr", ["-i", file]);
+    }
+    assert.deepEqual(lines, ["failed_to_delete_local_file"]);
+    const plan = json<PlanJson>(await offcut(["plan", "--json"], { root }));
+    const item = plan.items.find((one) => one.path === path);
+    assert.deepEqual([item?.verdict, item?.reason], ["reclaim", "upload-verified"]);
+    assert.match(item?.evidence[0] ?? "", /SHA-256/);
+    assert.equal((await offcut(["clean", "--yes"], { root })).code, 0);
+    assert.ok(!existsSync(file));
   });
 
   describe("with a bucket", () => {

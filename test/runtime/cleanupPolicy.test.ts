@@ -36,13 +36,22 @@ describe("CleanupPolicy", () => {
     assert.deepEqual(heard.lines, []);
   });
 
-  const written = { enabled: false, retentionHours: 48.5, fileTypesToClean: ["slides", "videos"], preserveOnFailure: false, debugModeDisables: false };
+  const written = {
+    enabled: false,
+    retentionHours: 48.5,
+    fileTypesToClean: ["slides", "videos"],
+    preserveOnFailure: false,
+    debugModeDisables: false,
+  };
   for (const [name, text] of [
     [
       "snake.yaml",
       "cleanup:\n  enabled: false\n  retention_hours: 48.5\n  file_types_to_clean: [slides, videos]\n  preserve_on_failure: false\n  debug_mode_disables: false\nvideo:\n  crf: 18\n",
     ],
-    ["camel.yaml", "enabled: false\nretentionHours: 48.5\nfileTypesToClean:\n  - slides\n  - videos\npreserveOnFailure: false\ndebugModeDisables: false\n"],
+    [
+      "camel.yaml",
+      "enabled: false\nretentionHours: 48.5\nfileTypesToClean:\n  - slides\n  - videos\npreserveOnFailure: false\ndebugModeDisables: false\n",
+    ],
     ["camel.json", JSON.stringify({ cleanup: written })],
   ] as const)
     it(`S2.5: ${name} is read, in either case, in its section or alone`, async () => {
@@ -110,7 +119,13 @@ describe("CleanupPolicy", () => {
   });
 
   it("values that cannot be are a TypeError", () => {
-    for (const values of [{ retentionHours: Number.NaN }, { retentionHours: -1 }, { enabled: 1 }, { fileTypesToClean: "slides" }, { age: 1 }])
+    for (const values of [
+      { retentionHours: Number.NaN },
+      { retentionHours: -1 },
+      { enabled: 1 },
+      { fileTypesToClean: "slides" },
+      { age: 1 },
+    ])
       assert.throws(() => new CleanupPolicy(values as object), TypeError, JSON.stringify(values));
     assert.deepEqual(new CleanupPolicy({ fileTypesToClean: [] }).fileTypesToClean, []);
   });

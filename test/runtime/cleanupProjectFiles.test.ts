@@ -39,7 +39,13 @@ describe("cleanupProjectFiles", () => {
 
   it("S0.10 S0.16: AUTO_CLEANUP_ENABLED=false leaves everything in place", async () => {
     const before = ws.snapshot({ everything: true });
-    assert.deepEqual(await clean({ AUTO_CLEANUP_ENABLED: "false" }), { deletedFiles: 0, freedSpace: 0, heldSpace: 0, errors: [] });
+    assert.deepEqual(await clean({ AUTO_CLEANUP_ENABLED: "false" }), {
+      deletedFiles: 0,
+      freedSpace: 0,
+      heldSpace: 0,
+      errors: [],
+      skipped: [],
+    });
     assert.deepEqual(ws.snapshot({ everything: true }), before);
   });
 

@@ -75,7 +75,8 @@ describe("DirectoryManager", () => {
   });
 
   it("P10: a layout that mixes finals with temporary files, or leaves the root, is a TypeError", () => {
-    const make = (layout: object): DirectoryManager => new DirectoryManager({ root: root.root, layout: { ...LAYOUT, ...layout }, types: {} });
+    const make = (layout: object): DirectoryManager =>
+      new DirectoryManager({ root: root.root, layout: { ...LAYOUT, ...layout }, types: {} });
     for (const layout of [
       { finals: { film: "output/jobs" } },
       { finals: { film: "output/jobs/films" } },

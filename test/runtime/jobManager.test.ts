@@ -99,7 +99,7 @@ describe("JobManager", () => {
     await using jobs = make({ policy: { retentionHours: 1 } });
     const job = await jobs.startJob("ep1", "subtitles");
     root.write("output/jobs/ep1/subtitles/a.srt");
-    assert.deepEqual(await job.complete(), { deletedFiles: 0, freedSpace: 0, heldSpace: 0, errors: [] });
+    assert.deepEqual(await job.complete(), { deletedFiles: 0, freedSpace: 0, heldSpace: 0, errors: [], skipped: [] });
     assert.equal(temporary("ep1").length, 1);
   });
 
@@ -132,7 +132,8 @@ describe("JobManager", () => {
   it("several addFile in one moment are one write of the manifest", async () => {
     await using jobs = make();
     const job = await jobs.startJob("ep1", "subtitles");
-    const sequence = (): number => (JSON.parse(fs.readFileSync(root.path(".offcut/jobs/ep1.json"), "utf8")) as { sequence: number }).sequence;
+    const sequence = (): number =>
+      (JSON.parse(fs.readFileSync(root.path(".offcut/jobs/ep1.json"), "utf8")) as { sequence: number }).sequence;
     const before = sequence();
     await Promise.all(Array.from({ length: 50 }, (_, i) => job.addFile(`output/jobs/ep1/subtitles/${i}.srt`)));
     assert.ok(sequence() - before <= 2, `${sequence() - before} writes`);
@@ -207,7 +208,7 @@ describe("JobManager", () => {
     await using jobs = make({ signal: AbortSignal.abort() });
     const job = await jobs.startJob("ep1", "subtitles");
     root.write("output/jobs/ep1/subtitles/a.srt");
-    assert.deepEqual(await job.complete(), { deletedFiles: 0, freedSpace: 0, heldSpace: 0, errors: [] });
+    assert.deepEqual(await job.complete(), { deletedFiles: 0, freedSpace: 0, heldSpace: 0, errors: [], skipped: [] });
     assert.match(heard.text(), /info Cleanup of ep1: cancelled/);
     assert.deepEqual(heard.of("error"), []);
   });

@@ -88,10 +88,10 @@ describe("server: ignoring here", () => {
 });
 
 describe("server: ignoring a rule in the workspace", () => {
-  const silence = (before: string): string => {
+  const silence = (before: string, name = "offcut.json"): string => {
     const root = fs.mkdtempSync(path.join(os.tmpdir(), "offcut-silence-"));
     try {
-      fs.writeFileSync(path.join(root, "offcut.json"), before);
+      fs.writeFileSync(path.join(root, name), before);
       const session = { abilities: { documentChanges: false, createFiles: false } } as Session;
       const edit = silenceRule(
         session,
@@ -136,6 +136,24 @@ describe("server: ignoring a rule in the workspace", () => {
       assert.deepEqual([errors, value.analysis.rules], [[], { [RULE]: "off" }]);
     });
   }
+
+  for (const [what, before, after] of [
+    ["nothing", "\n", `analysis:\n  rules:\n    ${RULE}: "off"\n`],
+    [
+      "settings and comments",
+      "# mine\npreset: clip-store # all of it\n",
+      `# mine\npreset: clip-store # all of it\nanalysis:\n  rules:\n    ${RULE}: "off"\n`,
+    ],
+    ["another severity", `analysis:\n  rules:\n    ${RULE}: hint # why\n`, `analysis:\n  rules:\n    ${RULE}: "off" # why\n`],
+  ] as const) {
+    it(`beside ${what} in YAML`, () => {
+      assert.equal(silence(before, "offcut.yaml"), after);
+    });
+  }
+
+  it("changes nothing in YAML that cannot be read", () => {
+    for (const text of ["a: [", "- 1\n- 2\n"]) assert.throws(() => silence(text, "offcut.yaml"), /cannot be read/);
+  });
 
   it("changes nothing in what cannot be read", () => {
     for (const text of ["[]", '{ "analysis": null }', "nonsense"]) assert.throws(() => silence(text), /cannot be read/);

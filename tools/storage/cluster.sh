@@ -64,3 +64,4 @@ store=6f66f637-5574-4e5f-8000-000000000002
 } >"$directory/start.log" 2>&1
 echo ready
 cat >/dev/null
+rm -rf "$directory"
