@@ -35,6 +35,10 @@ export function enforceInBackground(tools: Tools): vscode.Disposable {
       for (const folder of removed) told.delete(folder.uri.toString());
       tellAll();
     }),
+    server.onDidRestart(() => {
+      told.clear();
+      tellAll();
+    }),
     server.onDidEnforce(({ folder: uri, ...answer }) => {
       const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.parse(uri));
       if (folder) show(tools, folder, answer);

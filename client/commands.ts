@@ -8,6 +8,7 @@ import { enforceNow } from "./background.ts";
 import { cleanUp, confirmFree, freeSpace, showFailure, type Tools, undo } from "./cleanUp.ts";
 import { createConfig } from "./createConfig.ts";
 import type { RunNode } from "./historyTree.ts";
+import { kindsOf } from "./ownerLook.ts";
 import { previewCleanup } from "./preview.ts";
 import { holdAgain, release } from "./release.ts";
 import { showRun } from "./runDetails.ts";
@@ -83,11 +84,9 @@ async function cleanOwner(tools: Tools, node: AnyNode | undefined, kind: OwnerKi
 async function pickOwner({ state }: Tools, kind: OwnerKind): Promise<Pick<OwnerNode, "id" | "report"> | undefined> {
   await state.ensure();
   const owners = state.reports.flatMap((report) => {
-    const jobs = new Set(report.plan?.owners.flatMap((owner) => (owner.kind === "job" ? [owner.id] : [])));
+    const kinds = kindsOf(report.plan);
     const ids = new Set(report.plan?.groups.flatMap((group) => (group.verdict === "reclaim" ? (group.owner ?? []) : [])));
-    return [...ids]
-      .filter((id) => jobs.has(id) === (kind === "job"))
-      .map((id) => ({ label: id, description: report.folder.name, id, report }));
+    return [...ids].filter((id) => kinds(id) === kind).map((id) => ({ label: id, description: report.folder.name, id, report }));
   });
   if (owners.length === 0)
     throw new Error(kind === "job" ? vscode.l10n.t("No job has reclaimable files.") : vscode.l10n.t("No project has reclaimable files."));

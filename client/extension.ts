@@ -36,6 +36,10 @@ export function activate(context: vscode.ExtensionContext): void {
     startWithCode(server),
     enforceInBackground({ server, state, documents }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.trust().then(() => state.refresh())),
+    // It starts with the trust that there was when the window was opened.
+    server.onDidRestart(() => {
+      if (vscode.workspace.isTrusted) void server.trust();
+    }),
   );
   void planInBackground(state);
 }

@@ -1,8 +1,8 @@
 /** Projects and jobs: what state they are in, as icon and words, and which of them want attention. */
 import * as vscode from "vscode";
 import type { Reason } from "../core/model.ts";
-import type { Group, OwnerSummary } from "../server/protocol.ts";
-import { labelOfAll } from "./reasons.ts";
+import type { Group, OwnerSummary, PlanSummary } from "../server/protocol.ts";
+import { labelOfAll, type OwnerKind } from "./reasons.ts";
 import { formatAge, formatTime } from "./words.ts";
 
 export interface OwnerLook {
@@ -65,7 +65,7 @@ export function factsOfOwner(owner: OwnerSummary | undefined, look: OwnerLook, n
   const { kind, type, state, status, lease, startedMs, endedMs } = owner;
   return [
     ...(kind === "job" && type !== undefined ? [vscode.l10n.t("job of the type {0}", type)] : []),
-    status === "" || status === state ? look.words : vscode.l10n.t("{0} (status: {1})", look.words, status),
+    kind === "job" || status === "" || status === state ? look.words : vscode.l10n.t("{0} (status: {1})", look.words, status),
     ...(lease === undefined ? [] : [tellAges(lease, nowMs)]),
     ...(startedMs === undefined ? [] : [vscode.l10n.t("started {0}", formatTime(new Date(startedMs).toISOString()))]),
     ...(endedMs === undefined
@@ -76,6 +76,14 @@ export function factsOfOwner(owner: OwnerSummary | undefined, look: OwnerLook, n
             : vscode.l10n.t("ended {0}", formatTime(new Date(endedMs).toISOString())),
         ]),
   ];
+}
+
+/** Of an owner's id whether it is a project or a job. */
+export type OwnerKinds = (id: string | undefined) => OwnerKind;
+
+export function kindsOf(plan: Pick<PlanSummary, "owners"> | undefined): OwnerKinds {
+  const jobs = new Set(plan?.owners.flatMap((owner) => (owner.kind === "job" ? [owner.id] : [])));
+  return (id) => (id !== undefined && jobs.has(id) ? "job" : "project");
 }
 
 /** What wants attention comes first, what nobody owns last; equals stay in their order. */

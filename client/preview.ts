@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { PlanItem } from "../core/model.ts";
 import type { PlanSummary } from "../server/protocol.ts";
 import type { Documents } from "./documents.ts";
+import { kindsOf, type OwnerKinds } from "./ownerLook.ts";
 import { labelOf } from "./reasons.ts";
 import type { Report, State } from "./state.ts";
 import { alignColumns } from "./table.ts";
@@ -23,13 +24,13 @@ async function describe(state: State, { folder, plan, problems }: Report): Promi
   const head = [title, "=".repeat(title.length), "", ...notes, ...(notes.length > 0 ? [""] : [])];
   if (!plan) return head.join("\n");
   const items = await state.items({ folder: plan.folder, digest: plan.digest, verdict: "reclaim", offset: 0, limit: LONGEST });
-  return [...head, ...table(items), ...tail(plan, items.length)].join("\n");
+  return [...head, ...table(items, kindsOf(plan)), ...tail(plan, items.length)].join("\n");
 }
 
-function table(items: readonly PlanItem[]): string[] {
+function table(items: readonly PlanItem[], kinds: OwnerKinds): string[] {
   if (items.length === 0) return [vscode.l10n.t("Nothing is reclaimable.")];
   const head = [
-    vscode.l10n.t("PROJECT"),
+    vscode.l10n.t("OWNER"),
     vscode.l10n.t("KIND"),
     vscode.l10n.t("SIZE"),
     vscode.l10n.t("AGE"),
@@ -41,7 +42,7 @@ function table(items: readonly PlanItem[]): string[] {
     item.store,
     formatBytes(item.bytes),
     formatAge(item.ageMs),
-    labelOf(item.reason),
+    labelOf(item.reason, kinds(item.owner)),
     item.path,
   ]);
   return alignColumns([head, ...rows], new Set([2, 3]));

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { type RunDetails, type RunDetailsParams, runRequest } from "../server/protocol.ts";
 import type { Tools } from "./cleanUp.ts";
 import type { RunNode } from "./historyTree.ts";
+import { kindsOf, type OwnerKinds } from "./ownerLook.ts";
 import { labelOf } from "./reasons.ts";
 import { alignColumns } from "./table.ts";
 import { countFiles, formatBytes, formatTime } from "./words.ts";
@@ -22,17 +23,17 @@ const STATES: Readonly<Record<FileState, () => string>> = {
 /** Lines that an editor still scrolls through. */
 const LONGEST = 20_000;
 
-export async function showRun({ server, documents }: Tools, { folder, run }: RunNode): Promise<void> {
+export async function showRun({ server, state, documents }: Tools, { folder, run }: RunNode): Promise<void> {
   const params: RunDetailsParams = { folder: folder.uri.toString(), run: run.run };
   const details = await server.request<RunDetails>(runRequest, params);
-  await documents.show(vscode.l10n.t("Cleanup {0}", run.run), describe(details));
+  await documents.show(vscode.l10n.t("Cleanup {0}", run.run), describe(details, kindsOf(state.reportOf(folder)?.plan)));
 }
 
-function describe({ run, started, ended, files }: RunDetails): string {
+function describe({ run, started, ended, files }: RunDetails, kinds: OwnerKinds): string {
   const title = vscode.l10n.t("Cleanup {0}", run);
   const head = [
     vscode.l10n.t("RESULT"),
-    vscode.l10n.t("PROJECT"),
+    vscode.l10n.t("OWNER"),
     vscode.l10n.t("KIND"),
     vscode.l10n.t("SIZE"),
     vscode.l10n.t("REASON"),
@@ -45,7 +46,7 @@ function describe({ run, started, ended, files }: RunDetails): string {
       file.owner ?? "-",
       file.store,
       formatBytes(file.bytes),
-      labelOf(file.reason),
+      labelOf(file.reason, kinds(file.owner)),
       file.note === undefined ? file.path : `${file.path}: ${file.note}`,
     ]);
   const left = files.length - rows.length;

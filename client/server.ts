@@ -7,6 +7,7 @@ import {
   LSPErrorCodes,
   ResponseError,
   type ServerOptions,
+  State as ClientState,
   TransportKind,
   WorkDoneProgress,
   type WorkDoneProgressReport,
@@ -31,6 +32,7 @@ export class Server implements vscode.Disposable {
   private readonly changedSites = new vscode.EventEmitter<string>();
   private readonly enforced = new vscode.EventEmitter<EnforcedParams>();
   private readonly scheduled = new vscode.EventEmitter<ScheduleParams>();
+  private readonly restarted = new vscode.EventEmitter<void>();
   private started: Promise<void> | undefined;
   private tokens = 0;
 
@@ -41,10 +43,18 @@ export class Server implements vscode.Disposable {
   /** A round that came by itself needs somebody. */
   readonly onDidEnforce = this.enforced.event;
   readonly onDidSchedule = this.scheduled.event;
+  /** It crashed and runs again: what it was told before is gone. */
+  readonly onDidRestart = this.restarted.event;
 
   constructor(context: vscode.ExtensionContext) {
     this.client = new LanguageClient("offcut", "Offcut", serverOptions(context), clientOptions(context));
     this.client.onNotification(changedNotification, ({ folder }: ChangedParams) => this.changed.fire(folder));
+    let ran = false;
+    this.client.onDidChangeState(({ newState }) => {
+      if (newState !== ClientState.Running) return;
+      if (ran) this.restarted.fire();
+      ran = true;
+    });
     this.client.onNotification(enforcedNotification, (params: EnforcedParams) => this.enforced.fire(params));
     this.client.onNotification(scheduleNotification, (params: ScheduleParams) => this.scheduled.fire(params));
     this.client.onNotification(callSitesChangedNotification, ({ folder }: ChangedParams) => this.changedSites.fire(folder));
@@ -93,7 +103,7 @@ export class Server implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(this.changed, this.changedSites, this.enforced, this.scheduled).dispose();
+    vscode.Disposable.from(this.changed, this.changedSites, this.enforced, this.scheduled, this.restarted).dispose();
     void this.client.dispose();
   }
 }

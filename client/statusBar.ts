@@ -67,10 +67,11 @@ function factsOf({ folder, groups, totals, held, autoCleanup, pressures, schedul
 
 /** `Automatic cleanup: every 15 min by this window, last 12:05 (nothing to clean), next 12:20`. */
 function wordSchedule({ running, everyMs, last, next }: Schedule): string {
-  const lastly = last
-    ? [vscode.l10n.t("last {0} ({1})", formatClock(last.at), last.outcome === "nothing" ? vscode.l10n.t("nothing to clean") : last.message)]
-    : [];
-  if (!running) return [vscode.l10n.t("Automatic cleanup: only after jobs; no schedule is running here"), ...lastly].join(", ");
+  const lastly = last ? [vscode.l10n.t("last {0} ({1})", formatClock(last.at), wordOutcome(last))] : [];
+  if (!running)
+    return [vscode.l10n.t("Automatic cleanup: not on a schedule (offcut watch, or the setting offcut.background.enabled)"), ...lastly].join(
+      ", ",
+    );
   return [
     vscode.l10n.t("Automatic cleanup: every {0} by {1}", formatInterval(everyMs), wordRunner(running)),
     ...lastly,
@@ -82,4 +83,11 @@ function wordRunner({ by, pid, host, here }: NonNullable<Schedule["running"]>): 
   if (here) return vscode.l10n.t("this window");
   const process = host === undefined ? vscode.l10n.t("process {0}", pid) : vscode.l10n.t("process {0} on {1}", pid, host);
   return by === "watch" ? vscode.l10n.t("offcut watch ({0})", process) : vscode.l10n.t("another window ({0})", process);
+}
+
+/** The message names commands of a terminal where the outcome says enough. */
+function wordOutcome({ outcome, message }: NonNullable<Schedule["last"]>): string {
+  if (outcome === "nothing") return vscode.l10n.t("nothing to clean");
+  if (outcome === "braked") return vscode.l10n.t("stopped, because it is more than usual");
+  return outcome === "off" ? vscode.l10n.t("switched off") : message;
 }

@@ -10,7 +10,7 @@ export function wordPressure({ store, usedBytes, maxBytes }: Pressure): string {
   return vscode.l10n.t("{0}: {1} of {2}", store, formatBytes(usedBytes), formatBytes(maxBytes));
 }
 
-const CELLS = 10;
+const CELLS = 8;
 
 /** What a store has, as a bar: empty is what cleaning frees. */
 export function barOf({ usedBytes, freeBytes }: Pressure): string {

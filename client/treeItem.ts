@@ -87,7 +87,8 @@ function problemItem({ problem, report }: ProblemNode): vscode.TreeItem {
 function pressureItem({ pressure, report }: PressureNode): vscode.TreeItem {
   const item = new vscode.TreeItem(wordPressure(pressure), None);
   item.id = `pressure:${report.folder.uri.toString()}:${pressure.store}`;
-  item.description = `${barOf(pressure)} ${vscode.l10n.t("frees {0}", formatBytes(pressure.freeBytes))}`;
+  // The figure goes first, because a narrow view cuts the end off.
+  item.description = `${vscode.l10n.t("frees {0}", formatBytes(pressure.freeBytes))} ${barOf(pressure)}`;
   item.iconPath = severityIcon("warning");
   item.tooltip = listFacts(vscode.l10n.t("Storage pressure: {0}", pressure.store), factsOfPressure(pressure));
   item.accessibilityInformation = {
@@ -113,7 +114,7 @@ function ownerItem(node: OwnerNode): vscode.TreeItem {
   item.tooltip = listFacts(name, [
     ...factsOfOwner(owner, look),
     `${countFiles(files)}, ${formatBytes(bytes)}`,
-    ...groups.map((group) => `${group.store}: ${labelOfAll([group], owner?.kind)}`),
+    ...groups.map((group) => `${group.store}: ${verdict === "keep" ? whyKept(owner, [group]) : labelOfAll([group], owner?.kind)}`),
   ]);
   if (id !== undefined) {
     const pinned = groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned"));

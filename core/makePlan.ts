@@ -8,7 +8,7 @@ import { canonicalKey } from "./catalog/paths.ts";
 import { resolveAutoCleanup } from "./config/auto.ts";
 import { type Config, rootsOf } from "./config/config.ts";
 import { parseTemplate } from "./config/template.ts";
-import { readReleases } from "./jobs/release.ts";
+import { readReleases, type Releases } from "./jobs/release.ts";
 import type { FileEntry, Owner, Plan, PlanItem, Problem, Totals } from "./model.ts";
 import { buildPlan, createDecider, type Decider, type DecisionContext, type Selection } from "./plan/build.ts";
 import { applyPressure } from "./plan/pressure.ts";
@@ -177,13 +177,14 @@ export async function readContext(
     checkPages: options.checkPages !== false,
     nowMs,
   });
-  const catalog = { ...read, owners: markReleased(config.root, read.owners, nowMs) };
+  const releases = readReleases(config.root, nowMs);
+  const catalog = { ...read, owners: markReleased(releases, read.owners) };
   const tracked = await askGit(visible, options.signal);
   const untrusted = trusted
     ? undefined
     : t("the workspace is not trusted, so the queries of offcut.json are not run and nothing is deleted");
   const doubt = untrusted ?? remembered.unreachable;
-  const noticed: Problem[] = [...catalog.problems, ...remembered.problems];
+  const noticed: Problem[] = [...catalog.problems, ...remembered.problems, ...(releases.problem ? [releases.problem] : [])];
   if (untrusted !== undefined)
     noticed.push({
       severity: "warning",
@@ -215,8 +216,7 @@ export async function readContext(
 }
 
 /** Failed owners whose files somebody let go. */
-function markReleased(root: string, owners: ReadonlyMap<string, Owner>, nowMs: number): ReadonlyMap<string, Owner> {
-  const { isReleased } = readReleases(root, nowMs);
+function markReleased({ isReleased }: Releases, owners: ReadonlyMap<string, Owner>): ReadonlyMap<string, Owner> {
   const released = [...owners].filter(([, owner]) => owner.state === "failed" && isReleased(owner));
   return released.length === 0
     ? owners

@@ -8,9 +8,10 @@ import path from "node:path";
 import { databaseSignature } from "./catalog/open.ts";
 import { identityKey, statKey } from "./catalog/paths.ts";
 import type { Config } from "./config/config.ts";
-import { isSafeId, matchTemplate } from "./config/template.ts";
-import { lockManifests, manifestsSignature } from "./jobs/manifests.ts";
+import { matchTemplate } from "./config/template.ts";
+import { manifestsSignature } from "./jobs/manifests.ts";
 import { releasesFile } from "./jobs/release.ts";
+import { takeTurn } from "./jobs/turn.ts";
 import { type PlanOptions, readContext } from "./makePlan.ts";
 import type { FileEntry, PlanItem } from "./model.ts";
 import { createDecider, type Decider } from "./plan/build.ts";
@@ -33,6 +34,7 @@ export interface Recheck {
 const RACY_MS = 25;
 
 export async function createRecheck(config: Config, options: PlanOptions, now: () => number): Promise<Recheck> {
+  const gate = createGate(config);
   const small = [pinsFile(config.root), releasesFile(config.root)];
   const signature = (): string =>
     [
@@ -41,7 +43,6 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
       ...small.map(statKey),
     ].join("\n");
   const answers: Answers = new Map();
-  const gate = createGate(config);
   const read = async (checkPages: boolean): Promise<Knowledge> => {
     const taken = signature();
     const readAt = Date.now();
@@ -74,39 +75,48 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
     async claim(items) {
       const { verifier, signal } = options;
       if (verifier) await known.context.uploads.ask(items, verifier, { fresh: true, ...(signal && { signal }) });
-      return gate.hold(items.flatMap((item) => (item.owner === undefined ? [] : [item.owner])));
+      return gate.hold();
     },
     ask(item, file) {
-      const shut = gate.shut(item.owner);
-      if (shut !== undefined) return shut;
+      if (gate.shut !== undefined) return gate.shut;
       if (signature() !== known.taken || isRacy(config, known) || finalsChanged(config, item, known)) return readAgain(item);
       return judge(item, file);
     },
   };
 }
 
-/** Only jobs that have a manifest are held; a directory of none costs nothing. */
-function createGate(config: Config): {
-  hold(owners: readonly string[]): Promise<Disposable>;
-  shut(owner: string | undefined): string | undefined;
-} {
-  let why: string | undefined;
-  let held: ReadonlySet<string> = new Set();
+interface Gate {
+  /** Nobody changes a manifest from here on until it is disposed of. */
+  hold(): Promise<Disposable>;
+  /** Why the manifests could not be held: then any job might be starting with any file. */
+  readonly shut: string | undefined;
+  /** What the manifests were when they were held: while they are, nobody has to look again. */
+  readonly signature: string;
+}
+
+function createGate({ jobs }: Config): Gate {
+  let shut: string | undefined;
+  let signature = manifestsSignature(jobs.directory);
   return {
-    async hold(owners) {
-      why = undefined;
-      if (!fs.existsSync(config.jobs.directory)) return { [Symbol.dispose]() {} };
-      const ids = [...new Set(owners)].filter(isSafeId);
-      held = new Set(ids);
+    async hold() {
+      shut = undefined;
+      if (!fs.existsSync(jobs.directory)) return { [Symbol.dispose]() {} };
       try {
-        return await lockManifests(config.jobs.directory, ids);
+        const turn = await takeTurn(jobs.directory);
+        signature = manifestsSignature(jobs.directory);
+        return turn;
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        why = error.message;
+        shut = error.message;
         return { [Symbol.dispose]() {} };
       }
     },
-    shut: (owner) => (why !== undefined && owner !== undefined && held.has(owner) ? why : undefined),
+    get shut() {
+      return shut;
+    },
+    get signature() {
+      return signature;
+    },
   };
 }
 

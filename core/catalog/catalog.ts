@@ -104,12 +104,13 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
 
   for (const use of jobs.references)
     append(byKey, keyOf(use.path), { owner: use.owner, source: use.source, ...(use.eventMs !== undefined && { eventMs: use.eventMs }) });
-  for (const { owner, path: file, source, bytes } of jobs.outputs)
+  for (const { owner, path: file, source, bytes, directory } of jobs.outputs)
     outputs.push({
       row: { owner, source, path: file },
       spelled: file,
       path: real(file),
       ...(bytes !== undefined && { recordedBytes: bytes }),
+      ...(directory && { directory }),
     });
   const uploads = indexUploads(contents, keyOf);
 

@@ -21,6 +21,8 @@ export interface NamedOutput {
   readonly refused?: string;
   /** Its size when its job ended. */
   readonly recordedBytes?: number;
+  /** It protects what is in it, and is no proof that anything was made. */
+  readonly directory?: true;
 }
 
 /** The spelling of a stored path that is on the disk, else the first. */
@@ -39,6 +41,7 @@ export async function checkOutputs(
   const check = async (output: NamedOutput): Promise<MediaCheck> => {
     const format = path.extname(output.path).slice(1).toLowerCase();
     if (output.refused !== undefined) return { status: "unknown", format, bytes: 0, detail: t("its path {0}", output.refused) };
+    if (output.directory) return { status: "unknown", format, bytes: 0, detail: t("a directory, which is not looked into") };
     // Only a finished project is ever cleaned, so only its final has to be looked into.
     if (owners.get(output.row.owner)?.state !== "succeeded")
       return { status: "unknown", format, bytes: 0, detail: t("not looked at: its project is not finished") };

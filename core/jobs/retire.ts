@@ -10,7 +10,7 @@ import type { ItemError } from "../model.ts";
 import { Refusal } from "../reclaim/home.ts";
 import { readRuns } from "../reclaim/recover.ts";
 import { explainErrno } from "../reclaim/retry.ts";
-import { lockManifests, readManifest, readManifests, removeManifest, updateManifest } from "./manifests.ts";
+import { changeManifest, lockManifests, readManifest, readManifests, removeManifest } from "./manifests.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Retires the jobs of which nothing is left; without a list all of them. What cannot be done now is done the next time. */
@@ -39,18 +39,13 @@ export async function retireJobs(config: Config, nowMs: number, only?: ReadonlyS
 
 async function retire(config: Config, id: string, nowMs: number): Promise<void> {
   const { directory } = config.jobs;
-  {
-    using _lock = await lockManifests(directory, [id]);
-    // Asked again under the lock: the job may have started anew.
-    const manifest = readManifest(directory, id)?.manifest;
-    if (!manifest || manifest.job.state === "running" || !isEmpty(config, manifest)) return;
-    if (finalsAreSafe(config, manifest)) return removeManifest(directory, id);
-    if (manifest.cleaned !== undefined) return;
-  }
-  await updateManifest(directory, id, (old) => {
-    if (!old) throw new Refusal(`${id} has no manifest any more`);
-    return old.job.state === "running" ? old : { ...old, cleaned: new Date(nowMs).toISOString() };
-  });
+  using _lock = await lockManifests(directory, [id]);
+  // Asked again under the lock: the job may have started anew.
+  const manifest = readManifest(directory, id)?.manifest;
+  if (!manifest || manifest.job.state === "running" || !isEmpty(config, manifest)) return;
+  if (finalsAreSafe(config, manifest)) removeManifest(directory, id);
+  else if (manifest.cleaned === undefined)
+    await changeManifest(directory, id, (old) => ({ ...(old ?? manifest), cleaned: new Date(nowMs).toISOString() }));
 }
 
 /** Nothing temporary is left: no file that it names, none in its directories, none in those that its id names. */

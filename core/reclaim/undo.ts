@@ -5,10 +5,11 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { ItemError } from "../model.ts";
 import { sameIdentity } from "../plan/build.ts";
 import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
-import { HOME, holdOf, Refusal } from "./home.ts";
+import { HOME, holdOf, homeOf, Refusal } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { removeHold } from "./purge.ts";
 import { trySettle } from "./recover.ts";
+import { makeReserve } from "./reserve.ts";
 import { restoreFile } from "./restore.ts";
 import { createPins, type Pins } from "./pinned.ts";
 import { createRetry, explainErrno } from "./retry.ts";
@@ -85,7 +86,9 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
     await breathe();
   }
   journal.sync();
-  for (const root of new Set(held.map((file) => file.root))) removeHold(root, state.run);
+  const roots = new Set(held.map((file) => file.root));
+  for (const root of roots) removeHold(root, state.run);
+  for (const root of new Set([state.root, ...roots])) makeReserve(homeOf(root));
   return { run: state.run, restoredFiles, restoredSpace, renamed, errors, cancelled: options.signal?.aborted ?? false };
 }
 

@@ -12,10 +12,11 @@ import { serve } from "./worker.ts";
 
 export type Verb = "enforce" | "clean" | "delete" | "undo" | "purge";
 
-/** `later`: how much later than it is, milliseconds. `loop` enforces until `stop`, which answers with a sum. */
+/** `later`: how much later than it is, milliseconds. `store`: only this one. `loop` enforces until `stop`, which answers with a sum. */
 export interface CleanerTask {
   readonly verb: Verb | "loop" | "stop";
   readonly later?: number;
+  readonly store?: string;
 }
 
 export interface Told {
@@ -39,8 +40,8 @@ const nothing: Told = { outcome: "done", message: "", moved: 0, restored: 0, pur
 let looping: Promise<readonly Told[]> | undefined;
 let stopped = false;
 
-serve<CleanerTask>(async ({ verb, later = 0 }) => {
-  const options = { environment, now: () => Date.now() + later, ...(verifier && { verifier }) };
+serve<CleanerTask>(async ({ verb, later = 0, store }) => {
+  const options = { environment, now: () => Date.now() + later, ...(verifier && { verifier }), ...(store && { selection: { stores: [store] } }) };
   if (verb === "stop") {
     stopped = true;
     return (await looping) ?? [];

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { holdOf } from "../../core/reclaim/home.ts";
-import { listRuns, readRun } from "../../core/runs.ts";
+import type { RunFile } from "../../core/reclaim/runState.ts";
+import { listRecent, listRuns, readRun } from "../../core/runs.ts";
 import { type Layout, makeLayout } from "../layout.ts";
 import type { CleanerTask, Told, Verb } from "./cleanerChild.ts";
 import { createRandom, type Random, withSeed } from "./random.ts";
@@ -27,6 +28,7 @@ interface Made {
   readonly allocated: number;
 }
 
+const STORES = ["clips", "held", "full"] as const;
 const VERBS: readonly [Verb, ...Verb[]] = ["enforce", "enforce", "clean", "delete"];
 const BY_HAND: readonly [Verb | undefined, ...(Verb | undefined)[]] = ["undo", "undo", "purge", undefined];
 
@@ -40,6 +42,12 @@ function write(layout: Layout, random: Random, round: number, made: Map<string, 
   }
 }
 
+/** What is known of all runs. */
+interface History {
+  readonly files: Map<string, readonly RunFile[]>;
+  archived: ReadonlySet<string>;
+}
+
 interface Places {
   readonly there: number;
   readonly held: number;
@@ -49,10 +57,14 @@ interface Places {
 }
 
 /** Every file is at its place, held by one run, or deleted by one run, and the journals say so. */
-function findAll(layout: Layout, made: ReadonlyMap<string, Made>): Places {
+function findAll(layout: Layout, made: ReadonlyMap<string, Made>, history: History): Places {
   const records = new Map<string, string[]>();
-  for (const { run } of listRuns(layout.root)) {
-    for (const file of readRun(layout.root, run)?.files ?? []) {
+  // A run that is in the archive stays what it is.
+  const recent = new Set(listRecent(layout.root).map(({ run }) => run));
+  for (const { run } of listRuns(layout.root)) if (!history.archived.has(run)) history.files.set(run, readRun(layout.root, run)?.files ?? []);
+  history.archived = new Set([...history.files.keys()].filter((run) => !recent.has(run)));
+  for (const [run, files] of history.files) {
+    for (const file of files) {
       if (file.state === "restored" || file.state === "kept" || file.state === "gone") continue;
       assert.ok(file.state === "held" || file.state === "purged", `${run} says "${file.state}" of ${file.path}`);
       records.set(file.path, [...(records.get(file.path) ?? []), file.state]);
@@ -88,6 +100,7 @@ describe("two cleaners on one root", function () {
       await using third = new Worker("cleanerChild.ts", layout.root);
       const made = new Map<string, Made>();
       const seen = { refused: 0, both: 0, undone: 0, purged: 0 };
+      const history: History = { files: new Map(), archived: new Set() };
       let before: Places = { there: 0, held: 0, deleted: 0, freed: 0 };
       for (let round = 0; round < ROUNDS; round++) {
         const written = made.size;
@@ -98,14 +111,19 @@ describe("two cleaners on one root", function () {
           [second, random.pick(VERBS)],
           ...(byHand ? ([[third, byHand]] as const) : []),
         ];
-        const told = await Promise.all(tasks.map(([worker, verb]) => worker.ask<Told>({ verb, later: LATER_MS } satisfies CleanerTask)));
+        const told = await Promise.all(
+          tasks.map(([worker, verb]) => {
+            const store = random.chance(0.5) ? random.pick(STORES) : undefined;
+            return worker.ask<Told>({ verb, later: LATER_MS, ...(store !== undefined && { store }) } satisfies CleanerTask);
+          }),
+        );
         const where = `round ${round}: ${tasks.map(([, verb], i) => `${verb} ${JSON.stringify(told[i])}`).join(" ")}`;
         // A run that somebody else was at is an error among those that were to be freed.
         const busy = told.flatMap((one) => one.errors);
         for (const error of busy) assert.match(error, /process \d+ is cleaning/, where);
         seen.refused += busy.length;
         const sum = (of: (one: Told) => number): number => told.reduce((total, one) => total + of(one), 0);
-        const now = findAll(layout, made);
+        const now = findAll(layout, made, history);
         const came = made.size - written;
         assert.equal(before.there + came - now.there, sum((one) => one.moved) - sum((one) => one.restored), where);
         assert.equal(now.freed - before.freed, sum((one) => one.freed), where);
@@ -127,6 +145,13 @@ describe("two cleaners on one root", function () {
       }
       assert.ok(seen.undone > 10 && seen.purged > 10 && made.size > ROUNDS, JSON.stringify({ ...seen, files: made.size }));
       if (process.env["OFFCUT_SHOW"]) console.log(seen, before, made.size);
+      assert.deepEqual(
+        listRuns(layout.root)
+          .map(({ run }) => run)
+          .sort(),
+        [...history.files.keys()].sort(),
+      );
+      for (const [run, files] of history.files) assert.deepEqual(readRun(layout.root, run)?.files, files, run);
       // Nothing stands in anybody's way at the end.
       const last = await first.ask<Told>({ verb: "enforce", later: LATER_MS });
       assert.notEqual(last.outcome, "refused");

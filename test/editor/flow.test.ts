@@ -35,7 +35,7 @@ describe("the editor, from preview to undo", function () {
 
     await runCommand(page, "Offcut: Preview Cleanup");
     await page.locator(".tab.active", { hasText: "Cleanup Preview" }).waitFor();
-    await page.locator(".view-line", { hasText: "PROJECT" }).first().waitFor();
+    await page.locator(".view-line", { hasText: "OWNER" }).first().waitFor();
     await code.screenshot("2 preview");
     assert.deepEqual(workspace.snapshot(), before);
 

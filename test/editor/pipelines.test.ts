@@ -56,6 +56,7 @@ describe("the editor, with jobs, uploads and clips", function () {
     await releaseAndHold(code);
     await cleanJob(code, layout);
     await enforce(code, layout);
+    await askAboutMuch(code, layout);
   });
 
   it("R82: in Restricted Mode nothing is released, asked or enforced, whatever the workspace's settings say", async () => {
@@ -74,7 +75,7 @@ describe("the editor, with jobs, uploads and clips", function () {
     await failed.row.hover();
     assert.equal(await failed.row.getByRole("button", { name: /^Release/ }).count(), 0);
     const status = await statusBarItem(page, /not trusted/);
-    await status.tooltip(/no schedule is running here/);
+    await status.tooltip(/not on a schedule/);
     const commands = await listCommands(page, "Offcut: ");
     assert.ok(commands.includes("Offcut: Preview Cleanup"), commands.join(", "));
     assert.ok(!commands.includes("Offcut: Enforce Policy Now"), commands.join(", "));
@@ -88,13 +89,13 @@ async function seePressure({ page, screenshot }: VSCode): Promise<void> {
   const warning = treeItem(page, "clips: 4.0 MB of 3.0 MB", reclaimable);
   await warning.waitFor();
   assert.equal(await reclaimable.getByRole("treeitem").first().locator(".label-name").textContent(), "clips: 4.0 MB of 3.0 MB");
-  assert.equal(await warning.description(), "▰▰▰▰▰▱▱▱▱▱ frees 2.0 MB");
+  assert.equal(await warning.description(), "frees 2.0 MB ▰▰▰▰▱▱▱▱");
   await warning.tooltip(/the limit is 3\.0 MB[^]*target of 2\.0 MB is within reach/);
   await page.locator(".part.statusbar .statusbar-item.warning-kind", { hasText: "auto-cleanup on" }).waitFor();
   const status = await statusBarItem(page, /auto-cleanup on/);
   const hover = await status.tooltip(/Storage pressure: clips: 4\.0 MB of 3\.0 MB/);
   assert.match(hover, /Uploads not verified: 2 files/);
-  assert.match(hover, /Automatic cleanup: only after jobs; no schedule is running here/);
+  assert.match(hover, /Automatic cleanup: not on a schedule/);
   await screenshot("1 pressure");
 }
 
@@ -197,4 +198,19 @@ async function enforce({ page, screenshot }: VSCode, layout: Layout): Promise<vo
   layout.write("data/clips/late.mp4", 2 * MB);
   await poll("the store to be at its target again", () => clipsLeft() < 3);
   assert.ok(fs.existsSync(layout.path("data/clips/late.mp4")));
+}
+
+/** R20: the brake asks once, and what follows is the same question as by hand. */
+async function askAboutMuch({ page, screenshot }: VSCode, layout: Layout): Promise<void> {
+  const settings = JSON.parse(fs.readFileSync(layout.path("offcut.json"), "utf8")) as object;
+  layout.settings({ ...settings, policy: { brake: { files: 2 } } });
+  for (let n = 1; n <= 5; n++) layout.write(`data/clips/more-${n}.mp4`, MB);
+  const asked = await notification(page, /^Automatic cleanup stopped, because this is more than usual: \d files are more than 2/);
+  assert.deepEqual(asked.buttons, ["Preview", "Clean…"]);
+  await screenshot("7 brake");
+  await asked.click("Clean…");
+  const dialog = await modalDialog(page, "Clean up");
+  assert.match(dialog.detail, /This is more than usual/);
+  await dialog.cancel();
+  assert.equal(layout.files().filter((file) => file.startsWith("data/clips/more-")).length, 5);
 }

@@ -1,6 +1,7 @@
 /**
  * A process that cleans, so that a test can kill it or let two of them meet.
- * `node child.ts clean|undo|purge <root> [undoMs]` acts once and prints the result, or the refusal, as JSON.
+ * `node child.ts clean|mixed|undo|purge <root> [undoMs]` acts once and prints the result, or the refusal, as JSON;
+ * `mixed` deletes what lies in `.cache/assembly` at once and holds the rest.
  * `node child.ts serve <root>` (forked) does what each message says: `plan`, `clean` (what was planned), `lock`; answers each.
  */
 import { cleanUp } from "../../core/cleanUp.ts";
@@ -35,6 +36,11 @@ async function answer(wanted: string): Promise<unknown> {
           environment,
           ...(undoMs !== undefined && { undoMs: Number(undoMs) }),
         });
+      case "mixed": {
+        const mixed = await makePlan(config, { environment, mode: "automatic" });
+        const items = mixed.items.map((item) => (item.store === "assembly" ? { ...item, undoMs: 0 } : item));
+        return await cleanUp(config, { ...mixed, items }, { environment, mode: "automatic" });
+      }
       case "lock":
         await acquireLocks([root]); // Until this process ends.
         return {};

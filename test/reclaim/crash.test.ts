@@ -18,7 +18,7 @@ import { assertPartition, clean, makeReady, planFor, sameStates, takenOf } from 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 const CALLS = ["rename", "link", "unlink", "mkdir", "rmdir", "fsync", "pwrite64", "ftruncate"] as const;
 type Call = (typeof CALLS)[number];
-type Verb = "clean" | "delete" | "undo" | "purge";
+type Verb = "clean" | "delete" | "mixed" | "undo" | "purge";
 
 interface Scene {
   readonly workspace: Workspace;
@@ -77,6 +77,7 @@ async function check(verb: Verb, { workspace, before, taken }: Scene, where: str
     assert.deepEqual(await recoverRuns(workspace.root), [], "recovering twice equals once");
     sameStates(once, workspace.snapshot({ everything: true }));
     if (verb === "clean" || verb === "undo") assert.equal(count.deleted, 0);
+    const own = [...before.keys()].filter((file) => verb !== "mixed" || !file.startsWith(".cache/assembly/p1/"));
     if (count.held > 0) {
       assert.equal(
         listRuns(workspace.root).reduce((sum, run) => sum + run.heldFiles, 0),
@@ -87,6 +88,7 @@ async function check(verb: Verb, { workspace, before, taken }: Scene, where: str
     }
     const after = workspace.snapshot();
     assert.equal(after.size, before.size - count.deleted);
+    if (verb === "mixed") for (const file of own) assert.ok(after.has(file), `${file} was to be held, and is deleted`);
     for (const [file, state] of after) assert.deepEqual(state, before.get(file), file);
   } catch (error) {
     (error as Error).message = `${verb}, ${where}: ${(error as Error).message}`;
@@ -118,6 +120,7 @@ describe("crash", function () {
   const PLACES: Readonly<Record<Verb, Partial<Record<Call, number>>>> = {
     clean: { rename: 5, fsync: 5, pwrite64: 6, mkdir: 3, rmdir: 2 },
     delete: { unlink: 5, pwrite64: 4, fsync: 3, rmdir: 3 },
+    mixed: { rename: 4, unlink: 4, pwrite64: 3, fsync: 2, rmdir: 2 },
     undo: { link: 4, unlink: 5, pwrite64: 4, fsync: 4, mkdir: 2, rmdir: 2 },
     purge: { unlink: 4, pwrite64: 4, fsync: 3, rmdir: 2 },
   };
@@ -156,8 +159,8 @@ describe("crash", function () {
   for (const verb of Object.keys(PLACES) as Verb[]) {
     it(`R60 R22 R61 R62: ${verb}, with system calls that fail, ends in words and loses nothing`, async () => {
       const calls: readonly Call[] =
-        verb === "clean"
-          ? ["rename", "fsync", "pwrite64"]
+        verb === "clean" || verb === "mixed"
+          ? ["rename", "fsync", "pwrite64", ...(verb === "mixed" ? (["unlink"] as const) : [])]
           : verb === "undo"
             ? ["link", "fsync", "pwrite64", "unlink"]
             : ["unlink", "fsync", "pwrite64"];
@@ -166,7 +169,7 @@ describe("crash", function () {
         link: ["EIO:when=2", "EACCES:when=3", "EPERM:when=1+", "EBUSY:when=2+", "EXDEV:when=1+", "ENOSPC:when=4+"],
         unlink: ["EIO:when=3", "EACCES:when=2+", "EBUSY:when=3..4"],
         fsync: ["EIO:when=1", "EIO:when=3", "ENOSPC:when=4+", "EIO:when=5"],
-        pwrite64: ["ENOSPC:when=1", "ENOSPC:when=2", "EIO:when=9", "ENOSPC:when=12+"],
+        pwrite64: ["EIO:when=1", "EIO:when=2", "ENOSPC:when=1+", "ENOSPC:when=2+"],
       };
       const points = calls.flatMap((call) => (faults[call] ?? []).map((fault) => ({ call, fault })));
       await inPairs(points, async ({ call, fault }) => {
@@ -193,8 +196,21 @@ describe("crash", function () {
     });
   }
 
+  for (const verb of Object.keys(PLACES) as Verb[]) {
+    it(`R57: ${verb}, when the disk is full for a moment, gives up a part of the reserve and makes it again`, async () => {
+      const scene = await prepare(verb);
+      const { output, log } = await trace(verb, scene, ["trace=pwrite64,unlink", "inject=pwrite64:error=ENOSPC:when=2..4"]);
+      const result = JSON.parse(output) as { refused?: string; errors?: readonly unknown[] };
+      assert.deepEqual([result.refused, (result.errors ?? []).length], [undefined, 0], output);
+      assert.equal([...log.matchAll(/unlink\("[^"]*\/\.offcut\/reserve\/\d+"\)/g)].length, 3);
+      assert.equal(fs.readdirSync(scene.workspace.path(".offcut/reserve")).length, 16);
+      await check(verb, scene, "full for a moment");
+      scene.workspace.dispose();
+    });
+  }
+
   it("R60: killed at any moment of 300 files, nothing is lost", async () => {
-    const verbs: readonly Verb[] = ["clean", "delete", "clean", "undo", "purge", "clean"];
+    const verbs: readonly Verb[] = ["clean", "delete", "mixed", "undo", "purge", "mixed", "clean"];
     await inPairs(verbs, async (verb) => {
       const scene = await prepare(verb, 100);
       const child = spawn(process.execPath, commandOf(verb, scene.workspace.root), { stdio: "ignore" });

@@ -4,6 +4,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { cleanUp } from "../../core/cleanUp.ts";
 import { loadConfig } from "../../core/config/load.ts";
+import { makePlan } from "../../core/makePlan.ts";
 import { Refusal, replaceFile } from "../../core/reclaim/home.ts";
 import { type JournalRecord, openJournal, readJournal } from "../../core/reclaim/journal.ts";
 import { addPin, readPins } from "../../core/reclaim/records.ts";
@@ -58,6 +59,68 @@ describe("journal", function () {
     }
     await undo(loadConfig(workspace.root), run);
     sameStates(before, workspace.snapshot());
+  });
+
+  /** Deletes what lies in the assembly directory at once and holds the rest. */
+  const cleanMixed = async () => {
+    const config = loadConfig(workspace.root);
+    const plan = await makePlan(config, { environment, mode: "automatic" });
+    const items = plan.items.map((item) => (item.store === "assembly" ? Object.assign({}, item, { undoMs: 0 }) : item));
+    const atOnce = taken.filter((file) => file.startsWith(".cache/assembly/"));
+    assert.ok(atOnce.length > 0 && atOnce.length < taken.length);
+    return { result: await cleanUp(config, { ...plan, items }, { environment, mode: "automatic" }), atOnce };
+  };
+
+  it("R60 R83: a run that deletes some files at once and holds others says so, and an undo brings back the others", async () => {
+    const blocks = new Map(taken.map((file) => [file, fs.lstatSync(workspace.path(file)).blocks * 512]));
+    const { result, atOnce } = await cleanMixed();
+    const held = taken.filter((file) => !atOnce.includes(file));
+    const sum = (files: readonly string[], sizes: (file: string) => number) => files.reduce((total, file) => total + sizes(file), 0);
+    assert.deepEqual(
+      [result.deletedFiles, result.freedSpace, result.heldSpace, result.errors, result.skipped],
+      [taken.length, sum(atOnce, (file) => blocks.get(file) ?? 0), sum(held, (file) => before.get(file)?.bytes ?? 0), [], []],
+    );
+    assert.ok(result.undoUntil !== undefined);
+    assert.deepEqual(assertPartition(workspace, before, workspace.snapshot(), taken), {
+      original: before.size - taken.length,
+      held: held.length,
+      deleted: atOnce.length,
+    });
+    assert.deepEqual(
+      listRuns(workspace.root).map((run) => [run.state, run.files, run.heldFiles, run.freedSpace]),
+      [["held", taken.length, held.length, result.freedSpace]],
+    );
+    assert.equal((await undo(loadConfig(workspace.root), undefined)).restoredFiles, held.length);
+    sameStates(new Map([...before].filter(([file]) => !atOnce.includes(file))), workspace.snapshot());
+  });
+
+  it("R60 R69: so does its journal when it is cut at any byte", async () => {
+    const { result, atOnce } = await cleanMixed();
+    const whole = fs.readFileSync(journalPath(result.run));
+    const first = whole.lastIndexOf(10, whole.toString("latin1").search(/"t":"(held|purged)"/)) + 1;
+    for (let length = first; length < whole.length; length += whole[length] === 10 || whole[length - 1] === 10 ? 1 : 6) {
+      await recoverWith(result.run, whole.subarray(0, length));
+      const count = assertPartition(workspace, before, workspace.snapshot(), taken);
+      assert.deepEqual([count.held, count.deleted], [taken.length - atOnce.length, atOnce.length]);
+    }
+  });
+
+  it("R65: of a run that holds its files for different times those are due whose time is over", async () => {
+    const config = loadConfig(workspace.root);
+    const plan = await makePlan(config, { environment, mode: "automatic" });
+    const items = plan.items.map((item) => (item.store === "assembly" ? Object.assign({}, item, { undoMs: 3_600_000 }) : item));
+    const { run, undoUntil } = await cleanUp(config, { ...plan, items }, { environment, mode: "automatic" });
+    const short = taken.filter((file) => file.startsWith(".cache/assembly/"));
+    assert.ok(Date.parse(undoUntil ?? "") > Date.now() + 23 * 3_600_000, "the longest counts");
+    assert.deepEqual(await purge(workspace.root, { expiredAt: Date.now() + 3_500_000 }), []);
+    const [early] = await purge(workspace.root, { expiredAt: Date.now() + 3_700_000 });
+    assert.equal(early?.deletedFiles, short.length);
+    assert.deepEqual(
+      readRun(workspace.root, run)?.files.flatMap((file) => (file.state === "purged" ? [file.path] : [])),
+      short,
+    );
+    const [late] = await purge(workspace.root, { expiredAt: Date.now() + 25 * 3_600_000 });
+    assert.equal(late?.deletedFiles, taken.length - short.length);
   });
 
   it("R69: a journal that is damaged anywhere keeps a copy, takes up what lies in the hold, and all comes back", async () => {
