@@ -42,7 +42,7 @@ for (const name of fs.readdirSync(process.argv[2])) {
 
 interface Contender {
   readonly name: string;
-  command(root: string, clips: string): readonly string[];
+  readonly command: (root: string, clips: string) => readonly string[];
   readonly leaves?: true;
   readonly times: number[];
   readonly peaks: number[];
@@ -88,7 +88,10 @@ function run({ command, leaves, times, peaks }: Contender): void {
 /** Named by ids of events, so that names tell nothing about the order on the disk. */
 function makeClips(root: string, clips: string): void {
   mkdirSync(clips, { recursive: true });
-  const settings = { stores: { clips: { path: "data/clips/{event}.mp4", role: "clip", maxAge: "1h" } }, policy: { brake: { files: files * 2, share: 1 } } };
+  const settings = {
+    stores: { clips: { path: "data/clips/{event}.mp4", role: "clip", maxAge: "1h" } },
+    policy: { brake: { files: files * 2, share: 1 } },
+  };
   writeFileSync(join(root, "offcut.json"), JSON.stringify(settings));
   const content = randomBytes(CLIP_BYTES);
   const old = new Date(Date.now() - 2 * 3_600_000);
@@ -125,7 +128,9 @@ function report(contenders: readonly Contender[]): void {
   console.log("| what | ms | range | × `find` | peak MB |\n|---|--:|--:|--:|--:|");
   for (const { name, times, peaks } of contenders) {
     const range = `${Math.min(...times).toFixed(0)}–${Math.max(...times).toFixed(0)}`;
-    console.log(`| ${name} | ${median(times).toFixed(0)} | ${range} | ${(median(times) / base).toFixed(2)} | ${(median(peaks) / 2 ** 20).toFixed(0)} |`);
+    console.log(
+      `| ${name} | ${median(times).toFixed(0)} | ${range} | ${(median(times) / base).toFixed(2)} | ${(median(peaks) / 2 ** 20).toFixed(0)} |`,
+    );
   }
 }
 

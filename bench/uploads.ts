@@ -9,7 +9,8 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { identityOf } from "../core/reclaim/guard.ts";
-import { createUploadVerifier, type UploadRequest } from "../core/remote/verifier.ts";
+import { createUploadVerifier } from "../core/remote/verifier.ts";
+import type { UploadRequest } from "../core/uploads.ts";
 import { install, start, unavailable } from "../tools/storage/s3.mjs";
 import { quantile } from "./timed.ts";
 

@@ -48,7 +48,10 @@ export async function checkJobs(config: Config): Promise<readonly Check[]> {
   }
   const count = (state: string): number => owners.filter((owner) => owner.state === state).length;
   if (owners.length > 0)
-    add(true, t("{0} running, {1} succeeded, {2} failed, {3} unknown", count("running"), count("succeeded"), count("failed"), count("unknown")));
+    add(
+      true,
+      t("{0} running, {1} succeeded, {2} failed, {3} unknown", count("running"), count("succeeded"), count("failed"), count("unknown")),
+    );
   const released = readReleases(config.root, now.wallMs).problem;
   if (released) add(false, released.message);
   return checks;

@@ -49,7 +49,8 @@ export function createTeller(log: Log, options: TellerOptions): Teller {
     },
     failure(outcome, lines) {
       log.tell("error", ...lines);
-      if (outcome === "configuration" && before !== outcome) log.tell("error", t("nothing is cleaned until this is mended; it is looked at again each time"));
+      if (outcome === "configuration" && before !== outcome)
+        log.tell("error", t("nothing is cleaned until this is mended; it is looked at again each time"));
       before = outcome;
     },
   };

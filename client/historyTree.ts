@@ -16,7 +16,7 @@ export interface RunNode {
 /** Older ones are on the command line: `offcut history`. */
 const MOST_RUNS = 200;
 
-export class HistoryTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposable {
+class HistoryTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposable {
   private readonly server: Server;
   private readonly changed = new vscode.EventEmitter<undefined>();
 

@@ -206,7 +206,7 @@ function ownerOf({ owner }: { readonly owner?: OwnerSummary }): { readonly owner
 }
 
 /** Stores that are larger than they may be. */
-export function pressuresOf({ plan }: Report): readonly Pressure[] {
+function pressuresOf({ plan }: Report): readonly Pressure[] {
   return plan?.pressures.filter((pressure) => pressure.over) ?? [];
 }
 

@@ -28,7 +28,9 @@ export interface UploadRequest {
   readonly file: string;
   readonly identity: Identity;
   readonly url: string;
+  /** Of a store that speaks the protocol of S3; default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or Amazon. */
   readonly endpoint?: string;
+  /** Default: AWS_REGION. */
   readonly region?: string;
 }
 

@@ -91,6 +91,7 @@ const builds = [
     plugins: [wordsApart],
   },
   bundle("words", ["@vscode/l10n"]),
+  bundle("yaml", ["yaml"]),
   {
     ...commonjs,
     entryPoints: { cli: "cli/main.ts" },

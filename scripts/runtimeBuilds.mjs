@@ -1,6 +1,7 @@
 // The bundles of the runtime library: a light entry as ESM and CommonJS, and the engine that it loads when something is cleaned.
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleOptions } from "./bundleOptions.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -40,19 +41,17 @@ const yamlInSight = {
   },
 };
 
-/** `common` and `commonjs` are the options that all bundles share, `remoteApart` keeps the vendors' libraries out. */
-export function runtimeBuilds({ common, commonjs, remoteApart, version }) {
+/**
+ * Everything that a pipeline installs but the command line: the entry in two formats, the engine, the scan's worker thread and the YAML
+ * parser. `remoteApart` is a plugin that keeps the vendors' libraries out.
+ */
+export function runtimeBuilds({ release, outdir, remoteApart }) {
+  const { common, commonjs } = bundleOptions({ release, outdir });
   const entry = { entryPoints: { runtime: "runtime/index.ts" }, plugins: [english, engineApart] };
   return [
     { ...commonjs, ...entry },
-    {
-      ...common,
-      ...entry,
-      format: "esm",
-      outExtension: { ".js": ".mjs" },
-      outdir: commonjs.outdir,
-      define: { OFFCUT_VERSION: JSON.stringify(version) },
-    },
-    { ...commonjs, entryPoints: { runtimeEngine: "runtime/engine.ts" }, plugins: [english, remoteApart, yamlInSight] },
+    { ...common, ...entry, format: "esm", outExtension: { ".js": ".mjs" }, outdir },
+    { ...commonjs, entryPoints: { runtimeEngine: "runtime/engine.ts" }, plugins: [english, yamlInSight, ...(remoteApart ? [remoteApart] : [])] },
+    { ...commonjs, entryPoints: { yaml: "yaml" } },
   ];
 }

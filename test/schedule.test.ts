@@ -25,7 +25,10 @@ describe("the rhythm of the automatic loop", () => {
     const store = { path: "a/{n}.mp4", role: "clip", maxAge: "1h" };
     assert.equal(interval({ stores: {} }), HOUR / 4);
     assert.equal(interval({ policy: { every: "2h" }, stores: { a: store } }), 2 * HOUR);
-    assert.equal(interval({ policy: { every: "2h" }, stores: { a: { ...store, every: "5m" }, b: { ...store, path: "b/{n}.mp4", every: "1h" } } }), HOUR / 12);
+    assert.equal(
+      interval({ policy: { every: "2h" }, stores: { a: { ...store, every: "5m" }, b: { ...store, path: "b/{n}.mp4", every: "1h" } } }),
+      HOUR / 12,
+    );
     assert.equal(interval({ policy: { every: "1m" }, stores: { a: { ...store, every: "5m" } } }), HOUR / 60);
   });
 

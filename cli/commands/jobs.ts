@@ -3,10 +3,11 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Config } from "../../core/config/config.ts";
+import type { Manifest } from "../../core/jobs/manifest.ts";
 import { lockManifests, manifestFile, readManifest, readManifests, setAsideManifest } from "../../core/jobs/manifests.ts";
 import { releaseOwner, unreleaseOwner } from "../../core/jobs/release.ts";
 import { makePlan } from "../../core/makePlan.ts";
-import type { Owner, Plan, Totals } from "../../core/model.ts";
+import type { Owner, Plan, PlanItem, Totals } from "../../core/model.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { acquireLocks } from "../../core/reclaim/lock.ts";
 import { countFiles, formatBytes, formatDuration } from "../../core/words.ts";
@@ -83,32 +84,34 @@ async function list(context: Context): Promise<ExitCode> {
 
 function rowsOf(config: Config, plan: Plan): Row[] {
   const manifests = new Map(readManifests(config.jobs.directory).map((found) => [found.id, found.manifest]));
-  const owners = plan.owners.filter((owner) => owner.kind === "job" || owner.state === "failed");
-  return owners
+  const items = new Map<string, PlanItem[]>(plan.owners.map((owner) => [owner.id, []]));
+  for (const item of plan.items) items.get(item.owner ?? "")?.push(item);
+  return plan.owners
+    .filter((owner) => owner.kind === "job" || owner.state === "failed")
     .toSorted((a, b) => Number(b.kind === "job") - Number(a.kind === "job") || (a.id < b.id ? -1 : 1))
-    .map((owner): Row => {
-      const { id, kind = "project", type, startedMs, endedMs, lease } = owner;
-      const items = plan.items.filter((item) => item.owner === id);
-      const others = items.filter((item) => item.role !== "final" && item.reason !== "final-output");
-      const manifest = kind === "job" ? manifests.get(id) : undefined;
-      const named = manifest
-        ? manifest.files.filter((file) => file.role === "final").map((file) => path.join(config.root, file.path))
-        : items.filter((item) => item.reason === "final-output").map((item) => path.join(item.root, item.path));
-      const detail = manifest?.job.error ?? lease ?? (kind === "project" ? `${owner.source} = ${owner.status}` : undefined);
-      return {
-        id,
-        kind,
-        ...(type !== undefined && { type }),
-        state: stateOf(owner),
-        held: owner.state === "failed" && owner.released !== true && config.policy.preserveOnFailure,
-        ...(startedMs !== undefined && { started: new Date(startedMs).toISOString() }),
-        ...(endedMs !== undefined && { ended: new Date(endedMs).toISOString() }),
-        ...(detail !== undefined && { detail }),
-        left: totalOf(others),
-        reclaimable: totalOf(others.filter((item) => item.verdict === "reclaim")),
-        ...(named.length > 0 && { finals: { named: named.length, there: named.filter((file) => fs.existsSync(file)).length } }),
-      };
-    });
+    .map((owner) => toRow(config, owner, items.get(owner.id) ?? [], owner.kind === "job" ? manifests.get(owner.id) : undefined));
+}
+
+function toRow(config: Config, owner: Owner, items: readonly PlanItem[], manifest: Manifest | undefined): Row {
+  const { id, kind = "project", type, startedMs, endedMs, lease } = owner;
+  const others = items.filter((item) => item.role !== "final" && item.reason !== "final-output");
+  const named = manifest
+    ? manifest.files.filter((file) => file.role === "final").map((file) => path.join(config.root, file.path))
+    : items.filter((item) => item.reason === "final-output").map((item) => path.join(item.root, item.path));
+  const detail = manifest?.job.error ?? lease ?? (kind === "project" ? `${owner.source} = ${owner.status}` : undefined);
+  return {
+    id,
+    kind,
+    ...(type !== undefined && { type }),
+    state: stateOf(owner),
+    held: owner.state === "failed" && owner.released !== true && config.policy.preserveOnFailure,
+    ...(startedMs !== undefined && { started: new Date(startedMs).toISOString() }),
+    ...(endedMs !== undefined && { ended: new Date(endedMs).toISOString() }),
+    ...(detail !== undefined && { detail }),
+    left: totalOf(others),
+    reclaimable: totalOf(others.filter((item) => item.verdict === "reclaim")),
+    ...(named.length > 0 && { finals: { named: named.length, there: named.filter((file) => fs.existsSync(file)).length } }),
+  };
 }
 
 function stateOf({ state, kind, status, released, startedMs }: Owner): State {
@@ -130,7 +133,11 @@ function cellsOf(row: Row, nowMs: number): string[] {
     since === undefined ? "-" : formatDuration(nowMs - Date.parse(since)),
     String(row.left.files),
     formatBytes(row.left.bytes),
-    row.finals === undefined ? "-" : row.finals.there === row.finals.named ? String(row.finals.named) : t("{0} of {1}", row.finals.there, row.finals.named),
+    row.finals === undefined
+      ? "-"
+      : row.finals.there === row.finals.named
+        ? String(row.finals.named)
+        : t("{0} of {1}", row.finals.there, row.finals.named),
     row.detail ?? "",
   ];
 }
@@ -143,8 +150,12 @@ function adviceOn(rows: readonly Row[]): string[] {
   const damaged = rows.find((row) => row.state === "unreadable");
   return [
     ...(one || damaged ? [""] : []),
-    ...(one ? [t("Held for debugging: {0}. Let go: offcut jobs release {1}", formatBytes(bytes), held.length === 1 ? quote(one.id) : "ID")] : []),
-    ...(damaged ? [t("While a manifest cannot be read nothing is cleaned. Restore it, or set it aside: offcut jobs forget {0}", quote(damaged.id))] : []),
+    ...(one
+      ? [t("Held for debugging: {0}. Let go: offcut jobs release {1}", formatBytes(bytes), held.length === 1 ? quote(one.id) : "ID")]
+      : []),
+    ...(damaged
+      ? [t("While a manifest cannot be read nothing is cleaned. Restore it, or set it aside: offcut jobs forget {0}", quote(damaged.id))]
+      : []),
   ];
 }
 
@@ -164,7 +175,14 @@ async function release(context: Context, id: string): Promise<ExitCode> {
   else {
     showProblems(terminal, plan, false);
     terminal.print(
-      visible(t("Released {0}: {1} ({2}) can go now. It is held again tomorrow if nobody cleans until then.", id, countFiles(reclaim.files), formatBytes(reclaim.bytes))),
+      visible(
+        t(
+          "Released {0}: {1} ({2}) can go now. It is held again tomorrow if nobody cleans until then.",
+          id,
+          countFiles(reclaim.files),
+          formatBytes(reclaim.bytes),
+        ),
+      ),
       terminal.style("dim", t("Clean: offcut clean --job {0}   Take it back: offcut jobs hold {0}", quote(id))),
     );
   }
@@ -218,7 +236,8 @@ function whyUnreadable(directory: string, id: string): string {
   const found = readManifest(directory, id);
   if (!found) throw new UsageError(t('there is no manifest of "{0}" in {1}', id, directory));
   const { manifest, problem, from } = found;
-  if (manifest || !problem) throw new Refusal(t("the manifest of {0} can be read; clean its files with: offcut clean --job {1}", id, quote(id)));
+  if (manifest || !problem)
+    throw new Refusal(t("the manifest of {0} can be read; clean its files with: offcut clean --job {1}", id, quote(id)));
   if (from !== "nothing" || !mayRead(manifestFile(directory, id))) throw new Refusal(problem.message);
   return problem.message;
 }

@@ -215,5 +215,8 @@ function exitOf({ outcome }: Enforcement): ExitCode {
 
 function explainDefect(error: unknown): readonly string[] {
   if ((error as NodeJS.ErrnoException).syscall !== undefined) return [t("this round failed: {0}", (error as Error).message)];
-  return [...((error as Error).stack ?? String(error)).split("\n"), t("This is a defect of Offcut; please report it with the lines above.")];
+  return [
+    ...((error as Error).stack ?? String(error)).split("\n"),
+    t("This is a defect of Offcut; please report it with the lines above."),
+  ];
 }

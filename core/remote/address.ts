@@ -8,6 +8,9 @@ export type Address =
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]$/;
 const ACCOUNT = /^[a-z0-9]{3,24}$/;
 const CONTAINER = /^(?:[a-z0-9](?:-?[a-z0-9]){2,62}|\$root|\$web)$/;
+/** `bucket.s3.region.amazonaws.com`, with or without bucket and region; a bucket's name may have dots. Source: "Virtual hosting of buckets". */
+const S3_HOST = /^(?:(.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com$/;
+const GOOGLE_HOST = /^(?:(.+)\.)?storage\.(?:googleapis|cloud\.google)\.com$/;
 const AZURE_HOST = /^([a-z0-9]{3,24})\.blob\.core\.windows\.net$/;
 
 /** Undefined when it is no address of an object in a storage that is known here. In https the key is escaped; elsewhere it is taken as it stands. */
@@ -29,9 +32,19 @@ export function shownAddress(url: string): string {
 
 function parseWebAddress(url: string): Address | undefined {
   const [, host = "", escaped = ""] = /^https:\/\/([^/?#]+)\/([^?#]+)/.exec(url) ?? [];
-  const account = AZURE_HOST.exec(host)?.[1];
   const path = decode(escaped);
-  if (account === undefined || path === undefined) return undefined;
+  if (path === undefined) return undefined;
+  const hosts = [
+    ["s3", S3_HOST.exec(host)],
+    ["google", GOOGLE_HOST.exec(host)],
+  ] as const;
+  for (const [kind, match] of hosts) {
+    if (!match) continue;
+    const [bucket, key] = match[1] === undefined ? splitFirst(path) : [match[1], path];
+    return objectIn(kind, bucket, key);
+  }
+  const account = AZURE_HOST.exec(host)?.[1];
+  if (account === undefined) return undefined;
   return blobIn(account, path.includes("/") ? path : `$root/${path}`);
 }
 

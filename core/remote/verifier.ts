@@ -2,7 +2,8 @@
  * Whether the remote copies of local files are there, with the same content (R35). Asks the storage for size and checksums, and
  * computes the same here; nothing is downloaded. What cannot be compared is `unproven`, and then the file stays.
  */
-import type { Identity, UploadCheck } from "../model.ts";
+import type { UploadCheck } from "../model.ts";
+import type { UploadRequest, UploadVerifier, VerifyOptions } from "../uploads.ts";
 import { type Address, parseAddress, shownAddress } from "./address.ts";
 import type { DigestRequest } from "./digest.ts";
 import { createDigestCache } from "./digestCache.ts";
@@ -10,30 +11,6 @@ import { makeLimit } from "./limit.ts";
 import type { HeadAnswer, Proof, RemoteObject, RemoteStorage, StorageOptions } from "./storage.ts";
 import { answerOf } from "./trouble.ts";
 import { changed, compared, missing, noAddress, noEndpoint, noProof, otherSize, unreachable, unreadable, type Verdict } from "./verdict.ts";
-
-export interface UploadRequest {
-  /** Absolute. */
-  readonly file: string;
-  /** Of the file as it was looked at; another one is not verified. */
-  readonly identity: Identity;
-  readonly url: string;
-  /** Of a store that speaks the protocol of S3; default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or Amazon. */
-  readonly endpoint?: string;
-  /** Default: AWS_REGION. */
-  readonly region?: string;
-}
-
-export interface VerifyOptions {
-  readonly signal?: AbortSignal;
-  /** Ask again even if it was asked a moment ago. */
-  readonly fresh?: boolean;
-  readonly onProgress?: (done: number, total: number) => void;
-}
-
-export interface UploadVerifier extends AsyncDisposable {
-  /** The answers are in the order of the requests. Rejects only when the signal is aborted. */
-  verify(requests: readonly UploadRequest[], options?: VerifyOptions): Promise<readonly UploadCheck[]>;
-}
 
 export interface VerifierOptions {
   /** Credentials come from here, or from where the libraries of the vendors look for them. They are never kept, written or told. */

@@ -94,7 +94,12 @@ describe("offcut jobs", function () {
   });
 
   it("P2 P3 S2.8: watch takes what succeeded, keeps its final, and leaves the running and the failed alone", async () => {
-    for (const [id, state] of [["live", "running"], ["bad", "failed"], ["good", "succeeded"]] as const) await addJob(id, state);
+    for (const [id, state] of [
+      ["live", "running"],
+      ["bad", "failed"],
+      ["good", "succeeded"],
+    ] as const)
+      await addJob(id, state);
     assert.equal((await offcut(["watch", "--once"], ws)).code, 0);
     assert.deepEqual([left("good").length, left("bad").length, left("live").length], [0, 2, 2]);
     assert.ok(ws.files().includes("output/long_form/good.mp4"));
@@ -107,7 +112,10 @@ describe("offcut jobs", function () {
     await addJob("live", "running");
     const released = await offcut(["jobs", "release", "bad"], ws);
     assert.equal(released.code, 0, released.stderr);
-    assert.match(released.stdout, /^Released bad: 2 files \(2\.0 KB\) can go now\..*\nClean: offcut clean --job bad   Take it back: offcut jobs hold bad\n$/);
+    assert.match(
+      released.stdout,
+      /^Released bad: 2 files \(2\.0 KB\) can go now\..*\nClean: offcut clean --job bad   Take it back: offcut jobs hold bad\n$/,
+    );
     assert.equal((await list()).get("bad")?.state, "released");
     assert.equal((await offcut(["jobs", "hold", "bad"], ws)).code, 0);
     assert.equal((await list()).get("bad")?.held, true);

@@ -50,8 +50,6 @@ export interface Watcher extends AsyncDisposable {
 export interface WatcherOptions {
   readonly root: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Before the program, e.g. what fakes the time. */
-  readonly prefix?: readonly string[];
   /** Instead of pipes. */
   readonly stdio?: number;
 }
@@ -59,9 +57,11 @@ export interface WatcherOptions {
 export function startWatcher(args: readonly string[], options: WatcherOptions): Watcher {
   const environment: NodeJS.ProcessEnv = { ...process.env, ...options.env };
   for (const name of ["AUTO_CLEANUP_ENABLED", "DEBUG", "OFFCUT_DEBUG"]) if (options.env?.[name] === undefined) delete environment[name];
-  const [program = "", ...rest] = [...(options.prefix ?? []), process.execPath, main, "watch", ...args, "--root", options.root];
   const output = options.stdio ?? "pipe";
-  const child = spawn(program, rest, { env: environment, stdio: ["ignore", output, output] });
+  const child = spawn(process.execPath, [main, "watch", ...args, "--root", options.root], {
+    env: environment,
+    stdio: ["ignore", output, output],
+  });
   const events: WatchEvent[] = [];
   const waiting = new Set<() => void>();
   let [stdout, stderr, open] = ["", "", ""];

@@ -44,7 +44,9 @@ describe("offcut watch under a clock that is wrong", function () {
         JSON.stringify({
           preset: "video-generator",
           policy: { grace: "1h", retention: "24h", undo: "24h", ...policy },
-          stores: { clips: { path: "clips/{event}.mp4", role: "clip", retention: "0s", maxAge: "1h", maxBytes: "50KB", targetBytes: "40KB" } },
+          stores: {
+            clips: { path: "clips/{event}.mp4", role: "clip", retention: "0s", maxAge: "1h", maxBytes: "50KB", targetBytes: "40KB" },
+          },
         }),
       ),
     );
@@ -53,7 +55,10 @@ describe("offcut watch under a clock that is wrong", function () {
   };
   const clips = (): string[] => ws.files().filter((file) => file.startsWith("clips/"));
   const once = async (offset?: string): Promise<WatchEvent & { readonly code: number | null }> => {
-    const { code, stdout, stderr } = await offcut(["watch", "--once", "--json"], { ...ws, ...(offset && { env: clockOff(library, offset) }) });
+    const { code, stdout, stderr } = await offcut(["watch", "--once", "--json"], {
+      ...ws,
+      ...(offset && { env: clockOff(library, offset) }),
+    });
     assert.equal(stderr, "");
     return { ...(JSON.parse(stdout) as WatchEvent), code };
   };
@@ -63,7 +68,10 @@ describe("offcut watch under a clock that is wrong", function () {
     json<{ runs: { heldFiles: number }[] }>(await offcut(["history", "--json"], ws)).runs.reduce((sum, run) => sum + run.heldFiles, 0);
 
   for (const [offset, words] of [
-    ["+30d", /^the clock was set (29|30) d forward since the last cleanup\. Rules about age pause until the time has been steady for an hour\.$/],
+    [
+      "+30d",
+      /^the clock was set (29|30) d forward since the last cleanup\. Rules about age pause until the time has been steady for an hour\.$/,
+    ],
     ["-30d", /^the clock is (29|30) d behind the last cleanup\. Rules about age pause until the time has been steady for an hour\.$/],
   ] as const)
     it(`R48: 30 days off (${offset}): age rules pause with a warning, nothing is lost, and all is well when the clock is`, async () => {
@@ -81,7 +89,10 @@ describe("offcut watch under a clock that is wrong", function () {
         assert.deepEqual(ws.snapshot(), before);
         assert.equal(await undoable(), held, "what can be undone stays so");
       }
-      for (const args of [["purge", "--expired"], ["clean", "--auto", "--yes"]]) {
+      for (const args of [
+        ["purge", "--expired"],
+        ["clean", "--auto", "--yes"],
+      ]) {
         await offcut(args, { ...ws, env: clockOff(library, offset) });
         assert.equal(await undoable(), held, args.join(" "));
         assert.deepEqual(ws.snapshot(), before, args.join(" "));

@@ -13,6 +13,13 @@ describe("addresses of objects", () => {
       "https://account1.blob.core.windows.net/box/a%20b/%C3%BC?sv=1&sig=x",
       { kind: "azure", account: "account1", container: "box", key: "a b/ü" },
     ],
+    ["https://my.films.s3.eu-west-1.amazonaws.com/a/b%20c.mp4", { kind: "s3", bucket: "my.films", key: "a/b c.mp4" }],
+    ["https://films.s3.amazonaws.com/a.mp4?X-Amz-Signature=1", { kind: "s3", bucket: "films", key: "a.mp4" }],
+    ["https://films.s3.dualstack.us-west-2.amazonaws.com/a.mp4", { kind: "s3", bucket: "films", key: "a.mp4" }],
+    ["https://s3.us-west-2.amazonaws.com/films/a/b.mp4", { kind: "s3", bucket: "films", key: "a/b.mp4" }],
+    ["https://s3-us-west-2.amazonaws.com/films/a.mp4", { kind: "s3", bucket: "films", key: "a.mp4" }],
+    ["https://storage.googleapis.com/films/a/b.mp4", { kind: "google", bucket: "films", key: "a/b.mp4" }],
+    ["https://films.storage.googleapis.com/a.mp4", { kind: "google", bucket: "films", key: "a.mp4" }],
     ["https://account1.blob.core.windows.net/root.txt", { kind: "azure", account: "account1", container: "$root", key: "root.txt" }],
   ];
   for (const [url, address] of known) it(`S1.6: ${url}`, () => assert.deepEqual(parseAddress(url), address));
@@ -42,6 +49,9 @@ describe("addresses of objects", () => {
     "https://account1.blob.core.windows.net/box/a/../../other/key",
     "https://account1.blob.core.windows.net/box/%2e%2e/key",
     "https://example.org/video.mp4",
+    "https://films.s3.amazonaws.com.example.org/a.mp4",
+    "https://s3.amazonaws.com/films",
+    "https://notstorage.googleapis.com/films/a.mp4",
     "https://",
     "file:///etc/passwd",
     "/outputs/video.mp4",

@@ -6,7 +6,8 @@ import { mkdirSync } from "node:fs";
 import assert from "node:assert/strict";
 import type { UploadCheck } from "../../core/model.ts";
 import { identityOf } from "../../core/reclaim/guard.ts";
-import { createUploadVerifier, type UploadRequest } from "../../core/remote/verifier.ts";
+import { createUploadVerifier } from "../../core/remote/verifier.ts";
+import type { UploadRequest } from "../../core/uploads.ts";
 
 export interface Files {
   readonly directory: string;
