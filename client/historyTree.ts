@@ -90,10 +90,11 @@ function runItemOf({ folder, run }: RunNode): vscode.TreeItem {
   const item = new vscode.TreeItem(formatClock(run.started), vscode.TreeItemCollapsibleState.None);
   const several = (vscode.workspace.workspaceFolders ?? []).length > 1;
   item.id = `run:${folder.uri.toString()}:${run.run}`;
-  item.description = [...(several ? [folder.name] : []), countFiles(run.files), wordState(run)].join(" · ");
+  const by = run.automatic ? [vscode.l10n.t("automatic")] : [];
+  item.description = [...(several ? [folder.name] : []), ...by, countFiles(run.files), wordState(run)].join(" · ");
   item.iconPath = new vscode.ThemeIcon(STATE_ICONS[run.state]);
   item.tooltip = listFacts(vscode.l10n.t("Cleanup of {0}", formatTime(run.started)), [
-    vscode.l10n.t("Run {0}", run.run),
+    run.automatic ? vscode.l10n.t("Run {0}, automatic", run.run) : vscode.l10n.t("Run {0}, by hand", run.run),
     countFiles(run.files),
     wordState(run),
     ...(run.owners.length > 0

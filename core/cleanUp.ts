@@ -62,6 +62,7 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     }),
     recheck: (item, file) => recheck.ask(item, file),
     claim: (batch) => recheck.claim(batch),
+    automatic: options.mode === "automatic",
     now,
     ...(options.signal && { signal: options.signal }),
     ...(options.onRunProgress && { onProgress: options.onRunProgress }),

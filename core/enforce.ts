@@ -11,7 +11,7 @@ import { makePlan, type PlanOptions } from "./makePlan.ts";
 import type { CleanResult, Plan, Pressure, Problem } from "./model.ts";
 import { Refusal } from "./reclaim/home.ts";
 import type { PurgeResult } from "./reclaim/purge.ts";
-import { compareRecords, noteTime } from "./reclaim/records.ts";
+import { noteTime } from "./reclaim/records.ts";
 import type { RunProgress } from "./reclaim/run.ts";
 import { listRecent, purge, readRun, recoverRuns } from "./runs.ts";
 import { cleanupLine, countFiles, formatBytes } from "./words.ts";
@@ -72,9 +72,7 @@ async function work(round: Round): Promise<Done> {
   if (!plan.autoCleanup.enabled)
     return { ...facts(), outcome: "off", message: t("automatic cleanup is off ({0})", plan.autoCleanup.source) };
   const stop = options.signal && { signal: options.signal };
-  // R48: whether the time for an undo is over, only a clock can tell that is right.
-  if (compareRecords(config.root, rootsOf(config), now()).clock === undefined)
-    purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
+  purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
   const relieved = await relieve(round, plan.pressures);
   if (purged.length > 0 || relieved) plan = await makePlan(config, options);
   if (plan.brake.length > 0)
@@ -88,10 +86,19 @@ async function work(round: Round): Promise<Done> {
       ),
     };
   const result = await cleanOnceMore(round, plan);
-  await noteTime(config.root, rootsOf(config), now());
+  if (result.run === "") await noteTimeIfFree(config, now());
   const errors = await retireJobs(config, now());
   const whole = { ...result, errors: [...result.errors, ...errors] };
   return { ...facts(), result: whole, ...outcomeOf(whole, plan, purged) };
+}
+
+/** A cleanup has noted it; while another process cleans, that one does. */
+async function noteTimeIfFree(config: Config, nowMs: number): Promise<void> {
+  try {
+    await noteTime(config.root, rootsOf(config), nowMs);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
 }
 
 /** Something may change between plan and run, as it does on a busy machine: then once more from the start. */

@@ -68,7 +68,13 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
   const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
   const decided = files.map(decide);
   await askRemote(context.uploads, files, decided, decide, options, tell);
-  const pressed = applyPressure({ stores: context.config.stores, items: decided, unmanaged, held: heldByStore(context.config) });
+  const pressed = applyPressure({
+    stores: context.config.stores,
+    policy: config.policy,
+    items: decided,
+    unmanaged,
+    held: heldByStore(context.config),
+  });
   problems.push(...pressed.problems);
   return buildPlan({
     config,

@@ -288,5 +288,7 @@ export interface RunSummary {
   readonly heldSpace: number;
   readonly freedSpace: number;
   readonly undoUntil?: string;
+  /** It came by itself, after a job or on schedule. */
+  readonly automatic?: boolean;
   readonly owners: readonly string[];
 }

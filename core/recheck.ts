@@ -60,13 +60,17 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
   const judge = (item: PlanItem, file: FileEntry): string | undefined => {
     const fresh = known.decide(file);
     // Pressure is a matter of the whole store: what has to hold of the single file is that nothing else keeps it.
-    if (fresh.verdict === "reclaim" || (item.reason === "pressure" && isOnlyPressed(fresh))) return undefined;
+    if (fresh.verdict === "reclaim" || (item.reason === "pressure" && isPressed(fresh))) return undefined;
     return fresh.evidence[0] ?? fresh.reason;
   };
   const readAgain = async (item: PlanItem): Promise<string | undefined> => {
     known = await read(false);
     const file = entryOf(item);
     return file ? judge(item, file) : "gone";
+  };
+  const isPressed = (item: PlanItem): boolean => {
+    const store = config.stores.find((one) => one.name === item.store);
+    return store !== undefined && isOnlyPressed(item, store, config.policy);
   };
   return {
     generation: first.generation,

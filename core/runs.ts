@@ -9,6 +9,7 @@ import { holdOf, journalOf, Refusal, STATE_SCHEMA } from "./reclaim/home.ts";
 import { type Journal, openJournal, readJournal } from "./reclaim/journal.ts";
 import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
 import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
+import { compareRecords } from "./reclaim/records.ts";
 import { needsRecovery, readOne, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
 import { foldJournal, isDue, type RunState, summarise } from "./reclaim/runState.ts";
 import { undoRun, type UndoOptions, type UndoResult } from "./reclaim/undo.ts";
@@ -114,6 +115,8 @@ export async function purge(
 ): Promise<readonly PurgeResult[]> {
   await recoverRuns(workspace);
   const { run, expiredAt } = selection;
+  // R48: whether the time for an undo is over, only a clock can tell that is right.
+  if (expiredAt !== undefined && compareRecords(workspace, [], expiredAt).clock !== undefined) return [];
   const runs = listRecent(workspace)
     .filter((one) => one.heldFiles > 0 && one.state !== "unreachable")
     .filter((one) => run === undefined || one.run === run)

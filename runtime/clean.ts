@@ -17,7 +17,7 @@ import { purge } from "../core/runs.ts";
 import { cleanupLine, formatBytes } from "../core/words.ts";
 import type { Layout } from "./layout.ts";
 import type { Logger } from "./logger.ts";
-import { removeEmptyOf } from "./removeEmpty.ts";
+import { removeEmptyOf, removeOldMarks } from "./leftovers.ts";
 
 export interface CleanRequest {
   readonly config: Config;
@@ -41,6 +41,8 @@ export interface CleanRequest {
   readonly narrowed?: boolean;
   /** Where jobs have their directories: those that are empty now go, too. */
   readonly layout?: Layout;
+  /** The marks of jobs that are long gone go, too. */
+  readonly marksOlderThanMs?: number;
   /** Notes the time after it, so that rules about age go on after the clock was set (R48). */
   readonly notesTime?: boolean;
   /** Says nothing where there was nothing to do. */
@@ -141,9 +143,19 @@ async function cleanOnce(request: CleanRequest): Promise<Cleaned> {
   await purge(config.root, { expiredAt: (now ?? Date.now)() }, signal && { signal });
   const result = await cleanUp(config, plan, { ...options, partial: request.only !== undefined });
   if (request.layout && result.run !== "") await removeEmptyOf(config, request.layout, ownersOf(files));
-  if (request.notesTime === true) await noteTime(config.root, rootsOf(config), (now ?? Date.now)());
+  await afterwards(request);
   tell(result, plan, request);
   return { ...outcome, result, outcome: result.cancelled ? "cancelled" : "done" };
+}
+
+/** What the cleaning itself does not depend on: when another process is at work, the next time will do. */
+async function afterwards({ config, layout, marksOlderThanMs, notesTime, now = Date.now }: CleanRequest): Promise<void> {
+  try {
+    if (layout && marksOlderThanMs !== undefined) await removeOldMarks(config, layout, now() - marksOlderThanMs);
+    if (notesTime === true) await noteTime(config.root, rootsOf(config), now());
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
 }
 
 function isUnknown(plan: Plan, owner: string): boolean {

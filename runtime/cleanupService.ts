@@ -63,11 +63,15 @@ export class CleanupService {
     return this.clean(jobId, change, { mode: "automatic", owner: jobId, narrowed: true, confirm: `offcut clean --project ${jobId}` });
   }
 
-  /** What may go of all jobs that ended more than so many hours ago, if the policy keeps nothing longer. */
+  /**
+   * What may go of all jobs that ended more than so many hours ago, if the policy keeps nothing longer; and the marks of jobs of which
+   * nothing else is left.
+   */
   async cleanupByAge(maxAgeHours: number): Promise<CleanupResult> {
     if (typeof maxAgeHours !== "number" || !Number.isFinite(maxAgeHours) || maxAgeHours < 0)
       throw new TypeError("cleanupByAge needs a number of hours, 0 or more");
-    return this.clean(t("jobs"), { leastHours: maxAgeHours }, { mode: "automatic", confirm: "offcut clean" });
+    const marksOlderThanMs = maxAgeHours * 3_600_000;
+    return this.clean(t("jobs"), { leastHours: maxAgeHours }, { mode: "automatic", confirm: "offcut clean", marksOlderThanMs });
   }
 
   /**

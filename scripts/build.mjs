@@ -4,32 +4,13 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
+import { bundleOptions, metaUrl } from "./bundleOptions.mjs";
+import { runtimeBuilds } from "./runtimeBuilds.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const watch = process.argv.includes("--watch");
 const release = process.argv.includes("--release");
-const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
-
-/** In CommonJS there is no `import.meta.url`; workers are found beside the bundle by it. */
-const metaUrl = {
-  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-  define: { "import.meta.url": "importMetaUrl", OFFCUT_VERSION: JSON.stringify(version) },
-};
-
-const common = {
-  absWorkingDir: root,
-  bundle: true,
-  platform: "node",
-  target: "node22",
-  minify: release,
-  sourcemap: release ? false : "linked",
-  legalComments: "none",
-  // jsonc-parser's "main" is UMD, whose inner requires no bundler can follow.
-  mainFields: ["module", "main"],
-  logLevel: "warning",
-};
-
-const commonjs = { ...common, format: "cjs", ...metaUrl, outExtension: { ".js": ".cjs" }, outdir: "dist" };
+const { commonjs } = bundleOptions({ release, outdir: "dist" });
 
 /** What needs the TypeScript compiler: one bundle of its own, loaded by whoever analyses and by nobody else. */
 const ENGINE = ["core/analysis/analysis.ts", "core/analysis/typescript/commentAbove.ts"];
@@ -91,7 +72,6 @@ const builds = [
     plugins: [wordsApart],
   },
   bundle("words", ["@vscode/l10n"]),
-  bundle("yaml", ["yaml"]),
   {
     ...commonjs,
     entryPoints: { cli: "cli/main.ts" },
@@ -105,17 +85,7 @@ const builds = [
     // Loaded only where there are no web streams, which Node has had since 18.
     external: ["web-streams-polyfill"],
   },
-  { ...commonjs, entryPoints: { runtime: "runtime/index.ts" }, plugins: [remoteApart] },
-  {
-    ...common,
-    entryPoints: { runtime: "runtime/index.ts" },
-    plugins: [remoteApart],
-    format: "esm",
-    outExtension: { ".js": ".mjs" },
-    outdir: "dist",
-    define: { OFFCUT_VERSION: JSON.stringify(version) },
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-  },
+  ...runtimeBuilds({ release, outdir: "dist", remoteApart }),
 ];
 
 if (watch) {

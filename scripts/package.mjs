@@ -53,6 +53,7 @@ const NPM = [
   ...REMOTE,
   "dist/runtime.cjs",
   "dist/runtime.mjs",
+  "dist/runtimeEngine.cjs",
   "dist/types",
   "schema",
   "l10n",

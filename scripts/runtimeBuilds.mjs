@@ -51,7 +51,11 @@ export function runtimeBuilds({ release, outdir, remoteApart }) {
   return [
     { ...commonjs, ...entry },
     { ...common, ...entry, format: "esm", outExtension: { ".js": ".mjs" }, outdir },
-    { ...commonjs, entryPoints: { runtimeEngine: "runtime/engine.ts" }, plugins: [english, yamlInSight, ...(remoteApart ? [remoteApart] : [])] },
+    {
+      ...commonjs,
+      entryPoints: { runtimeEngine: "runtime/engine.ts" },
+      plugins: [english, yamlInSight, ...(remoteApart ? [remoteApart] : [])],
+    },
     { ...commonjs, entryPoints: { yaml: "yaml" } },
   ];
 }

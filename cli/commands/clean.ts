@@ -1,10 +1,9 @@
 import { t } from "@vscode/l10n";
 import { cleanUp, NOTHING } from "../../core/cleanUp.ts";
-import { type Config, rootsOf } from "../../core/config/config.ts";
+import type { Config } from "../../core/config/config.ts";
 import type { CleanResult, Plan } from "../../core/model.ts";
 import { digestAge, PLAN_LIFETIME_MS } from "../../core/plan/build.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
-import { compareRecords } from "../../core/reclaim/records.ts";
 import { purge } from "../../core/runs.ts";
 import { cleanupLine, countFiles, formatBytes, formatDuration } from "../../core/words.ts";
 import { repeatChoices, UsageError } from "../args.ts";
@@ -60,8 +59,6 @@ export async function clean(context: Context): Promise<ExitCode> {
 
 /** What can no longer be undone is not held any longer than until the next cleanup, and that is said. */
 async function purgeExpired({ args, terminal, signal }: Context, config: Config): Promise<void> {
-  // R48: whether it is over, only a clock can tell that is right.
-  if (compareRecords(config.root, rootsOf(config), Date.now()).clock !== undefined) return;
   const purged = await purge(config.root, { expiredAt: Date.now() }, { signal });
   if (purged.length === 0 || args.json) return;
   const files = purged.reduce((sum, one) => sum + one.deletedFiles, 0);

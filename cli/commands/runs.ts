@@ -28,6 +28,7 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
         [
           { title: t("RUN"), whole: true },
           { title: t("WHEN") },
+          { title: t("BY") },
           { title: t("STATE") },
           { title: t("FILES"), align: "right" },
           { title: t("HELD"), align: "right" },
@@ -38,6 +39,7 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
         runs.map((run) => [
           run.run,
           clock(run.started),
+          run.automatic ? t("itself") : t("hand"),
           run.state,
           String(run.files),
           formatBytes(run.heldSpace),

@@ -6,12 +6,12 @@ import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Config, TemplatedStore } from "../config/config.ts";
 import { isSafeId, matchTemplate } from "../config/template.ts";
-import type { MediaCheck, Output, Owner, OwnerState, Problem } from "../model.ts";
+import type { Output, Owner, OwnerState, Problem } from "../model.ts";
 import { type DatabaseContents, readContents, type UploadRow, type UseRow } from "./contents.ts";
 import { type JobFacts, readJobs } from "../jobs/owners.ts";
 import { checkOutputs, existing, inodeOf, type MediaCache, type NamedOutput } from "./outputs.ts";
 import { stateFiles } from "./state.ts";
-import { canonicalKey, createKeys, createResolver, ignoresCase, refusePath, resolveStored, spellingsOf, statKey } from "./paths.ts";
+import { canonicalKey, createKeys, createResolver, ignoresCase, refusePath, resolveStored, spellingsOf } from "./paths.ts";
 
 /** One row that says that an owner uses a file. */
 export interface Use {

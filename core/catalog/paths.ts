@@ -80,7 +80,7 @@ export function createResolver(): (absolute: string) => string {
 
 export interface Keys {
   /** The canonical key of an absolute path without `.`, `..` and doubled separators. */
-  keyOf(absolute: string): string;
+  readonly keyOf: (absolute: string) => string;
   /** The key and those of the directories above it: a row may name a directory and mean what is in it. */
   withAbove(absolute: string): readonly string[];
 }

@@ -24,7 +24,7 @@ import { parseDuration, parseSize } from "./units.ts";
 import { validate } from "./validate.ts";
 
 /** Its usual name; `file.ts` has the others. */
-export const CONFIG_FILE = "offcut.json";
+const CONFIG_FILE = "offcut.json";
 const OWNER_CAPTURES = ["project", "job", "owner"];
 
 /**

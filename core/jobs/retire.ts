@@ -7,26 +7,26 @@ import path from "node:path";
 import type { Config, TemplatedStore } from "../config/config.ts";
 import { matchTemplate } from "../config/template.ts";
 import type { ItemError } from "../model.ts";
+import { uptimeMs } from "../process.ts";
 import { Refusal } from "../reclaim/home.ts";
 import { readRuns } from "../reclaim/recover.ts";
 import { explainErrno } from "../reclaim/retry.ts";
-import { changeManifest, lockManifests, readManifest, readManifests, removeManifest } from "./manifests.ts";
+import { changeManifest, lockManifests, type ManifestFound, readManifest, readManifests, removeManifest } from "./manifests.ts";
 import type { Manifest } from "./manifest.ts";
+import { stateOfJob } from "./owners.ts";
 
 /** Retires the jobs of which nothing is left; without a list all of them. What cannot be done now is done the next time. */
 export async function retireJobs(config: Config, nowMs: number, only?: ReadonlySet<string>): Promise<readonly ItemError[]> {
   const { directory } = config.jobs;
   if (!fs.existsSync(directory)) return [];
-  const done = readManifests(directory).filter(
-    ({ id, manifest }) => manifest && manifest.job.state !== "running" && (only === undefined || only.has(id)) && isEmpty(config, manifest),
-  );
+  const done = readManifests(directory).filter((found) => (only === undefined || only.has(found.id)) && isDone(config, found, nowMs));
   if (done.length === 0) return [];
   const holding = new Set(
     readRuns(config.root).flatMap((run) => run.files.flatMap((file) => (file.state === "held" ? (file.owner ?? []) : []))),
   );
   const errors: ItemError[] = [];
-  for (const { id, file, manifest } of done) {
-    if (holding.has(id) || !manifest) continue;
+  for (const { id, file } of done) {
+    if (holding.has(id)) continue;
     try {
       await retire(config, id, nowMs);
     } catch (error) {
@@ -41,11 +41,19 @@ async function retire(config: Config, id: string, nowMs: number): Promise<void> 
   const { directory } = config.jobs;
   using _lock = await lockManifests(directory, [id]);
   // Asked again under the lock: the job may have started anew.
-  const manifest = readManifest(directory, id)?.manifest;
-  if (!manifest || manifest.job.state === "running" || !isEmpty(config, manifest)) return;
+  const found = readManifest(directory, id);
+  if (!found?.manifest || !isDone(config, found, nowMs)) return;
+  const { manifest } = found;
   if (finalsAreSafe(config, manifest)) removeManifest(directory, id);
   else if (manifest.cleaned === undefined)
     await changeManifest(directory, id, (old) => ({ ...(old ?? manifest), cleaned: new Date(nowMs).toISOString() }));
+}
+
+/** It has ended, or nobody runs it any more, and nothing of it is left to clean. */
+function isDone(config: Config, { manifest, heartbeat }: ManifestFound, nowMs: number): boolean {
+  if (!manifest) return false;
+  const { state } = stateOfJob({ manifest, ...(heartbeat && { heartbeat }) }, { wallMs: nowMs, uptimeMs: uptimeMs() });
+  return (state === "succeeded" || state === "failed") && isEmpty(config, manifest);
 }
 
 /** Nothing temporary is left: no file that it names, none in its directories, none in those that its id names. */

@@ -3,12 +3,13 @@
  * last word after every other rule: only files that nothing but the store itself keeps can go.
  */
 import { t } from "@vscode/l10n";
-import type { TemplatedStore } from "../config/config.ts";
+import type { Policy, TemplatedStore } from "../config/config.ts";
 import type { PlanItem, Pressure, Problem, Totals } from "../model.ts";
 import { countFiles, formatBytes } from "../words.ts";
 
 export interface PressureInput {
   readonly stores: readonly TemplatedStore[];
+  readonly policy: Pick<Policy, "retentionMs" | "graceMs">;
   /** Every decided file of all stores. */
   readonly items: readonly PlanItem[];
   /** Files in a store's directory that match no template, by the store's name. */
@@ -44,7 +45,9 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
   let left = usedBytes - certainBytes(items.filter((item) => item.verdict === "reclaim"));
   const pressed = left > maxBytes;
   if (pressed) {
-    const oldestFirst = items.filter((item) => mayGo(item, store)).sort((a, b) => b.ageMs - a.ageMs || (a.path < b.path ? -1 : 1));
+    const oldestFirst = items
+      .filter((item) => mayGo(item, store, input.policy))
+      .sort((a, b) => b.ageMs - a.ageMs || (a.path < b.path ? -1 : 1));
     for (const item of oldestFirst) {
       if (left <= targetBytes) break;
       left -= item.bytes;
@@ -69,16 +72,16 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
  * A file that is kept only because it is within the limits, or because nobody knows who made it in a store that has one. A doubt
  * about the clock stops rules about age; the order of the files is none, as long as their own time stamps are in the past.
  */
-function mayGo(item: PlanItem, store: TemplatedStore): boolean {
-  if (item.verdict !== "keep" || item.links > 1) return false;
-  if (item.reason === "within-limits") return true;
-  if (item.role === "clip") return item.reason === "clock" && item.ageMs > 0 && !store.retentionMs && !store.graceMs;
-  return item.reason === "orphan" && store.automatic;
+function mayGo(item: PlanItem, store: TemplatedStore, policy: PressureInput["policy"]): boolean {
+  return item.verdict === "keep" && item.links === 1 && isOnlyPressed(item, store, policy);
 }
 
-/** Whether a file that was chosen under pressure could still be: asked again right before it goes, without its store. */
-export function isOnlyPressed(item: PlanItem): boolean {
-  return item.reason === "within-limits" || item.reason === "orphan" || (item.role === "clip" && item.reason === "clock" && item.ageMs > 0);
+/** Whether nothing but its store's limit decides about a file; asked again, without the store, right before it goes. */
+export function isOnlyPressed(item: PlanItem, store: TemplatedStore, policy: PressureInput["policy"]): boolean {
+  if (item.reason === "within-limits") return true;
+  if (item.reason === "orphan") return store.automatic;
+  if (item.reason !== "clock" || item.role !== "clip" || item.ageMs <= 0) return false;
+  return (store.retentionMs ?? policy.retentionMs) === 0 && (store.graceMs ?? policy.graceMs) === 0;
 }
 
 function pressOut(item: PlanItem, store: TemplatedStore, usedBytes: number): PlanItem {
@@ -109,7 +112,7 @@ function whatBlocks(stays: readonly PlanItem[], unmanaged: Totals | undefined, h
   for (const item of stays) add(item.reason, 1, item.bytes);
   if (unmanaged && unmanaged.files > 0) add("not-managed", unmanaged.files, unmanaged.bytes);
   if (held && held.files > 0) add("held", held.files, held.bytes);
-  return [...sums].map(([reason, sum]) => ({ reason, ...sum })).sort((a, b) => b.bytes - a.bytes);
+  return [...sums].map(([reason, { files, bytes }]) => ({ reason, files, bytes })).sort((a, b) => b.bytes - a.bytes);
 }
 
 /** S4.3: the warning names the size; what blocks the target is named, too (R56). */

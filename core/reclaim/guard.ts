@@ -34,7 +34,7 @@ export function identityOf(
 }
 
 /** Blocks are of 512 bytes whatever the filesystem's own are (stat(2)); Windows has none. */
-function allocatedBytes(stat: fs.BigIntStats): number {
+export function allocatedBytes(stat: fs.BigIntStats): number {
   return process.platform === "win32" ? Number(stat.size) : Number(stat.blocks) * 512;
 }
 
@@ -153,14 +153,13 @@ interface Above {
   readonly isProtected: boolean;
 }
 
-/** To the nanosecond, without making strings of numbers. */
-function isSame(stat: fs.BigIntStats, expected: Identity): boolean {
-  return (
-    stat.ino === BigInt(expected.ino) &&
-    stat.mtimeNs === BigInt(expected.mtimeNs) &&
-    stat.dev === BigInt(expected.dev) &&
-    Number(stat.size) === expected.bytes
-  );
+/** Whether it is that file still: to the nanosecond, without making strings of numbers. */
+export function isSame(stat: fs.BigIntStats, expected: Identity): boolean {
+  return stat.dev === BigInt(expected.dev) && stat.ino === BigInt(expected.ino) && isUnchanged(stat, expected);
+}
+
+export function isUnchanged(stat: fs.BigIntStats, { mtimeNs, bytes }: Identity): boolean {
+  return stat.mtimeNs === BigInt(mtimeNs) && Number(stat.size) === bytes;
 }
 
 /** The root's device when it was first looked at. */

@@ -30,6 +30,7 @@ export type JournalRecord =
       readonly files: number;
       readonly bytes: number;
       readonly pid: number;
+      readonly automatic?: boolean;
     }
   | IntendRecord
   | OutcomeRecord

@@ -7,9 +7,8 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { t } from "@vscode/l10n";
 import fs from "node:fs";
 import type { FileEntry, ItemError, PlanItem, Skipped } from "../model.ts";
-import { sameIdentity } from "../plan/build.ts";
 import { type Batch, inDiskOrder } from "./batches.ts";
-import { type Guard, identityOf, lstatOrNothing } from "./guard.ts";
+import { type Guard, isSame, lstatOrNothing } from "./guard.ts";
 import { HOME, holdOf, homeOf, Refusal } from "./home.ts";
 import { joinOutcomes, JournalError, type OutcomeRecord } from "./journal.ts";
 import { openFiles } from "./openFiles.ts";
@@ -193,7 +192,7 @@ export class Mover implements AsyncDisposable {
     if (!stat) return "gone";
     const why = place.source.steady ? guard.refuseFound(item, stat) : guard.refuse(item);
     if (why !== undefined) return why;
-    return this.open.has(`${stat.dev}:${stat.ino}`) ? t("open in another program") : { place, stat };
+    return this.open.size > 0 && this.open.has(`${stat.dev}:${stat.ino}`) ? t("open in another program") : { place, stat };
   }
 
   /** Between two directories that are held open, so that nobody can lead the move elsewhere (R1). */
@@ -206,10 +205,10 @@ export class Mover implements AsyncDisposable {
       return directory;
     });
     const to = hold.entry(name);
-    const seen = identityOf(to);
+    const seen = lstatOrNothing(to);
     // What was moved must be what was previewed; if not, it goes back (R3).
     if (!seen) return this.note(item, i, { t: "fail", message: t("it vanished while it was moved") });
-    if (!seen.isFile || !item.identity || !sameIdentity(seen, item.identity)) return this.putBack(item, i, to, from);
+    if (!seen.isFile() || !item.identity || !isSame(seen, item.identity)) return this.putBack(item, i, to, from);
     if (this.undoMsOf(item) > 0) return this.note(item, i, { t: "held" });
     const { root, path: relative, allocated, identity } = item;
     const file = { n: this.from + i, root, path: relative, allocated, identity };
@@ -256,12 +255,12 @@ export class Mover implements AsyncDisposable {
   /** "Failed" is said after a look (R25). */
   private explainFailure(item: PlanItem, i: number, error: unknown): void {
     const { signal } = this.input;
-    const held = identityOf(path.join(holdOf(item.root, this.run), item.path));
-    if (held?.isFile && item.identity && sameIdentity(held, item.identity)) this.note(item, i, { t: "held" });
+    const held = lstatOrNothing(path.join(holdOf(item.root, this.run), item.path));
+    if (held?.isFile() && item.identity && isSame(held, item.identity)) this.note(item, i, { t: "held" });
     else if (held) this.leaveToRecovery(item, error);
     else if (signal?.aborted && (error === signal.reason || (error as Error).name === "AbortError"))
       this.note(item, i, { t: "skip", why: "cancelled" });
-    else if (!identityOf(path.join(item.root, item.path))) this.note(item, i, { t: "skip", why: "gone" });
+    else if (!lstatOrNothing(path.join(item.root, item.path))) this.note(item, i, { t: "skip", why: "gone" });
     else if (error instanceof Refusal) this.note(item, i, { t: "skip", why: error.message });
     else this.note(item, i, { t: "fail", message: explainErrno(error) });
   }

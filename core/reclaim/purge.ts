@@ -4,7 +4,7 @@ import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { t } from "@vscode/l10n";
 import type { Identity, ItemError } from "../model.ts";
-import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
+import { allocatedBytes, checkDirectories, checkRoot, isUnchanged, lstatOrNothing } from "./guard.ts";
 import { HOME, holdOf, homeOf, Refusal } from "./home.ts";
 import { joinOutcomes, type Journal, type OutcomeRecord } from "./journal.ts";
 import { createPins, pinDirectory, type PinnedDirectory } from "./pinned.ts";
@@ -117,12 +117,10 @@ export interface Deleter extends AsyncDisposable {
     file: HeldFile,
     directory: PinnedDirectory | undefined,
     tell: (deletion: Deletion) => void,
-    seen?: Seen,
+    seen?: fs.BigIntStats,
   ): Promise<void> | undefined;
   settled(): Promise<void>;
 }
-
-type Seen = NonNullable<ReturnType<typeof identityOf>>;
 
 /** More under way than this only takes memory. */
 const MOST = 1024;
@@ -166,7 +164,13 @@ export function createDeleter(run: string): Deleter {
       .then(tell)
       .finally(end);
   };
-  const unlink = (file: HeldFile, directory: PinnedDirectory, entry: string, stat: Seen, tell: (deletion: Deletion) => void): void => {
+  const unlink = (
+    file: HeldFile,
+    directory: PinnedDirectory,
+    entry: string,
+    stat: fs.BigIntStats,
+    tell: (deletion: Deletion) => void,
+  ): void => {
     fs.unlink(entry, (error) => {
       directory.release();
       if (error) return deleteAgain(file, error, tell);
@@ -175,7 +179,12 @@ export function createDeleter(run: string): Deleter {
     });
   };
 
-  const beginDeletion = (file: HeldFile, directory: PinnedDirectory, tell: (deletion: Deletion) => void, seen: Seen | undefined): void => {
+  const beginDeletion = (
+    file: HeldFile,
+    directory: PinnedDirectory,
+    tell: (deletion: Deletion) => void,
+    seen: fs.BigIntStats | undefined,
+  ): void => {
     try {
       const entry = directory.entry(path.posix.basename(file.path));
       const sight = seen ? { stat: seen } : look(file, entry);
@@ -205,24 +214,25 @@ export function createDeleter(run: string): Deleter {
 }
 
 /** What is not what the run put there stays. */
-function look(file: HeldFile, entry: string): { readonly stat: Seen } | { readonly outcome: Deletion } {
-  const stat = identityOf(entry);
+function look(file: HeldFile, entry: string): { readonly stat: fs.BigIntStats } | { readonly outcome: Deletion } {
+  const stat = lstatOrNothing(entry);
   if (!stat) return { outcome: { freed: 0, linked: false, gone: true } };
-  if (!stat.isFile || stat.ino !== file.identity.ino)
+  if (!stat.isFile() || stat.ino !== BigInt(file.identity.ino))
     return { outcome: { message: t("something else stands in its place in the hold; it is left alone") } };
   // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
-  if (stat.bytes !== file.identity.bytes || stat.mtimeNs !== file.identity.mtimeNs)
+  if (!isUnchanged(stat, file.identity))
     return { outcome: { message: t("it was changed in the hold; it is left alone, and undo brings it back") } };
   return { stat };
 }
 
-function freedBy({ links, allocated }: Seen): Deletion {
-  return { freed: links > 1 ? 0 : allocated, linked: links > 1, gone: false };
+function freedBy(stat: fs.BigIntStats): Deletion {
+  const linked = stat.nlink > 1n;
+  return { freed: linked ? 0 : allocatedBytes(stat), linked, gone: false };
 }
 
 /** "Failed to delete" is checked before it is said (R25). */
 function explainFailure(file: HeldFile, run: string, error: unknown): Deletion {
-  return identityOf(path.join(holdOf(file.root, run), file.path))
+  return lstatOrNothing(path.join(holdOf(file.root, run), file.path))
     ? { message: error instanceof Refusal ? error.message : explainErrno(error) }
     : { freed: 0, linked: false, gone: true };
 }

@@ -30,9 +30,12 @@ export function makeReserve(home: string): void {
     const bytes = fileBytes(home);
     fs.mkdirSync(directory, { recursive: true });
     if (!fs.lstatSync(directory).isDirectory()) return;
-    const missing = namesOf(directory).filter((file) => fs.lstatSync(file, { throwIfNoEntry: false })?.size !== bytes);
+    const missing = namesOf(directory).filter((file) => !isWhole(file, bytes));
     if (missing.length === 0 || !hasRoom(home, missing.length * bytes)) return;
-    for (const file of missing) fs.writeFileSync(file, randomBytes(bytes)); // Random, so that no filesystem compresses it away.
+    for (const file of missing) {
+      fs.rmSync(file, { force: true });
+      fs.writeFileSync(file, randomBytes(bytes), { flag: "wx" }); // Random, so that no filesystem compresses it away.
+    }
   } catch {
     // The disk is nearly full, or read-only. Half a file is no reserve.
     for (const file of namesOf(directory)) dropIncomplete(file);
@@ -75,6 +78,11 @@ function giveUp(home: string, keep: number): boolean {
 
 function namesOf(directory: string): string[] {
   return Array.from({ length: FILES }, (_, i) => path.join(directory, String(i)));
+}
+
+function isWhole(file: string, bytes: number): boolean {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size === bytes;
 }
 
 function dropIncomplete(file: string): void {

@@ -37,6 +37,8 @@ export interface RunInput {
    * asked about and moved. Where it fails the files of the batch stay.
    */
   readonly claim?: (items: readonly PlanItem[]) => Promise<Disposable | undefined>;
+  /** Whether it came by itself: the history says so. */
+  readonly automatic?: boolean;
   readonly now: () => number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RunProgress) => void;
@@ -71,6 +73,7 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
     files: items.length,
     bytes: items.reduce((sum, item) => sum + item.bytes, 0),
     pid: process.pid,
+    ...(input.automatic && { automatic: true }),
   });
 
   await using mover = new Mover(input, run);

@@ -50,6 +50,7 @@ export interface RunState {
   readonly pid: number;
   readonly schema: number;
   readonly undoMs: number;
+  readonly automatic: boolean;
   readonly files: readonly RunFile[];
   readonly directories: readonly { readonly root: string; readonly path: string; readonly mode: number }[];
   readonly statuses: readonly { readonly changes: readonly StatusChange[]; readonly done: boolean }[];
@@ -122,6 +123,7 @@ export function foldJournal(records: readonly JournalRecord[]): RunState | undef
     pid: start.pid,
     schema: start.schema,
     undoMs: start.undoMs,
+    automatic: start.automatic === true,
     files: [...files.values()],
     directories,
     statuses,
@@ -175,6 +177,7 @@ export function summarise(state: RunState, reachable: boolean, busy: boolean): R
     heldSpace: sum(held.map((file) => file.bytes)),
     freedSpace: sum(state.files.map((file) => file.freed)),
     ...(held.length > 0 && state.undoUntil !== undefined && { undoUntil: state.undoUntil }),
+    ...(state.automatic && { automatic: true }),
     owners: [...new Set(moved.flatMap((file) => (file.owner === undefined ? [] : [file.owner])))].sort(),
   };
 }

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import { JobManager } from "offcut";
 
 const { root, id } = workerData;
@@ -13,8 +13,8 @@ try {
     await job.addFile(file);
   }
   const { deletedFiles, errors } = await job.complete();
-  parentPort.postMessage(`${id}: ${job.state}, ${deletedFiles} files gone, ${errors.length} errors`);
+  console.log(`${id}: ${job.state}, ${deletedFiles} files gone, ${errors.length} errors`);
 } catch (error) {
   await job.fail(error);
-  parentPort.postMessage(`${id}: ${error.message}`);
+  console.log(`${id}: ${error.message}`);
 }

@@ -64,7 +64,7 @@ function yamlEdit(text: string, name: string, rule: RuleId): LspTextEdit {
   }
 }
 
-function unreadable(name: string): ResponseError<void> {
+function unreadable(name: string): ResponseError {
   return new ResponseError(LSPErrorCodes.RequestFailed, t("{0} cannot be read; mend it first", name));
 }
 

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import fs from "node:fs";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
+import { parseCommandLine } from "../../cli/args.ts";
+import { acquireLocks } from "../../core/reclaim/lock.ts";
 import { readSchedule } from "../../core/schedule.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { json, offcut } from "./offcut.ts";
-import { heldFiles, isRound, poll, startWatcher, type WatchEvent } from "./watcher.ts";
+import { isRound, poll, startWatcher, type WatchEvent } from "./watcher.ts";
 
 interface Runs {
   readonly runs: readonly { readonly run: string; readonly state: string; readonly files: number; readonly heldFiles: number }[];
@@ -82,26 +81,6 @@ describe("offcut watch", function () {
     assert.equal((await watcher.ended).code, 0);
     await using again = startWatcher(["--json"], ws);
     assert.equal((await again.until(isRound)).outcome, "nothing");
-  });
-
-  it("R41: of several that start at once exactly one stays", async () => {
-    for (let attempt = 0; attempt < 3; attempt++) {
-      await using a = startWatcher(["--every", "1h", "--json"], ws);
-      await using b = startWatcher(["--every", "1h", "--json"], ws);
-      await using c = startWatcher(["--every", "1h", "--json"], ws);
-      const all = [a, b, c];
-      const ended = new Set<number>();
-      for (const one of all) void one.ended.then(() => ended.add(one.pid));
-      await poll(() => ended.size === 2);
-      const winner = all.find((one) => !ended.has(one.pid))!;
-      assert.notEqual((await winner.until(isRound)).outcome, "refused");
-      for (const loser of all) {
-        if (loser === winner) continue;
-        const { code, stderr } = await loser.ended;
-        assert.equal(code, 4, stderr);
-        assert.match(stderr, /enforces the policy/);
-      }
-    }
   });
 
   it("S4.5: SIGHUP begins a round now", async () => {
@@ -200,32 +179,6 @@ describe("offcut watch", function () {
     assert.deepEqual(filesOf("done"), []);
   });
 
-  it("S4.3 R56 R58: storage pressure is told with the figures, and what blocks the target is named", async () => {
-    const clips = { path: "clips/{event}.mp4", role: "clip", maxBytes: "50KB", targetBytes: "40KB" };
-    configure({}, { stores: { clips } });
-    for (let n = 0; n < 6; n++) ws.write(`clips/e${n}.mp4`, 10 * 1024, (6 - n) * 60_000);
-    await using watcher = startWatcher(["--every", "1h"], ws);
-    await poll(() => watcher.text().includes("Cleanup:"));
-    assert.match(
-      watcher.text(),
-      /warning: clips: storage pressure: the store "clips" has 60\.0 KB and may have 50\.0 KB; cleaning frees 20\.0 KB\n/,
-    );
-    assert.deepEqual(
-      ws.files().filter((file) => file.startsWith("clips/")),
-      ["clips/e2.mp4", "clips/e3.mp4", "clips/e4.mp4", "clips/e5.mp4"],
-    );
-    for (let n = 6; n < 9; n++) ws.write(`clips/e${n}.mp4`, 10 * 1024);
-    assert.equal((await offcut(["pin", "--store", "clips"], ws)).code, 0);
-    watcher.kill("SIGHUP");
-    await poll(() => watcher.text().includes("out of reach"));
-    assert.match(
-      watcher.text(),
-      /has 70\.0 KB and may have 50\.0 KB; cleaning frees 0 B\. The target of 40\.0 KB is out of reach: pinned 70\.0 KB \(7 files\)\n/,
-    );
-    watcher.kill("SIGHUP");
-    await poll(() => watcher.text().match(/out of reach/g)?.length === 2);
-  });
-
   it("is quiet while nothing happens, unless --verbose", async () => {
     const quiet = startWatcher(["--every", "1h"], ws);
     await using _quiet = quiet;
@@ -291,10 +244,12 @@ describe("offcut watch", function () {
       execFileSync("chattr", ["-i", file]);
     }
     assert.equal((await offcut(["watch", "--once"], ws)).code, 0);
-    fs.rmSync(ws.path(".offcut"), { recursive: true });
-    fs.writeFileSync(ws.path(".offcut"), "");
     addProject(ws, "more");
-    assert.equal((await offcut(["watch", "--once"], ws)).code, 4);
+    using _lock = await acquireLocks([ws.root]);
+    const refused = await offcut(["watch", "--once"], ws);
+    assert.equal(refused.code, 4);
+    assert.match(refused.stderr, new RegExp(`refused: process ${process.pid} is cleaning`));
+    assert.ok(filesOf("more").length > 0);
   });
 
   it("R22: files in the database that cannot be read are no reason to end, and nothing goes on a guess", async () => {
@@ -311,140 +266,21 @@ describe("offcut watch", function () {
     assert.equal((await watcher.round()).outcome, "clean");
   });
 
-  it("S1.6 R35: uploads are asked about by plan, clean and watch, and asked again before one goes", async () => {
-    const proven = ws.write("out/a.mp4");
-    ws.write("out/b.mp4");
-    const etag = createHash("md5").update(fs.readFileSync(proven)).digest("hex");
-    const asked: string[] = [];
-    const server = http.createServer((request, response) => {
-      const [address = ""] = (request.url ?? "").split("?");
-      asked.push(`${request.method} ${address}`);
-      if (address === "/bucket/a.mp4") response.writeHead(200, { "content-length": "1000", etag: `"${etag}"` });
-      else response.writeHead(404);
-      response.end();
+  it("S4.5: what the units, the crontab and the documents say is a command line that it understands", () => {
+    const units = new URL("../../examples/units/", import.meta.url);
+    const texts = [...fs.readdirSync(units).map((name) => new URL(name, units)), new URL("../../docs/watch.md", import.meta.url)];
+    const commands = texts.flatMap((file) => {
+      const text = fs.readFileSync(file, "utf8").replaceAll(/"(?:, ")?|\[|\]|`/g, " ");
+      return [...text.matchAll(/(?:^|[ /])offcut +((?:watch|jobs|clean|plan|auto|history|undo|doctor)\b[^#\n|,;:)(…]*)/gm)].map(
+        (match) => match[1] ?? "",
+      );
     });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-    try {
-      const { port } = server.address() as AddressInfo;
-      const upload = { to: "s3://bucket/{id}.mp4", endpoint: `http://127.0.0.1:${port}`, region: "us-east-1" };
-      configure({}, { stores: { out: { path: "out/{id}.mp4", role: "upload", upload } } });
-      const env = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
-      const { items } = json<{ items: { path: string; reason: string; remote?: { status: string } }[] }>(
-        await offcut(["plan", "--json", "--store", "out"], { ...ws, env }),
-      );
-      assert.deepEqual(
-        items.map(({ path, reason, remote }) => [path, reason, remote?.status]),
-        [
-          ["out/a.mp4", "upload-verified", "verified"],
-          ["out/b.mp4", "upload-unverified", "missing"],
-        ],
-      );
-      assert.match((await offcut(["plan", "--why"], { ...ws, env })).stdout, /the remote copy s3:\/\/bucket\/a\.mp4 is verified: /);
-      asked.length = 0;
-      const once = await offcut(["watch", "--once"], { ...ws, env });
-      assert.equal(once.code, 0, once.stderr);
-      assert.deepEqual(
-        ws.files().filter((file) => file.startsWith("out/")),
-        ["out/b.mp4"],
-      );
-      assert.ok(asked.filter((one) => one === "HEAD /bucket/a.mp4").length >= 2, asked.join(", "));
-    } finally {
-      await new Promise((resolve) => server.close(resolve));
+    const options = commands.map((command) => command.split(" ").filter((word, i) => word.startsWith("-") || i === 0));
+    assert.ok(commands.length > 15, commands.join("\n"));
+    for (const words of options) {
+      const args = parseCommandLine(words.flatMap((word) => (["--every", "--root", "--job"].includes(word) ? [word, "x"] : [word])));
+      assert.equal(args.command, words[0]);
     }
-  });
-
-  describe("is stopped or killed in the middle of a round", () => {
-    /** A project whose cleanup takes many batches. */
-    const addHuge = (): void => {
-      configure({ brake: { share: 1 } });
-      addProject(ws, "huge", { scenes: 1 });
-      for (let i = 0; i < 1500; i++) ws.write(`.cache/assembly/huge/part-${i}.mp4`, 1);
-    };
-    const heldNow = (): number => heldFiles(ws.root).length;
-
-    it("S4.5: SIGINT and SIGTERM stop between two files at any moment, with 0; nothing is lost, undo brings all back", async () => {
-      addHuge();
-      const before = ws.snapshot();
-      const all = ws.files();
-      let cancelled = 0;
-      for (const [i, share] of [0.001, 0.1, 0.3, 0.6, 0.9].entries()) {
-        await using watcher = startWatcher(["--json"], ws);
-        await poll(() => heldNow() > share * 1500);
-        watcher.kill(i % 2 === 0 ? "SIGTERM" : "SIGINT");
-        const { code, stderr } = await watcher.ended;
-        assert.equal(code, 0, stderr);
-        assert.deepEqual([...ws.files(), ...heldFiles(ws.root)].sort(), all);
-        assert.equal(readSchedule(ws.root).words, "not running");
-        const { outcome } = watcher.events.find(isRound) ?? {};
-        assert.ok(outcome === "cancelled" || outcome === "clean", outcome);
-        if (outcome === "cancelled") cancelled++;
-        assert.equal((await offcut(["undo"], ws)).code, 0);
-        assert.deepEqual(ws.snapshot(), before);
-      }
-      assert.ok(cancelled > 0, "some of them came in the middle");
-    });
-
-    it("S4.5: a second signal ends it at once, with 130; the next start finishes what it left", async () => {
-      addHuge();
-      const all = ws.files();
-      await using watcher = startWatcher(["--json"], ws);
-      await poll(() => heldNow() > 0);
-      watcher.kill("SIGTERM");
-      watcher.kill("SIGINT");
-      assert.ok([0, 130].includes((await watcher.ended).code ?? -1));
-      assert.deepEqual([...ws.files(), ...heldFiles(ws.root)].sort(), all);
-      await using again = startWatcher(["--json"], ws);
-      assert.match((await again.until(isRound)).outcome ?? "", /^(clean|nothing)$/);
-      assert.deepEqual(filesOf("huge"), []);
-    });
-
-    it("R23 R60: after kill -9 the next start recovers and goes on; the state of the dead one says that it does not run", async () => {
-      addHuge();
-      const before = ws.snapshot();
-      const all = ws.files();
-      for (const share of [0.001, 0.3, 0.7]) {
-        await using watcher = startWatcher(["--json"], ws);
-        await poll(() => heldNow() > share * 1500);
-        watcher.kill("SIGKILL");
-        assert.equal((await watcher.ended).signal, "SIGKILL");
-        assert.equal(readSchedule(ws.root).words, `not running: process ${watcher.pid} is gone`);
-        assert.deepEqual([...ws.files(), ...heldFiles(ws.root)].sort(), all);
-        await using again = startWatcher(["--json"], ws);
-        await again.until(isRound);
-        assert.deepEqual(filesOf("huge"), []);
-        assert.deepEqual([...ws.files(), ...heldFiles(ws.root)].sort(), all);
-        again.kill("SIGTERM");
-        assert.equal((await again.ended).code, 0);
-        for (const run of await runs()) if (run.heldFiles > 0) assert.equal((await offcut(["undo", run.run], ws)).code, 0);
-        assert.deepEqual(ws.snapshot(), before);
-      }
-    });
-  });
-
-  it("R41: watch and a cleanup by hand at once, and both get on: nothing is lost, nothing is counted twice", async () => {
-    await using watcher = startWatcher(["--every", "1h", "--json"], ws);
-    await watcher.until(isRound);
-    const expected = new Set<string>();
-    for (let n = 0; n < 5; n++) {
-      addProject(ws, `p${n}`, { scenes: 8 });
-      for (const file of filesOf(`p${n}`)) expected.add(file);
-      const [round, ...byHand] = await Promise.all([
-        watcher.round(),
-        offcut(["clean", "--auto", "--yes"], ws),
-        offcut(["watch", "--once"], ws),
-      ]);
-      assert.ok(["clean", "nothing", "refused"].includes(round.outcome ?? ""), round.message);
-      for (const { code, stderr } of byHand)
-        assert.ok(code === 0 || (code === 4 && /refused|is cleaning|changed/.test(stderr)), `${code}: ${stderr}`);
-    }
-    const last = await watcher.round();
-    assert.ok(["clean", "nothing"].includes(last.outcome ?? ""), last.message);
-    assert.deepEqual(heldFiles(ws.root), [...expected].sort());
-    assert.equal(
-      (await runs()).reduce((sum, run) => sum + run.files, 0),
-      expected.size,
-    );
-    watcher.kill("SIGTERM");
-    assert.equal((await watcher.ended).code, 0);
+    assert.ok(commands.some((command) => command.startsWith("watch --once --root %f")));
   });
 });

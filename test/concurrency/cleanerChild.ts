@@ -38,24 +38,29 @@ const environment = {};
 const verifier = remote === undefined ? undefined : createDirectoryVerifier(remote);
 const nothing: Told = { outcome: "done", message: "", moved: 0, restored: 0, purged: 0, freed: 0, errors: [] };
 let looping: Promise<readonly Told[]> | undefined;
-let stopped = false;
+let stop = new AbortController();
 
 serve<CleanerTask>(async ({ verb, later = 0, store }) => {
-  const options = { environment, now: () => Date.now() + later, ...(verifier && { verifier }), ...(store && { selection: { stores: [store] } }) };
+  const options = {
+    environment,
+    now: () => Date.now() + later,
+    ...(verifier && { verifier }),
+    ...(store && { selection: { stores: [store] } }),
+  };
   if (verb === "stop") {
-    stopped = true;
+    stop.abort();
     return (await looping) ?? [];
   }
   if (verb !== "loop") return act(verb, options);
-  stopped = false;
-  looping = loop(options);
+  stop = new AbortController();
+  looping = loop(options, stop.signal);
   return {};
 });
 
-async function loop(options: PlanOptions): Promise<readonly Told[]> {
+async function loop(options: PlanOptions, signal: AbortSignal): Promise<readonly Told[]> {
   const told: Told[] = [];
   do told.push(await act("enforce", options));
-  while (!stopped);
+  while (!signal.aborted);
   return told;
 }
 

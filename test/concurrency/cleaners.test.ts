@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
+import { enforce } from "../../core/enforce.ts";
 import { holdOf } from "../../core/reclaim/home.ts";
 import type { RunFile } from "../../core/reclaim/runState.ts";
 import { listRecent, listRuns, readRun } from "../../core/runs.ts";
@@ -61,7 +62,8 @@ function findAll(layout: Layout, made: ReadonlyMap<string, Made>, history: Histo
   const records = new Map<string, string[]>();
   // A run that is in the archive stays what it is.
   const recent = new Set(listRecent(layout.root).map(({ run }) => run));
-  for (const { run } of listRuns(layout.root)) if (!history.archived.has(run)) history.files.set(run, readRun(layout.root, run)?.files ?? []);
+  for (const { run } of listRuns(layout.root))
+    if (!history.archived.has(run)) history.files.set(run, readRun(layout.root, run)?.files ?? []);
   history.archived = new Set([...history.files.keys()].filter((run) => !recent.has(run)));
   for (const [run, files] of history.files) {
     for (const file of files) {
@@ -69,7 +71,11 @@ function findAll(layout: Layout, made: ReadonlyMap<string, Made>, history: Histo
       assert.ok(file.state === "held" || file.state === "purged", `${run} says "${file.state}" of ${file.path}`);
       records.set(file.path, [...(records.get(file.path) ?? []), file.state]);
       const isHeld = fs.existsSync(path.join(holdOf(layout.root, run), file.path));
-      assert.equal(isHeld, file.state === "held", `${file.path} ${isHeld ? "lies" : "does not lie"} in the hold of ${run}, which says ${file.state}`);
+      assert.equal(
+        isHeld,
+        file.state === "held",
+        `${file.path} ${isHeld ? "lies" : "does not lie"} in the hold of ${run}, which says ${file.state}`,
+      );
     }
   }
   const places = { there: 0, held: 0, deleted: 0, freed: 0 };
@@ -126,7 +132,11 @@ describe("two cleaners on one root", function () {
         const now = findAll(layout, made, history);
         const came = made.size - written;
         assert.equal(before.there + came - now.there, sum((one) => one.moved) - sum((one) => one.restored), where);
-        assert.equal(now.freed - before.freed, sum((one) => one.freed), where);
+        assert.equal(
+          now.freed - before.freed,
+          sum((one) => one.freed),
+          where,
+        );
         const deletedAtOnce = now.deleted - before.deleted - sum((one) => one.purged);
         assert.ok(deletedAtOnce >= 0 && deletedAtOnce <= sum((one) => one.moved), where);
         for (const [i, { outcome, message }] of told.entries()) {
@@ -135,7 +145,8 @@ describe("two cleaners on one root", function () {
           // Who is refused learns why: another process, by its number, or what the other one has changed.
           const others = tasks.flatMap(([worker], j) => (i === j ? [] : [worker.pid]));
           const holder = /process (\d+) is cleaning/.exec(message)?.[1];
-          if (holder === undefined) assert.match(message, /nothing to undo|cannot be undone|holds no files|changed since the preview/, where);
+          if (holder === undefined)
+            assert.match(message, /nothing to undo|cannot be undone|holds no files|changed since the preview/, where);
           else assert.ok(others.includes(Number(holder)), where);
         }
         if (told.slice(0, 2).every((one) => one.moved > 0)) seen.both++;
@@ -157,4 +168,21 @@ describe("two cleaners on one root", function () {
       assert.notEqual(last.outcome, "refused");
       assert.deepEqual(fs.readdirSync(layout.path(".offcut/locks")), []);
     }));
+
+  it("R41, R83: what a round has cleaned it tells, also when another cleaner comes right after it", async () => {
+    using layout = makeLayout(settings);
+    layout.write("clips/1.mp4");
+    const locks = layout.path(".offcut/locks");
+    const done = await enforce(layout.root, {
+      environment: {},
+      now: () => Date.now() + LATER_MS,
+      // From now on there is a second one that holds the lock.
+      onRunProgress: () => fs.copyFileSync(path.join(locks, fs.readdirSync(locks)[0]!), path.join(locks, `${process.pid}-other.json`)),
+    });
+    assert.deepEqual([done.outcome, done.result?.deletedFiles], ["clean", 1], done.message);
+    const idle = await enforce(layout.root, { environment: {}, now: () => Date.now() + LATER_MS });
+    assert.equal(idle.outcome, "nothing", idle.message);
+    layout.write("clips/2.mp4");
+    assert.equal((await enforce(layout.root, { environment: {}, now: () => Date.now() + LATER_MS })).outcome, "refused");
+  });
 });

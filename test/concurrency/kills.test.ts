@@ -59,7 +59,8 @@ describe("a cleaner and jobs that die", function () {
           seen.files += left.length;
           const wrote = child.lines.flatMap((line) => (line.startsWith("wrote ") ? [path.basename(line)] : []));
           const sign = found.heartbeat?.uptimeMs ?? 0;
-          if (uptimeMs() - sign <= LEASE_MS) for (const file of wrote) assert.ok(left.includes(file), `${file} of ${id} went while its lease ran`);
+          if (uptimeMs() - sign <= LEASE_MS)
+            for (const file of wrote) assert.ok(left.includes(file), `${file} of ${id} went while its lease ran`);
           await until(
             `the cleaning of ${id}`,
             () => {
@@ -89,7 +90,10 @@ describe("a cleaner and jobs that die", function () {
       assert.ok(seen.files > KILLS && seen.killedEarly < KILLS / 3, JSON.stringify(seen));
 
       await neighbour.kill();
-      await until("the end of the neighbour's lease", () => uptimeMs() - (readManifest(jobs, "living")?.heartbeat?.uptimeMs ?? 0) > LEASE_MS);
+      await until(
+        "the end of the neighbour's lease",
+        () => uptimeMs() - (readManifest(jobs, "living")?.heartbeat?.uptimeMs ?? 0) > LEASE_MS,
+      );
       const last = await cleaner.ask<Told>({ verb: "enforce" });
       assert.deepEqual(layout.files(), ["output/long_form/kept.mp4"], last.message);
       assert.deepEqual(

@@ -33,7 +33,9 @@ export function createDirectoryVerifier(remote: string): UploadVerifier {
           const now = identityOf(file);
           // What was read is what was asked about only if it is still the same file.
           if (!now || identityKey(now) !== identityKey(identity)) return { status: "unproven", url, detail: "it changed" };
-          return local === object ? { status: "verified", url, detail: "SHA-256 agrees" } : { status: "different", url, detail: "it differs" };
+          return local === object
+            ? { status: "verified", url, detail: "SHA-256 agrees" }
+            : { status: "different", url, detail: "it differs" };
         }),
       ),
     [Symbol.asyncDispose]: () => Promise.resolve(),

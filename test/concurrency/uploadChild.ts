@@ -123,7 +123,8 @@ function check(): void {
   for (const [name, hash] of local) {
     if (isThere(path.join(root, "videos", name))) continue;
     const remoteHash = hashOf(objectOf(remote, `${BUCKET}videos/${name}`));
-    if (remoteHash !== hash) throw new Error(`videos/${name} is gone, and its object ${remoteHash === undefined ? "is missing" : "differs"}`);
+    if (remoteHash !== hash)
+      throw new Error(`videos/${name} is gone, and its object ${remoteHash === undefined ? "is missing" : "differs"}`);
   }
 }
 

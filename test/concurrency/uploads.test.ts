@@ -51,7 +51,11 @@ describe("a cleaner and uploads on one root", function () {
         if (outcome === "refused") assert.match(message, /process \d+ is cleaning|changed since the preview/);
       }
       const done = await Promise.all([first, second].map((worker) => worker.ask<UploadsDone>({ verb: "finish" })));
-      assert.deepEqual(done.flatMap((one) => one.proven), [], "what is proven is gone");
+      assert.deepEqual(
+        done.flatMap((one) => one.proven),
+        [],
+        "what is proven is gone",
+      );
       assert.deepEqual(layout.files(), done.flatMap((one) => one.unproven).sort());
 
       const records = listRuns(layout.root).flatMap(({ run: name }) => readRun(layout.root, name)?.files ?? []);
@@ -61,7 +65,10 @@ describe("a cleaner and uploads on one root", function () {
       assert.equal(sum(told.map((one) => one.freed)), sum(purged.map((file) => file.freed)));
       assert.ok(purged.every((file) => file.reason === "upload-verified"));
       const gone = sum(done.map((one) => one.gone));
-      assert.ok(purged.length >= gone && gone > 15 && purged.length > 40 && layout.files().length > 5, JSON.stringify({ purged: purged.length, gone }));
+      assert.ok(
+        purged.length >= gone && gone > 15 && purged.length > 40 && layout.files().length > 5,
+        JSON.stringify({ purged: purged.length, gone }),
+      );
       if (process.env["OFFCUT_SHOW"]) console.log(purged.length, gone, layout.files().length, told.length);
       assert.deepEqual(fs.readdirSync(layout.path(".offcut/holds")), []);
     }));

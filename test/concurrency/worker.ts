@@ -20,7 +20,7 @@ export class Worker implements AsyncDisposable {
     this.#process.on("message", (message) => this.#settle(message as Answer));
     this.#ended = new Promise((resolve) =>
       this.#process.once("exit", (code, signal) => {
-        for (const { reject } of this.#waiting.values()) reject(new Error(`${program} ended with ${code ?? signal}`));
+        for (const one of this.#waiting.values()) one.reject(new Error(`${program} ended with ${code ?? signal}`));
         resolve();
       }),
     );

@@ -35,6 +35,7 @@ function clip(n: number, ageMs: number, bytes = MB, more: Partial<PlanItem> = {}
 function press(items: readonly PlanItem[], more: { unmanaged?: Totals; held?: Totals; config?: Config } = {}): Pressed & { one: Pressure } {
   const pressed = applyPressure({
     stores: (more.config ?? limited).stores,
+    policy: (more.config ?? limited).policy,
     items,
     unmanaged: new Map(more.unmanaged ? [["clips", more.unmanaged]] : []),
     held: new Map(more.held ? [["clips", more.held]] : []),
@@ -99,6 +100,14 @@ describe("pressure", () => {
     assert.deepEqual(taken(press(items)).sort(), ["data/clips/e10.mp4", "data/clips/e11.mp4", "data/clips/e9.mp4"]);
     const patient = configOf({ maxAge: "1h", retention: "10m", maxBytes: "10MB", targetBytes: "9MB" });
     assert.deepEqual(taken(press(items, { config: patient })), []);
+    const house = parseConfig(
+      "/w",
+      JSON.stringify({
+        stores: { clips: { path: "data/clips/{event}.mp4", role: "clip", maxBytes: "10MB" } },
+        policy: { retention: "1h" },
+      }),
+    );
+    assert.deepEqual(taken(press(items, { config: house })), [], "the retention of the policy counts as the store's own");
   });
 
   it("R52, R54, P9: whatever lies in the store, at most one file more than needed goes, oldest first, and never below need", () => {

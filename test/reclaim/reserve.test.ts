@@ -221,6 +221,11 @@ describe("reserve", function () {
       assert.throws(() => withRoom(home, full), /full/);
       for (const name of fs.readdirSync(precious)) assert.equal(fs.readFileSync(path.join(precious, name), "utf8"), "precious");
       assert.equal(fs.readdirSync(precious).length, WHOLE);
+      fs.unlinkSync(path.join(home, "reserve"));
+      fs.mkdirSync(path.join(home, "reserve"));
+      fs.symlinkSync(path.join(precious, "3"), path.join(home, "reserve/3"));
+      makeReserve(home);
+      assert.equal(fs.readFileSync(path.join(precious, "3"), "utf8"), "precious");
     } finally {
       fs.rmSync(home, { recursive: true });
     }

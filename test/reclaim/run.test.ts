@@ -102,10 +102,10 @@ describe("run", function () {
     ));
 
   it("R16: so is one whose database changed", () =>
-    refused(() => workspace.sql("INSERT INTO projects (id, name) VALUES ('p9', 'new')"), /database changed/));
+    refused(() => workspace.sql("INSERT INTO projects (id, name) VALUES ('p9', 'new')"), /a database or a job changed/));
 
   it("R16: so is one whose database went", () =>
-    refused(() => fs.renameSync(workspace.path("data/app.db"), workspace.path("data/old.db")), /database changed/));
+    refused(() => fs.renameSync(workspace.path("data/app.db"), workspace.path("data/old.db")), /a database or a job changed/));
 
   it("R82: so is one of a workspace that is not trusted", async () => {
     const { config, plan } = await planFor(workspace);

@@ -77,6 +77,18 @@ describe("CleanupService", () => {
     for (const hours of [-1, Number.NaN, "1"]) await assert.rejects(later.cleanupByAge(hours as number), TypeError);
   });
 
+  it("S2.6: the mark of a job of which nothing else is left goes when it is old, and nothing that only looks like one", async () => {
+    await makeJob("a");
+    await make().cleanupJob("a");
+    root.write("output/jobs/b_failed", "somebody's notes");
+    await makeJob("c", false);
+    const marks = (): string[] => fs.readdirSync(root.path("output/jobs")).filter((name) => name.includes("_"));
+    await make().cleanupByAge(2);
+    assert.deepEqual(marks(), ["a_completed", "b_failed", "c_failed"]);
+    await make({ now: () => Date.now() + 3 * HOUR }).cleanupByAge(2);
+    assert.deepEqual(marks(), ["b_failed", "c_failed"]);
+  });
+
   it("P9: cleanupByAge never undercuts the retention of the policy", async () => {
     await makeJob("a");
     const policy = { retentionHours: 5 };
