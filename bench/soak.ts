@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -183,13 +183,17 @@ function checkRun(run: string, round: Round, pressure: Pressure, startMs: number
     throw new Error(`${where}: a clip went that is ${madeMs(last) - oldest} ms younger than one that is left`);
 }
 
+/** What comes and goes meanwhile may be counted or not. */
 function countFiles(directory: string): number {
-  return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+  if (!existsSync(directory)) return 0;
+  const entries = readdirSync(directory, { withFileTypes: true });
+  return entries.reduce((sum, entry) => sum + (entry.isDirectory() ? countFiles(join(directory, entry.name)) : 1), 0);
 }
 
 function sample(pid: number, started: number): void {
   const rss = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
-  const heap = Number(readFileSync(heapFile, "utf8") || samples.at(-1)?.heap || 0);
+  // It may not have noted anything yet, or be at it.
+  const heap = Number(existsSync(heapFile) ? readFileSync(heapFile, "utf8") : "") || (samples.at(-1)?.heap ?? 0);
   samples.push({ minute: (performance.now() - started) / 60_000, rss, heap });
 }
 

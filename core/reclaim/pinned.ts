@@ -24,7 +24,12 @@ export interface PinOptions {
 }
 
 const DESCRIPTORS = "/proc/self/fd";
-const hasDescriptors = process.platform === "linux" && fs.existsSync(DESCRIPTORS);
+let descriptors: boolean | undefined;
+
+/** Looked for when it is needed: importing this looks at nothing. */
+function hasDescriptors(): boolean {
+  return (descriptors ??= process.platform === "linux" && fs.existsSync(DESCRIPTORS));
+}
 
 /**
  * Opens a directory below `root` step by step, never through a link. Throws a {@link Refusal} when a component is a link or no
@@ -34,7 +39,7 @@ export function pinDirectory(root: string, relative: string, options: PinOptions
   const parts = relative === "" || relative === "." ? [] : relative.split("/");
   if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0")))
     throw new Refusal(`${relative} is not a plain path`);
-  return hasDescriptors ? openStepwise(root, parts, options) : checkStepwise(root, parts, options);
+  return hasDescriptors() ? openStepwise(root, parts, options) : checkStepwise(root, parts, options);
 }
 
 function openStepwise(root: string, parts: readonly string[], options: PinOptions): PinnedDirectory {

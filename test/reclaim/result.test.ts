@@ -262,10 +262,16 @@ describe("result of a run", function () {
   });
 
   it("R65: a run is due when its window ends, not before", async () => {
-    const { run } = await clean(workspace);
-    assert.deepEqual(await purge(workspace.root, { expiredAt: Date.now() }), []);
+    const minute = 60_000;
+    const { run } = await clean(workspace, { undoMs: 40 * minute });
+    assert.deepEqual(await purge(workspace.root, { expiredAt: Date.now() + 30 * minute }), []);
     assert.equal(listRuns(workspace.root)[0]?.run, run);
-    const [due] = await purge(workspace.root, { expiredAt: Date.now() + 25 * 3_600_000 });
+    assert.deepEqual(
+      await purge(workspace.root, { expiredAt: Date.now() + 25 * 60 * minute }),
+      [],
+      "R48: a clock that was set tells nothing",
+    );
+    const [due] = await purge(workspace.root, { expiredAt: Date.now() + 50 * minute });
     assert.equal(due?.run, run);
   });
 
