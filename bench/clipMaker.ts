@@ -9,8 +9,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { addPin, removePin } from "../core/reclaim/records.ts";
 
 /** Bytes: from the least to twice the mean. */
-export const LEAST_CLIP = 1024;
-export const MEAN_CLIP = 8 * 1024;
+const LEAST_CLIP = 1024;
+const MEAN_CLIP = 8 * 1024;
 const TICK_MS = 100;
 /** Every so often, for so long, at so many times the mean rate, seconds. */
 const BURST = { every: 45, lasts: 6, times: 4 };

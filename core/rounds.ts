@@ -20,13 +20,14 @@ export interface RoundTimes {
 /**
  * When the next round is due, since boot: `everyMs` after the start of the last one. Rounds that were missed are not made up for, and
  * one that takes longer than `everyMs` is followed by a pause, so that the machine has time for other things.
+ * @internal
  */
 export function nextRoundAt({ startedMs, endedMs, everyMs }: RoundTimes): number {
   const took = Math.max(0, endedMs - startedMs);
   return Math.max(startedMs + everyMs, endedMs + Math.min(took, everyMs));
 }
 
-/** How long to wait for a round that is due at `dueMs`; never longer than `everyMs`, whatever becomes of the clock. */
+/** How long to wait for a round that is due at `dueMs`; never longer than `everyMs`, whatever becomes of the clock. @internal */
 export function waitFor(dueMs: number, nowMs: number, everyMs: number): number {
   return Math.max(0, Math.min(dueMs - nowMs, everyMs));
 }

@@ -54,7 +54,7 @@ interface WatchState {
   readonly nextUptimeMs?: number;
 }
 
-/** A process that cannot be seen from here, e.g. in another container, runs as long as it touches its file this often. Milliseconds. */
+/** A process that cannot be seen from here, e.g. in another container, runs as long as it touches its file this often. Milliseconds. @internal */
 export const SIGN_OF_LIFE_MS = 90_000;
 const RETRY_MS = 300;
 

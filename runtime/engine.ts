@@ -1,8 +1,9 @@
 /** What the light classes load when they need it: everything that plans, cleans, and reads settings and manifests. */
 export { recordUpload } from "../core/uploads.ts";
-export { heartbeat, myLease } from "../core/jobs/lease.ts";
+export { myLease, startHeartbeat } from "../core/jobs/lease.ts";
 export { manifestFile, readManifest, updateManifest } from "../core/jobs/manifests.ts";
 export { refuseEntryPath } from "../core/jobs/manifest.ts";
+export { refuseManifestTree } from "../core/jobs/owners.ts";
 export { clean, type CleanRequest, type Cleaned } from "./clean.ts";
 export { clipConfig, configOf, isRetained, narrowTo, withPolicy } from "./configOf.ts";
 export { loadConfig } from "../core/config/load.ts";

@@ -13,30 +13,24 @@ const BEATS = 4;
 
 /** Gives a sign of life now and then, for as long as the job has its manifest. Keeps no process running; what fails is told once. */
 export function holdLease(tracker: ManifestTracker, engine: typeof Engine, id: string, logger: Logger): LeaseHeld {
-  let timer: NodeJS.Timeout | undefined;
+  let heart: Disposable | undefined;
   let ended = false;
   let told = false;
+  const onError = (error: unknown): void => {
+    if (!told) logger.warn(t("Job {0}: its sign of life cannot be written: {1}", id, messageOf(error)), { job: id });
+    told = true;
+  };
   const start = async (): Promise<void> => {
     const { directory, leaseMs } = await tracker.place();
-    const beat = (): void => {
-      try {
-        if (fs.existsSync(engine.manifestFile(directory, id))) engine.heartbeat(directory, id);
-        told = false;
-      } catch (error) {
-        if (!told) logger.warn(t("Job {0}: its sign of life cannot be written: {1}", id, messageOf(error)), { job: id });
-        told = true;
-      }
-    };
     if (ended) return;
-    beat();
-    timer = setInterval(beat, Math.max(1, Math.floor(leaseMs / BEATS)));
-    timer.unref();
+    const isWanted = (): boolean => fs.existsSync(engine.manifestFile(directory, id));
+    heart = engine.startHeartbeat(directory, id, Math.max(1, Math.floor(leaseMs / BEATS)), { onError, isWanted });
   };
-  void start();
+  start().catch(onError);
   return {
     [Symbol.dispose]() {
       ended = true;
-      clearInterval(timer);
+      heart?.[Symbol.dispose]();
     },
   };
 }

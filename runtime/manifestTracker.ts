@@ -155,9 +155,10 @@ export class ManifestTracker {
     prepare: Change = (old) => old ?? missing(),
   ): Promise<Manifest> {
     const relative = this.relative(entry.path);
-    const { refuseEntryPath } = await loadEngine();
+    const { refuseEntryPath, refuseManifestTree } = await loadEngine();
+    const { directory, leaseMs } = await this.place();
     // Asked here, so that one bad path does not take the others of the same moment with it.
-    const refused = refuseEntryPath(relative);
+    const refused = refuseEntryPath(relative) ?? refuseManifestTree({ root: this.root, jobs: { directory, leaseMs } }, relative);
     if (refused !== undefined) throw new Error(`${JSON.stringify(relative)} ${refused}`);
     if (typeof entry.kind !== "string" || entry.kind === "" || entry.kind.length > 256) throw new Error(t("its kind is no text"));
     const added = this.date();

@@ -65,7 +65,7 @@ export function heartbeatFile(directory: string, id: string): string {
   return path.join(directory, `${id}.lease`);
 }
 
-/** Notes a sign of life. It need not survive a crash of the machine, which no process survives either. Throws when it cannot be written. */
+/** Notes a sign of life. It need not survive a crash of the machine, which no process survives either. Throws when it cannot be written. @internal */
 export function heartbeat(directory: string, id: string): void {
   const file = heartbeatFile(directory, id);
   const temporary = `${file}.${process.pid}-${threadId}.tmp`;
@@ -90,14 +90,21 @@ export function readHeartbeat(directory: string, id: string): Heartbeat | undefi
   }
 }
 
+export interface HeartbeatOptions {
+  readonly onError?: (error: unknown) => void;
+  /** Asked before each sign: without its manifest a job has none to give. */
+  readonly isWanted?: () => boolean;
+}
+
 /**
  * Notes a sign of life now and every so many milliseconds, until it is disposed; keeps no process running. What fails is told to
  * `onError` and tried again: a full disk does not end a job.
  */
-export function startHeartbeat(directory: string, id: string, everyMs: number, onError: (error: unknown) => void = () => {}): Disposable {
+export function startHeartbeat(directory: string, id: string, everyMs: number, options: HeartbeatOptions = {}): Disposable {
+  const { onError = () => {}, isWanted = () => true } = options;
   const beat = (): void => {
     try {
-      heartbeat(directory, id);
+      if (isWanted()) heartbeat(directory, id);
     } catch (error) {
       onError(error);
     }

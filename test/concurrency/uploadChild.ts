@@ -71,6 +71,7 @@ function write(place: string, name: string, random: Random): void {
 
 /** Uploads what the file has now, more or less well. */
 function send(place: string, object: string, random: Random): void {
+  const name = path.basename(place);
   let bytes: Buffer;
   try {
     bytes = fs.readFileSync(place);
@@ -84,26 +85,12 @@ function send(place: string, object: string, random: Random): void {
     fs.writeFileSync(`${object}.put`, content);
     fs.renameSync(`${object}.put`, object);
   };
-  // What is proven now may be taken now: so from here on an object is only ever replaced while its file is there.
-  switch (random.below(8)) {
-    case 0:
-      return; // Answered, and nothing stored.
-    case 1:
-      if (isThere(place)) return spoil(place, put, bytes.subarray(0, bytes.length / 2));
-      return;
-    case 2:
-      if (isThere(place)) return spoil(place, put, Buffer.alloc(bytes.length, "other"));
-      return;
-    default:
-      put(bytes);
-  }
-}
-
-/** A bad upload over a good one would take away the proof by which the file may have gone a moment ago: it stays the object of its own. */
-function spoil(place: string, put: (content: Uint8Array) => void, content: Uint8Array): void {
-  const object = objectOf(remote, `${BUCKET}videos/${path.basename(place)}`);
-  if (hashOf(object) === local.get(path.basename(place))) return;
-  put(content);
+  const failure = random.below(8);
+  if (failure === 0) return; // Answered, and nothing stored.
+  if (failure > 2) return put(bytes);
+  // A bad object in place of a good one would take away the proof by which the file may have gone a moment ago.
+  if (hashOf(object) === local.get(name)) return;
+  put(failure === 1 ? bytes.subarray(0, bytes.length / 2) : Buffer.alloc(bytes.length, "other"));
 }
 
 function isThere(place: string): boolean {

@@ -122,7 +122,7 @@ describe("lease", function () {
     using place = makeRoot();
     const errors: unknown[] = [];
     {
-      using _heart = startHeartbeat(place.jobs, "j1", 5, (error) => errors.push(error));
+      using _heart = startHeartbeat(place.jobs, "j1", 5, { onError: (error) => errors.push(error) });
       await until("two failures", () => errors.length >= 2);
       assert.match(String(errors[0]), /ENOENT/);
       fs.mkdirSync(place.jobs, { recursive: true });
