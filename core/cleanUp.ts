@@ -13,7 +13,7 @@ import { acquireLocks } from "./reclaim/lock.ts";
 import { recover } from "./reclaim/recover.ts";
 import { compareRecords, writeRecords } from "./reclaim/records.ts";
 import { explainErrno } from "./reclaim/retry.ts";
-import { runCleanup, type RunProgress } from "./reclaim/run.ts";
+import { runCleanup, type RunOutcome, type RunProgress } from "./reclaim/run.ts";
 import { createRecheck } from "./recheck.ts";
 import { repairStatus, trackStatus } from "./status.ts";
 import { forgetUploads } from "./uploads.ts";
@@ -35,6 +35,8 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   if (options.trusted === false) throw new Refusal(t("the workspace is not trusted; nothing is deleted in it"));
   if (now() > Date.parse(plan.expires)) throw new Refusal(t("the plan expired at {0}; preview again", plan.expires));
   if (plan.configHash !== config.hash) throw new Refusal(t("the configuration changed since the preview; preview again"));
+  if (options.mode === "automatic" && !plan.autoCleanup.enabled)
+    throw new Refusal(t("automatic cleanup is off ({0})", plan.autoCleanup.source));
   const items = plan.items.filter((item) => item.verdict === "reclaim").map((item) => holdAsAsked(item, options));
   if (items.length === 0) return NOTHING;
 
@@ -48,7 +50,9 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   repairStatus(config);
   archiveRuns(config.root);
   const recheck = await createRecheck(config, options, now);
-  if (recheck.generation !== plan.generation) throw new Refusal(t("a database or a job changed since the preview; preview again"));
+  // Nobody has seen a plan that cleaning made for itself, and each file is asked about again; else a busy pipeline would stop it for ever.
+  if (recheck.generation !== plan.generation && options.mode !== "automatic")
+    throw new Refusal(t("a database or a job changed since the preview; preview again"));
   const outcome = await runCleanup({
     workspace: config.root,
     digest: plan.digest,
@@ -71,19 +75,22 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     ...outcome.errors,
     ...remember(config, now()),
     ...trackStatus(config, outcome, items, now(), options.partial ?? false),
-    ...(await settleOwners(config, outcome.moved, now())),
+    ...(await settleOwners(config, outcome, options.partial ?? false, now())),
   ];
   const { moved: _moved, ...result } = outcome;
   return { ...result, errors };
 }
 
 /** What was noted for the sake of these files is not needed any more. */
-async function settleOwners(config: Config, taken: readonly PlanItem[], nowMs: number): Promise<readonly ItemError[]> {
+async function settleOwners(config: Config, outcome: RunOutcome, partial: boolean, nowMs: number): Promise<readonly ItemError[]> {
+  const taken = outcome.moved;
+  // Of an owner that still has files here what was released stays released.
+  const whole = !partial && outcome.skipped.length + outcome.errors.length === 0 && !outcome.cancelled;
   forgetUploads(
     config.root,
     taken.filter((item) => item.role === "upload").map((item) => path.join(item.root, item.path)),
   );
-  forgetReleases(config.root, [...new Set(taken.flatMap((item) => (item.reason === "owner-failed" ? (item.owner ?? []) : [])))]);
+  if (whole) forgetReleases(config.root, [...new Set(taken.flatMap((item) => (item.reason === "owner-failed" ? (item.owner ?? []) : [])))]);
   return retireJobs(config, nowMs, new Set(taken.flatMap((item) => item.owner ?? [])));
 }
 

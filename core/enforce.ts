@@ -21,7 +21,8 @@ export interface Enforcement {
   readonly at: string;
   /**
    * `off`: the switch or debug mode says so. `braked`: more than usual, so somebody has to confirm it (R20). `refused`: nothing may
-   * be done now, e.g. because another process is cleaning. `failed`: some files could not be cleaned.
+   * be done now, e.g. because another process is cleaning. `failed`: some files could not be
+   * cleaned, or nothing can be decided.
    */
   readonly outcome: "off" | "nothing" | "clean" | "braked" | "refused" | "failed" | "cancelled";
   /** What happened, for people. */
@@ -73,16 +74,15 @@ async function work(round: Round): Promise<Done> {
     return { ...facts(), outcome: "off", message: t("automatic cleanup is off ({0})", plan.autoCleanup.source) };
   const stop = options.signal && { signal: options.signal };
   purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
-  const relieved = await relieve(round, plan.pressures);
+  const relieved = await relieve(round, plan);
   if (purged.length > 0 || relieved) plan = await makePlan(config, options);
   if (plan.brake.length > 0)
     return {
       ...facts(),
       outcome: "braked",
       message: t(
-        "stopped, because this is more than usual: {0}. Confirm it by hand: offcut clean --auto --yes --plan {1}",
+        "stopped, because this is more than usual: {0}. Look at it with offcut plan --auto, and confirm it with offcut clean --auto",
         plan.brake.join("; "),
-        plan.digest,
       ),
     };
   const result = await cleanOnceMore(round, plan);
@@ -114,18 +114,22 @@ async function cleanOnceMore(round: Round, plan: Plan): Promise<CleanResult> {
   }
 }
 
-/** R58: what is held counts as used, so the oldest hold goes first, until the target is met or nothing of the store is held. */
-async function relieve(round: Round, pressures: readonly Pressure[]): Promise<boolean> {
-  const { config, options, purged } = round;
+/**
+ * R58: what is held counts as used, so the oldest hold goes first, until the target is met or nothing of the store is held. Only this
+ * store's files: what others hold for undo presses nobody.
+ */
+async function relieve({ config, options, purged }: Round, { pressures, items }: Plan): Promise<boolean> {
   let any = false;
-  for (const pressure of pressures) {
-    if (!pressure.over || pressure.heldBytes === 0) continue;
-    let left = pressure.usedBytes;
-    for (const { run } of [...listRecent(config.root)].reverse()) {
-      if (left <= pressure.targetBytes || options.signal?.aborted) break;
-      const of = heldBytesOf(config.root, run, pressure.store);
-      if (of === 0) continue;
-      purged.push(...(await purge(config.root, { run }, options.signal && { signal: options.signal })));
+  for (const { store, usedBytes, heldBytes, maxBytes, targetBytes } of pressures) {
+    const goes = items.filter((item) => item.store === store && item.verdict === "reclaim" && item.reason !== "pressure");
+    let left = usedBytes - goes.reduce((sum, item) => sum + (item.undoMs === 0 ? item.bytes : 0), 0);
+    if (heldBytes === 0 || left <= maxBytes) continue;
+    for (const { run, state } of [...listRecent(config.root)].reverse()) {
+      if (left <= targetBytes || options.signal?.aborted) break;
+      const of = heldBytesOf(config.root, run, store);
+      if (of === 0 || state === "unreachable") continue;
+      const results = await purge(config.root, { run, store, tolerant: true }, options.signal && { signal: options.signal });
+      purged.push(...results);
       left -= of;
       any = true;
     }
@@ -146,6 +150,9 @@ function outcomeOf(result: CleanResult, plan: Plan, purged: readonly PurgeResult
   const held = result.heldSpace > 0 ? [t("{0} held for undo", formatBytes(result.heldSpace))] : [];
   const failed = [...result.errors, ...purged.flatMap((one) => one.errors)];
   const stayed = failed.length > 0 ? [t("{0} could not be cleaned: {1}", countFiles(failed.length), failed[0]?.message ?? "")] : [];
+  const blind = plan.problems.find((problem) => problem.severity === "error");
+  if (result.run === "" && failed.length === 0 && blind)
+    return { outcome: "failed", message: [t("everything is kept: {0}: {1}", blind.source, blind.message), ...earlier].join("; ") };
   if (result.run === "" && failed.length === 0)
     return {
       outcome: filesBefore > 0 ? "clean" : "nothing",

@@ -14,6 +14,7 @@ import { buildPlan, createDecider, type Decider, type DecisionContext, type Sele
 import { applyPressure } from "./plan/pressure.ts";
 import { identityOf } from "./reclaim/guard.ts";
 import { compareRecords, readPins } from "./reclaim/records.ts";
+import { holdOf } from "./reclaim/home.ts";
 import { readRuns } from "./reclaim/recover.ts";
 import { trackedFiles } from "./scan/git.ts";
 import { walkStores, type WalkStore } from "./scan/walk.ts";
@@ -51,6 +52,7 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
     root: config.root,
     environment: options.environment,
     ...(override && { override }),
+    ...(context.catalog.overrideUnknown !== undefined && { unreadable: context.catalog.overrideUnknown }),
     debugModeDisables: config.policy.debugModeDisables,
     enabled: config.policy.enabled,
   });
@@ -58,11 +60,11 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
 
   const { files, unmanaged } = await walkAll(context.config, options, problems, tell);
   tell("decide", files.length, 0);
-  const doubt = context.doubt ?? emptyCatalog(config, context.catalog, files);
+  const doubt = context.doubt ?? emptyCatalog(context.catalog, files.length);
   if (doubt !== undefined && context.doubt === undefined)
     problems.push({
       severity: "error",
-      source: config.databases[0]?.label ?? t("database"),
+      source: context.catalog.withoutOwners[0] ?? t("database"),
       message: t("{0} Everything is kept.", doubt),
     });
   const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
@@ -71,6 +73,7 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
   const pressed = applyPressure({
     stores: context.config.stores,
     policy: config.policy,
+    mode: context.mode,
     items: decided,
     unmanaged,
     held: heldByStore(context.config),
@@ -116,11 +119,14 @@ async function walkAll(
     onProgress: (seen) => tell("scan", seen.files, seen.bytes),
   })) {
     for (const file of batch.files) {
-      const store = rest.get(file.store);
-      if (!store) files.push(file);
+      if (!rest.has(file.store)) files.push(file);
       else if (file.type === "file") {
-        const sum = unmanaged.get(store.name) ?? { files: 0, bytes: 0 };
-        unmanaged.set(store.name, { files: sum.files + 1, bytes: sum.bytes + file.bytes });
+        // Several stores may share a directory: it counts for each of them.
+        for (const store of rest.values()) {
+          if (store.root !== file.root || !file.path.startsWith(`${store.template.prefix}/`)) continue;
+          const sum = unmanaged.get(store.name) ?? { files: 0, bytes: 0 };
+          unmanaged.set(store.name, { files: sum.files + 1, bytes: sum.bytes + file.bytes });
+        }
       }
     }
     problems.push(...batch.problems);
@@ -140,7 +146,7 @@ async function askRemote(
   options: PlanOptions,
   tell: Tell,
 ): Promise<void> {
-  const open = decided.flatMap((item, i) => (item.reason === "upload-unverified" ? [i] : []));
+  const open = decided.flatMap((item, i) => (item.reason === "upload-unverified" || item.reason === "upload-verified" ? [i] : []));
   if (open.length === 0 || !options.verifier || options.trusted === false) return;
   await uploads.ask(
     open.map((i) => files[i]!),
@@ -153,10 +159,12 @@ async function askRemote(
 /** What earlier runs hold of stores with a limit (R58). Journals are only read when there is one. */
 function heldByStore(config: Config): ReadonlyMap<string, Totals> {
   const held = new Map<string, Totals>();
-  if (config.stores.every((store) => store.maxBytes === undefined)) return held;
+  const limited = new Set(config.stores.filter((store) => store.maxBytes !== undefined).map((store) => store.name));
+  if (limited.size === 0) return held;
   for (const run of readRuns(config.root))
     for (const file of run.files) {
-      if (file.state !== "held") continue;
+      // What somebody removed from the hold by hand is held no longer, whatever the journal says.
+      if (file.state !== "held" || !limited.has(file.store) || !fs.existsSync(path.join(holdOf(file.root, run.run), file.path))) continue;
       const sum = held.get(file.store) ?? { files: 0, bytes: 0 };
       held.set(file.store, { files: sum.files + 1, bytes: sum.bytes + file.bytes });
     }
@@ -251,13 +259,12 @@ async function askGit(
 }
 
 /** A database without projects beside a tree full of files is the wrong database, or an empty copy of the right one (R75). */
-function emptyCatalog(config: Config, catalog: Catalog, files: readonly FileEntry[]): string | undefined {
-  const asked = config.databases.filter((database) => database.owners !== undefined);
-  if (asked.length === 0 || catalog.owners.size > 0 || files.length === 0 || catalog.unavailable !== undefined) return undefined;
-  const labels = asked.map((database) => database.label).join(", ");
-  return files.length === 1
+export function emptyCatalog(catalog: Catalog, files: number): string | undefined {
+  if (catalog.withoutOwners.length === 0 || files === 0 || catalog.unavailable !== undefined) return undefined;
+  const labels = catalog.withoutOwners.join(", ");
+  return files === 1
     ? t("{0} lists no projects, but there is 1 file; is it the right database?", labels)
-    : t("{0} lists no projects, but there are {1} files; is it the right database?", labels, files.length);
+    : t("{0} lists no projects, but there are {1} files; is it the right database?", labels, files);
 }
 
 /** What will be taken is looked at once more, to the nanosecond: that is what the sink will insist on (R3). */

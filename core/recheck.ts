@@ -12,7 +12,7 @@ import { matchTemplate } from "./config/template.ts";
 import { manifestsSignature } from "./jobs/manifests.ts";
 import { releasesFile } from "./jobs/release.ts";
 import { takeTurn } from "./jobs/turn.ts";
-import { type PlanOptions, readContext } from "./makePlan.ts";
+import { emptyCatalog, type PlanOptions, readContext } from "./makePlan.ts";
 import type { FileEntry, PlanItem } from "./model.ts";
 import { createDecider, type Decider } from "./plan/build.ts";
 import { isOnlyPressed } from "./plan/pressure.ts";
@@ -37,11 +37,7 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
   const gate = createGate(config);
   const small = [pinsFile(config.root), releasesFile(config.root)];
   const signature = (): string =>
-    [
-      ...config.databases.map((database) => databaseSignature(database.path)),
-      fs.existsSync(config.jobs.directory) ? manifestsSignature(config.jobs.directory) : "",
-      ...small.map(statKey),
-    ].join("\n");
+    [...config.databases.map((database) => databaseSignature(database.path)), gate.signature, ...small.map(statKey)].join("\n");
   const answers: Answers = new Map();
   const read = async (checkPages: boolean): Promise<Knowledge> => {
     const taken = signature();
@@ -53,7 +49,8 @@ export async function createRecheck(config: Config, options: PlanOptions, now: (
     const finals = new Map(
       context.catalog.outputs.map(({ path: file, check }) => [file, check.identity ? identityKey(check.identity) : statKey(file)]),
     );
-    return { taken, readAt, decide: createDecider(context), outputs, finals, context };
+    const doubt = context.doubt ?? emptyCatalog(context.catalog, 2);
+    return { taken, readAt, decide: createDecider({ ...context, ...(doubt !== undefined && { doubt }) }), outputs, finals, context };
   };
   let known = await read(true);
   const first = known.context.catalog;

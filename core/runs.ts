@@ -103,6 +103,10 @@ function explainEmpty(state: RunState): string {
 export interface PurgeSelection {
   /** Only this run. */
   readonly run?: string;
+  /** Of it, only the files of this store. */
+  readonly store?: string;
+  /** One that was named and resists is told in the results, too, instead of thrown. */
+  readonly tolerant?: boolean;
   /** Only files whose undo window is over at this time, milliseconds since 1970. */
   readonly expiredAt?: number;
 }
@@ -121,7 +125,7 @@ export async function purge(
     .filter((one) => one.heldFiles > 0 && one.state !== "unreachable")
     .filter((one) => run === undefined || one.run === run)
     .reverse();
-  if (run !== undefined && runs.length === 0) throw new Refusal(t("{0} holds no files", run));
+  if (run !== undefined && runs.length === 0 && !selection.tolerant) throw new Refusal(t("{0} holds no files", run));
   const results: PurgeResult[] = [];
   for (const one of runs) {
     if (options.signal?.aborted) break;
@@ -137,7 +141,7 @@ export async function purge(
       );
     } catch (error) {
       // One run that resists does not stop the others (R22); one that was asked for by name explains itself.
-      if (!(error instanceof Refusal) || run !== undefined) throw error;
+      if (!(error instanceof Refusal) || (run !== undefined && !selection.tolerant)) throw error;
       results.push({
         run: one.run,
         deletedFiles: 0,

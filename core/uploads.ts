@@ -58,28 +58,39 @@ export type Answers = Map<string, UploadCheck>;
 export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, answers: Answers): KnownUploads {
   const stores = new Map(config.stores.map((store) => [store.name, store]));
   const records = config.stores.some((store) => store.role === "upload") ? readUploadRecords(config.root) : new Map<string, UploadRecord>();
+  const recordOf = (absolute: string): UploadRecord | undefined => {
+    const record = records.get(absolute);
+    return record && isSame(identityOf(absolute), record.identity) ? record : undefined;
+  };
   const address = (store: TemplatedStore, file: Pick<FileEntry, "root" | "path">): Address =>
     addressOf(config, catalog, store, file.path, path.join(file.root, file.path));
   return {
     of(store, file) {
       const absolute = path.join(file.root, file.path);
-      const recorded = records.get(absolute);
-      if (recorded && isSame(identityOf(absolute), recorded.identity))
-        return { status: "verified", url: recorded.url, detail: t("the pipeline verified it at {0} ({1})", recorded.at, recorded.detail) };
       const found = address(store, file);
+      if ("detail" in found && found.unwritten) return { status: "unknown", detail: found.detail };
+      const answer = answers.get(absolute);
+      const recorded = recordOf(absolute);
+      // What the storage says now counts more than what the pipeline noted once; where it cannot tell, that stands.
+      if (answer && (!recorded || answer.status !== "unproven")) return answer;
+      if (recorded)
+        return { status: "verified", url: recorded.url, detail: t("the pipeline verified it at {0} ({1})", recorded.at, recorded.detail) };
       if ("detail" in found) return { status: "unknown", detail: found.detail };
-      return answers.get(absolute) ?? { status: "unknown", detail: t("{0} was not asked yet", found.url) };
+      return { status: "unknown", detail: t("{0} was not asked yet", found.url) };
     },
     async ask(files, verifier, options) {
       const requests = files.flatMap((file): UploadRequest[] => {
         const store = stores.get(file.store);
-        const found = store?.role === "upload" ? address(store, file) : undefined;
-        if (!found || "detail" in found) return [];
         const absolute = path.join(file.root, file.path);
+        const known = store?.role === "upload" ? address(store, file) : undefined;
+        const found = known && "detail" in known && !known.unwritten ? recordOf(absolute) : known;
+        if (!found || "detail" in found) return [];
         const seen = identityOf(absolute);
         if (!seen?.isFile) return [];
         const { dev, ino, bytes, mtimeNs } = seen;
-        return [{ file: absolute, identity: { dev, ino, bytes, mtimeNs }, ...found }];
+        const { url, endpoint, region } = found as Extract<Address, { readonly url: string }>;
+        const place = { ...(endpoint !== undefined && { endpoint }), ...(region !== undefined && { region }) };
+        return [{ file: absolute, identity: { dev, ino, bytes, mtimeNs }, url, ...place }];
       });
       if (requests.length === 0) return;
       // What is not answered this time is not known any more.
@@ -93,17 +104,21 @@ export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, 
   };
 }
 
-type Address = { readonly url: string; readonly endpoint?: string; readonly region?: string } | { readonly detail: string };
+type Address =
+  | { readonly url: string; readonly endpoint?: string; readonly region?: string }
+  /** `unwritten`: a table of uploads is there, and has no row of it (R36). */
+  | { readonly detail: string; readonly unwritten: boolean };
 
 function addressOf(config: Config, catalog: Pick<Catalog, "uploadAt">, store: TemplatedStore, relative: string, absolute: string): Address {
   const recorded = config.databases.some((database) => database.uploads[store.name] !== undefined);
   const row = recorded ? catalog.uploadAt(store.name, absolute) : undefined;
   // R36: uploaded and not written down is an upload that nobody will find again.
-  if (recorded && !row) return { detail: t("no row of database.uploads.{0} says that it was uploaded", store.name) };
+  if (recorded && !row) return { detail: t("no row of database.uploads.{0} says that it was uploaded", store.name), unwritten: true };
   const target = store.upload;
   if (!target) {
     if (row) return { url: row.url };
     return {
+      unwritten: false,
       detail: t('nothing says where its remote copy is; set stores.{0}.upload, e.g. "s3://bucket/{path}", or database.uploads', store.name),
     };
   }
@@ -158,12 +173,17 @@ function readUploadRecords(root: string): ReadonlyMap<string, UploadRecord> {
     if (!name.endsWith(".json")) continue;
     try {
       const record = readState<StoredRecord>(path.join(directory, name));
-      if (record && record.schema <= STATE_SCHEMA && typeof record.file === "string") records.set(record.file, record);
+      if (record && record.schema <= STATE_SCHEMA && isRecord(record)) records.set(record.file, record);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
     }
   }
   return records;
+}
+
+function isRecord({ file, identity, url, at, detail }: Partial<UploadRecord>): boolean {
+  const words = [file, url, at, detail, identity?.ino, identity?.mtimeNs];
+  return words.every((word) => typeof word === "string") && typeof identity?.bytes === "number";
 }
 
 function listOrNothing(directory: string): string[] {

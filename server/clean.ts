@@ -2,6 +2,7 @@
 import { t } from "@vscode/l10n";
 import { cleanUp } from "../core/cleanUp.ts";
 import { loadConfig } from "../core/config/load.ts";
+import { retireAfterPurge } from "../core/jobs/retire.ts";
 import { loadTracked, purge, undo } from "../core/runs.ts";
 import { pathOf } from "./convert.ts";
 import { requireTrust, type Work } from "./edge.ts";
@@ -59,6 +60,7 @@ export async function purgeRuns(session: Session, params: RunParams, work: Work)
       signal: work.signal,
       onProgress: (progress) => reportShare(work, progress),
     });
+    await retireAfterPurge(root, session.now());
     return {
       deletedFiles: results.reduce((sum, one) => sum + one.deletedFiles, 0),
       freedSpace: results.reduce((sum, one) => sum + one.freedSpace, 0),

@@ -1,6 +1,7 @@
 /** What became of earlier cleanups: history, undo, purge. */
 import { t } from "@vscode/l10n";
 import { listRuns, loadTracked, purge as purgeRuns, readRun, undo as undoRun } from "../../core/runs.ts";
+import { retireAfterPurge } from "../../core/jobs/retire.ts";
 import { checkRoot } from "../../core/reclaim/guard.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { compareRecords } from "../../core/reclaim/records.ts";
@@ -160,6 +161,7 @@ export async function purge(context: Context): Promise<ExitCode> {
     { signal: context.signal, onProgress: ({ done, total }) => terminal.progress(t("Freeing … {0} of {1}", done, total)) },
   );
   terminal.progress(undefined);
+  await retireAfterPurge(root, Date.now());
   const deletedFiles = results.reduce((sum, one) => sum + one.deletedFiles, 0);
   const freedSpace = results.reduce((sum, one) => sum + one.freedSpace, 0);
   const linked = results.reduce((sum, one) => sum + one.linkedFiles, 0);

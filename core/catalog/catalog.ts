@@ -39,6 +39,10 @@ export interface Catalog {
   /** Why nothing can be decided about one store: an unfinished project refers to something in it that cannot be resolved. */
   readonly blockedStores: ReadonlyMap<string, string>;
   readonly override?: { readonly value: string; readonly source: string };
+  /** A database that might override the switch and cannot be read. */
+  readonly overrideUnknown?: string;
+  /** Databases that should list projects and list none. */
+  readonly withoutOwners: readonly string[];
   /** Changes with whatever was read (R16). */
   readonly generation: string;
   readonly problems: readonly Problem[];
@@ -122,6 +126,7 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   const stateInodes = new Set(state.flatMap(inodeOf));
   const unavailable = contents.map((one) => one.unavailable).find((reason) => reason !== undefined) ?? jobs.unavailable;
   const override = contents.map((one) => one.override).find((one) => one !== undefined);
+  const silent = contents.find((one) => one.database.autoCleanup !== undefined && one.unavailable !== undefined);
   return {
     owners,
     usersOf(store, absolutePath, captures) {
@@ -145,6 +150,10 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     ...(unavailable !== undefined && { unavailable }),
     blockedStores,
     ...(override && { override }),
+    ...(silent && { overrideUnknown: silent.database.label }),
+    withoutOwners: contents.flatMap((one) =>
+      one.database.owners !== undefined && one.owners.length === 0 && one.unavailable === undefined ? [one.database.label] : [],
+    ),
     generation: hashOf(contents, jobs),
     problems,
   };
@@ -158,7 +167,9 @@ function mergeOwners(all: readonly Owner[]): Map<string, Owner> {
   const owners = new Map<string, Owner>();
   for (const owner of all) {
     const known = owners.get(owner.id);
-    if (!known || order.indexOf(owner.state) > order.indexOf(known.state)) owners.set(owner.id, owner);
+    const stronger = !known || order.indexOf(owner.state) > order.indexOf(known.state) ? owner : known;
+    const endedMs = Math.max(owner.endedMs ?? 0, known?.endedMs ?? 0);
+    owners.set(owner.id, known && endedMs > 0 ? { ...stronger, endedMs } : stronger);
   }
   return owners;
 }

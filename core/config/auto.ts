@@ -19,11 +19,18 @@ export interface AutoInput {
   /** What a database says, e.g. of `user_preferences.auto_cleanup_enabled`. */
   readonly override?: { readonly value: string; readonly source: string };
   readonly debugModeDisables: boolean;
+  /** A database that might override it and cannot be read. */
+  readonly unreadable?: string;
   /** `policy.enabled`; true unless it says otherwise. */
   readonly enabled?: boolean;
 }
 
 export function resolveAutoCleanup(input: AutoInput): { readonly auto: AutoCleanup; readonly problems: readonly Problem[] } {
+  if (input.unreadable !== undefined && !input.override) {
+    const message = t("cannot be read, so {0} is not known and automatic cleanup is off", AUTO_CLEANUP);
+    const problem: Problem = { severity: "warning", source: input.unreadable, message };
+    return { auto: { enabled: false, source: input.unreadable, kind: "database" }, problems: [problem] };
+  }
   let written: Written | undefined;
   try {
     written = findWritten(input);

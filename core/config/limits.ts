@@ -21,6 +21,7 @@ export function resolveLimits(store: StoreFile, at: At): Limits {
   if (low !== undefined && maxBytes === undefined) at("targetBytes", "error", t('has no "maxBytes" to go with it'));
   if (low !== undefined && maxBytes !== undefined && low >= maxBytes)
     at("targetBytes", "error", t("must be less than maxBytes ({0})", store.maxBytes ?? ""));
+  if (low === 0) at("targetBytes", "error", t("is 0, which would empty the store; write the size that it may keep"));
   if (maxBytes === 0) at("maxBytes", "error", t("is 0, which would empty the store; write the size that it may have"));
   const maxAgeMs = durationOf(store.maxAge);
   if (maxAgeMs === 0) at("maxAge", "error", t("is 0, which would empty the store; write how old its files may become"));

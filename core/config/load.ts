@@ -1,5 +1,6 @@
 /** Finds `offcut.json` or `offcut.yaml`, completes it by its preset, checks it and resolves it. */
 import { createHash } from "node:crypto";
+import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Problem, Role } from "../model.ts";
@@ -140,9 +141,11 @@ function resolveJobs(
   problems: Problem[],
 ): JobsConfig {
   const directory = path.resolve(root, value.jobs?.directory ?? ".offcut/jobs");
+  // A link that leads into a store is in it.
+  const places = [directory, ...(fs.existsSync(directory) ? [fs.realpathSync(directory)] : [])];
   const holder = stores.find((store) => {
     const base = path.join(store.root, store.template.prefix);
-    return store.template.prefix !== "" && (directory === base || directory.startsWith(base + path.sep));
+    return store.template.prefix !== "" && places.some((place) => place === base || place.startsWith(base + path.sep));
   });
   if (holder)
     problems.push({

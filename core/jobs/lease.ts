@@ -19,6 +19,8 @@ export interface Heartbeat {
   readonly at: string;
   /** Since boot; absent when only the wall clock is known. */
   readonly uptimeMs?: number;
+  /** ISO 8601, UTC: the job runs since then, and its manifest does not say so yet. */
+  readonly notNotedSince?: string;
 }
 
 export interface Moment {
@@ -66,34 +68,67 @@ export function heartbeatFile(directory: string, id: string): string {
 }
 
 /** Notes a sign of life. It need not survive a crash of the machine, which no process survives either. Throws when it cannot be written. @internal */
-export function heartbeat(directory: string, id: string): void {
+export function heartbeat(directory: string, id: string, notNotedSince?: string): void {
   const file = heartbeatFile(directory, id);
   const temporary = `${file}.${process.pid}-${threadId}.tmp`;
-  const sign: Heartbeat = { at: new Date().toISOString(), uptimeMs: uptimeMs() };
+  const sign: Heartbeat = { at: new Date().toISOString(), uptimeMs: uptimeMs(), ...(notNotedSince !== undefined && { notNotedSince }) };
+  const text = `${JSON.stringify(sign)}\n`;
   try {
-    fs.writeFileSync(temporary, `${JSON.stringify(sign)}\n`);
+    fs.writeFileSync(temporary, text);
     fs.renameSync(temporary, file);
   } catch (error) {
     fs.rmSync(temporary, { force: true });
-    throw error;
+    writeInPlace(file, text, error);
   }
 }
 
-/** Undefined when there is none that can be read: then only the process counts. */
-export function readHeartbeat(directory: string, id: string): Heartbeat | undefined {
+/** A full disk still takes an empty file, and a directory that lets nobody in one that is there: its time is a sign, too. */
+function writeInPlace(file: string, text: string, problem: unknown): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+  let handle: number | undefined;
   try {
-    const value = JSON.parse(fs.readFileSync(heartbeatFile(directory, id), "utf8")) as Heartbeat | null;
-    if (typeof value?.at !== "string" || Number.isNaN(Date.parse(value.at))) return undefined;
-    return Number.isFinite(value.uptimeMs) ? { at: value.at, uptimeMs: Number(value.uptimeMs) } : { at: value.at };
+    handle = fs.openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o666);
+    fs.writeFileSync(handle, text);
   } catch {
-    return undefined;
+    if (handle === undefined) throw problem;
+    const now = new Date();
+    fs.ftruncateSync(handle); // Half a sign could not be told from a damaged one of another time.
+    fs.futimesSync(handle, now, now);
+  } finally {
+    if (handle !== undefined) fs.closeSync(handle);
   }
+}
+
+/** Undefined when there is none: then only the process counts. Of one that cannot be understood the time of the file counts. */
+export function readHeartbeat(directory: string, id: string): Heartbeat | undefined {
+  const file = heartbeatFile(directory, id);
+  try {
+    const value = JSON.parse(fs.readFileSync(file, "utf8")) as Heartbeat | null;
+    if (isDate(value?.at)) {
+      const { at, uptimeMs: uptime, notNotedSince } = value;
+      return {
+        at,
+        ...(Number.isFinite(uptime) && { uptimeMs: Number(uptime) }),
+        ...(isDate(notNotedSince) && { notNotedSince }),
+      };
+    }
+  } catch {
+    // Empty after a crash of the machine, or on a full disk.
+  }
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() ? { at: stat.mtime.toISOString() } : undefined;
+}
+
+function isDate(value: unknown): value is string {
+  return typeof value === "string" && !Number.isNaN(Date.parse(value));
 }
 
 export interface HeartbeatOptions {
   readonly onError?: (error: unknown) => void;
   /** Asked before each sign: without its manifest a job has none to give. */
   readonly isWanted?: () => boolean;
+  /** Since when the job runs, while its manifest does not say so. */
+  readonly notNotedSince?: string;
 }
 
 /**
@@ -101,10 +136,10 @@ export interface HeartbeatOptions {
  * `onError` and tried again: a full disk does not end a job.
  */
 export function startHeartbeat(directory: string, id: string, everyMs: number, options: HeartbeatOptions = {}): Disposable {
-  const { onError = () => {}, isWanted = () => true } = options;
+  const { onError = () => {}, isWanted = () => true, notNotedSince } = options;
   const beat = (): void => {
     try {
-      if (isWanted()) heartbeat(directory, id);
+      if (isWanted()) heartbeat(directory, id, notNotedSince);
     } catch (error) {
       onError(error);
     }

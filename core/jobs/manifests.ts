@@ -27,6 +27,7 @@ export interface ManifestFound {
 
 const SUFFIX = ".json";
 const BACKUP = ".json.bak";
+const LEASE = ".lease";
 
 export function manifestFile(directory: string, id: string): string {
   return path.join(directory, `${id}${SUFFIX}`);
@@ -42,6 +43,25 @@ export function readManifests(directory: string): readonly ManifestFound[] {
     .sort()
     .map((id) => look(directory, id))
     .filter((found) => found.manifest || found.problem);
+}
+
+/** Jobs that give signs of life and have no manifest: somebody began and could not note it. Looks only. */
+export function readLoneHeartbeats(directory: string): readonly { readonly id: string; readonly heartbeat: Heartbeat }[] {
+  const names = namesIn(directory);
+  const noted = idsIn(directory);
+  return names.flatMap((name) => {
+    const id = name.slice(0, -LEASE.length);
+    if (!name.endsWith(LEASE) || !isSafeId(id) || noted.has(id)) return [];
+    const found = readHeartbeat(directory, id);
+    return found ? [{ id, heartbeat: found }] : [];
+  });
+}
+
+/** Files among the manifests that are none, because no job can have such an id: copies that somebody made. Absolute paths. */
+export function findStrayManifests(directory: string): readonly string[] {
+  return namesIn(directory)
+    .filter((name) => isManifest(name) && !isSafeId(idOf(name)))
+    .map((name) => path.join(directory, name));
 }
 
 /** Undefined when there is none. Looks only. */
@@ -170,7 +190,11 @@ function isBeside(name: string, id: string): boolean {
 }
 
 function idsIn(directory: string): Set<string> {
-  return new Set(namesIn(directory).flatMap((name) => (isManifest(name) ? [name.replace(/\.json(\.bak)?$/, "")] : [])));
+  return new Set(namesIn(directory).flatMap((name) => (isManifest(name) && isSafeId(idOf(name)) ? [idOf(name)] : [])));
+}
+
+function idOf(name: string): string {
+  return name.replace(/\.json(\.bak)?$/, "");
 }
 
 function look(directory: string, id: string): ManifestFound {

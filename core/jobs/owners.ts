@@ -7,12 +7,26 @@ import type { Owner, OwnerState, Problem } from "../model.ts";
 import { Refusal } from "../reclaim/home.ts";
 import { type Heartbeat, type LeaseState, type Moment, stateOfLease } from "./lease.ts";
 import type { Manifest } from "./manifest.ts";
-import { type ManifestFound, manifestsSignature, readManifests } from "./manifests.ts";
+import { findStrayManifests, type ManifestFound, manifestsSignature, readLoneHeartbeats, readManifests } from "./manifests.ts";
+
+/** A job, and which of its runs it is: another process is another run, also when the job began long before (R37). */
+export interface JobOwner extends Owner {
+  readonly run?: string;
+}
+
+export interface JobReference {
+  readonly owner: string;
+  readonly path: string;
+  readonly source: string;
+  readonly eventMs?: number;
+  /** Of a directory: a file in it that was made and changed after that is not the job's (R26). */
+  readonly untilMs?: number;
+}
 
 export interface JobFacts {
-  readonly owners: readonly Owner[];
+  readonly owners: readonly JobOwner[];
   /** Everything that a manifest lists, directories too: a job uses what is in them. Absolute paths. */
-  readonly references: readonly { readonly owner: string; readonly path: string; readonly source: string; readonly eventMs?: number }[];
+  readonly references: readonly JobReference[];
   /** What is listed as final. A directory protects what is in it, and is no proof that the job made anything. */
   readonly outputs: readonly {
     readonly owner: string;
@@ -34,7 +48,9 @@ export function readJobs(config: Pick<Config, "root" | "jobs">, now: Moment): Jo
   const { directory } = config.jobs;
   try {
     const signature = manifestsSignature(directory);
-    return collect(config, signature, readManifests(directory), now);
+    const alone = readLoneHeartbeats(directory); // Before the manifests, so that a job that is noted just now is in one of them.
+    const stray = findStrayManifests(directory);
+    return collect(config, { signature, alone, stray, manifests: readManifests(directory) }, now);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const problem: Problem = { severity: "error", source: directory, message: t("{0}. Nothing is cleaned until they can.", error.message) };
@@ -44,15 +60,20 @@ export function readJobs(config: Pick<Config, "root" | "jobs">, now: Moment): Jo
 
 /**
  * What a job that says that it is running is: an ended lease means that it was abandoned, which is a way to fail (R37, R39). A job
- * that ended is what its manifest says.
+ * that ended is what its manifest says, unless it gave a sign of life since: then somebody runs it again and could not note that, so
+ * that nobody knows which of its files are new.
  */
 export function stateOfJob(
   { manifest, heartbeat }: { readonly manifest: Manifest; readonly heartbeat?: Heartbeat },
   now: Moment,
 ): { readonly state: OwnerState; readonly status: string; readonly lease?: LeaseState; readonly endedMs?: number } {
   const { job } = manifest;
-  if (job.state !== "running")
-    return { state: job.state, status: job.state, ...(job.ended !== undefined && { endedMs: Date.parse(job.ended) }) };
+  if (job.state !== "running") {
+    const endedMs = Date.parse(job.ended ?? job.started);
+    if (heartbeat && (heartbeat.notNotedSince !== undefined || Date.parse(heartbeat.at) > endedMs))
+      return { state: "unknown", status: t("started again, not noted") };
+    return { state: job.state, status: job.state, endedMs };
+  }
   // A heartbeat from before belongs to a process that ran the same job earlier.
   const current = heartbeat && Date.parse(heartbeat.at) >= Date.parse(job.started) ? heartbeat : undefined;
   const lease = stateOfLease(manifest.lease, current ?? { at: job.started }, now);
@@ -77,11 +98,21 @@ function findsManifests({ root, jobs }: Pick<Config, "root" | "jobs">): (relativ
     directory === "" || relative === directory || relative.startsWith(`${directory}/`) || directory.startsWith(`${relative}/`);
 }
 
-function collect(config: Pick<Config, "root" | "jobs">, signature: string, manifests: readonly ManifestFound[], now: Moment): JobFacts {
-  const owners: Owner[] = [];
-  const references: JobFacts["references"][number][] = [];
+interface Found {
+  readonly signature: string;
+  readonly manifests: readonly ManifestFound[];
+  readonly alone: ReturnType<typeof readLoneHeartbeats>;
+  readonly stray: readonly string[];
+}
+
+function collect(config: Pick<Config, "root" | "jobs">, { signature, manifests, alone, stray }: Found, now: Moment): JobFacts {
+  const owners: JobOwner[] = [];
+  const references: JobReference[] = [];
   const outputs: JobFacts["outputs"][number][] = [];
-  const problems: Problem[] = [];
+  const problems = stray.map((file): Problem => {
+    const message = t("{0} is the manifest of no job: its name is no id. It is passed over; move it away.", file);
+    return { severity: "warning", source: file, message };
+  });
   let unavailable: string | undefined;
   const holdsManifests = findsManifests(config);
   for (const { id, file, manifest, heartbeat, problem } of manifests) {
@@ -113,12 +144,25 @@ function collect(config: Pick<Config, "root" | "jobs">, signature: string, manif
       kind: "job",
       type: manifest.job.type,
       startedMs: Date.parse(manifest.job.started),
+      run: hashOf([JSON.stringify(manifest.lease)]),
       ...(endedMs !== undefined && { endedMs }),
       ...(lease && { lease: lease.words }),
       ...(!manifest.makesFinal && { makesNoFinal: true }),
     });
-    for (const entry of entries)
-      references.push({ owner: id, path: absolute(config.root, entry.path), source: SOURCE, eventMs: Date.parse(entry.added) });
+    // Only where being the job's lets a file go: what is held stays held. Times of files are finer than those of manifests.
+    const untilMs = state === "succeeded" && endedMs !== undefined ? endedMs + 1 : undefined;
+    for (const [list, until] of [
+      [manifest.files, undefined],
+      [manifest.directories, untilMs],
+    ] as const)
+      for (const entry of list)
+        references.push({
+          owner: id,
+          path: absolute(config.root, entry.path),
+          source: SOURCE,
+          eventMs: Date.parse(entry.added),
+          ...(until !== undefined && { untilMs: until }),
+        });
     for (const [list, directory] of [
       [manifest.files, false],
       [manifest.directories, true],
@@ -132,6 +176,12 @@ function collect(config: Pick<Config, "root" | "jobs">, signature: string, manif
             ...(bytes !== undefined && { bytes }),
             ...(directory && { directory }),
           });
+  }
+  for (const { id, heartbeat } of alone) {
+    if (owners.some((owner) => owner.id === id)) continue;
+    const { notNotedSince } = heartbeat;
+    const since = notNotedSince === undefined ? {} : { startedMs: Date.parse(notNotedSince) };
+    owners.push({ id, state: "unknown", status: t("started, not noted"), source: SOURCE, kind: "job", ...since });
   }
   const hash = hashOf([signature, ...owners.map((owner) => `${owner.id} ${owner.state}`)]);
   return { owners, references, outputs, ...(unavailable !== undefined && { unavailable }), problems, hash };

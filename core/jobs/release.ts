@@ -1,14 +1,18 @@
 /** Failed jobs and projects whose files somebody has let go by hand: what was "held for debugging" need not be held any more (R37). */
 import path from "node:path";
 import { t } from "@vscode/l10n";
-import type { Owner, Problem } from "../model.ts";
+import type { Problem } from "../model.ts";
 import { ensureHome, HOME, readState, Refusal, STATE_SCHEMA, writeState } from "../reclaim/home.ts";
+import type { JobOwner } from "./owners.ts";
 
 /** One owner as it was when it was let go: one that started again, or failed otherwise, is another matter. */
 interface Release {
   readonly owner: string;
   readonly status: string;
   readonly startedMs?: number;
+  readonly endedMs?: number;
+  /** Which process ran it: a job that is resumed keeps its start. */
+  readonly run?: string;
   /** ISO 8601, UTC. */
   readonly at: string;
 }
@@ -22,7 +26,7 @@ interface ReleaseFile {
 const GOOD_FOR_MS = 24 * 3_600_000;
 
 export interface Releases {
-  readonly isReleased: (owner: Owner) => boolean;
+  readonly isReleased: (owner: JobOwner) => boolean;
   /** The file cannot be understood, so nothing is released. */
   readonly problem?: Problem;
 }
@@ -38,7 +42,7 @@ export function readReleases(root: string, nowMs: number): Releases {
     return {
       isReleased(owner) {
         const release = byOwner.get(owner.id);
-        return release !== undefined && isGood(release, nowMs) && release.status === owner.status && release.startedMs === owner.startedMs;
+        return release !== undefined && isGood(release, nowMs) && isSameEnd(release, owner);
       },
     };
   } catch (error) {
@@ -49,13 +53,15 @@ export function readReleases(root: string, nowMs: number): Releases {
 }
 
 /** Only what failed is held for debugging; throws a {@link Refusal} for any other owner. */
-export function releaseOwner(root: string, owner: Owner, nowMs: number): void {
+export function releaseOwner(root: string, owner: JobOwner, nowMs: number): void {
   if (owner.state !== "failed")
     throw new Refusal(t("{0} did not fail ({1}), so nothing of it is held for debugging", owner.id, owner.status));
   const release: Release = {
     owner: owner.id,
     status: owner.status,
     ...(owner.startedMs !== undefined && { startedMs: owner.startedMs }),
+    ...(owner.endedMs !== undefined && { endedMs: owner.endedMs }),
+    ...(owner.run !== undefined && { run: owner.run }),
     at: new Date(nowMs).toISOString(),
   };
   const others = load(root).filter((one) => one.owner !== owner.id && isGood(one, nowMs));
@@ -74,6 +80,16 @@ export function forgetReleases(root: string, ids: readonly string[]): number {
   const left = releases.filter((release) => !ids.includes(release.owner));
   if (left.length < releases.length) save(root, left);
   return releases.length - left.length;
+}
+
+/** What is not known of one and known of the other is a difference: it may have run once more. */
+function isSameEnd(release: Release, owner: JobOwner): boolean {
+  return (
+    release.status === owner.status &&
+    release.startedMs === owner.startedMs &&
+    release.endedMs === owner.endedMs &&
+    release.run === owner.run
+  );
 }
 
 /** A time in the future is that of a clock that was wrong (R48). */
@@ -95,11 +111,12 @@ function load(root: string): readonly Release[] {
 
 function isRelease(value: unknown): value is Release {
   if (typeof value !== "object" || value === null) return false;
-  const { owner, status, startedMs, at } = value as Record<string, unknown>;
+  const { owner, status, startedMs, endedMs, run, at } = value as Record<string, unknown>;
   return (
     typeof owner === "string" &&
     typeof status === "string" &&
-    (startedMs === undefined || Number.isFinite(startedMs)) &&
+    [startedMs, endedMs].every((ms) => ms === undefined || Number.isFinite(ms)) &&
+    (run === undefined || typeof run === "string") &&
     typeof at === "string" &&
     !Number.isNaN(Date.parse(at))
   );

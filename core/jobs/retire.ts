@@ -4,11 +4,13 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import type { Config, TemplatedStore } from "../config/config.ts";
+import { type Config, ConfigError, rootsOf, type TemplatedStore } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
 import { matchTemplate } from "../config/template.ts";
 import type { ItemError } from "../model.ts";
 import { uptimeMs } from "../process.ts";
 import { Refusal } from "../reclaim/home.ts";
+import { compareRecords } from "../reclaim/records.ts";
 import { readRuns } from "../reclaim/recover.ts";
 import { explainErrno } from "../reclaim/retry.ts";
 import { changeManifest, lockManifests, type ManifestFound, readManifest, readManifests, removeManifest } from "./manifests.ts";
@@ -19,27 +21,38 @@ import { stateOfJob } from "./owners.ts";
 export async function retireJobs(config: Config, nowMs: number, only?: ReadonlySet<string>): Promise<readonly ItemError[]> {
   const { directory } = config.jobs;
   if (!fs.existsSync(directory)) return [];
+  // A drive that is away looks as if nothing were left (R76).
+  if (compareRecords(config.root, rootsOf(config), nowMs).unreachable !== undefined) return [];
   const done = readManifests(directory).filter((found) => (only === undefined || only.has(found.id)) && isDone(config, found, nowMs));
   if (done.length === 0) return [];
-  const holding = new Set(
-    readRuns(config.root).flatMap((run) => run.files.flatMap((file) => (file.state === "held" ? (file.owner ?? []) : []))),
-  );
   const errors: ItemError[] = [];
-  for (const { id, file } of done) {
-    if (holding.has(id)) continue;
-    try {
-      await retire(config, id, nowMs);
-    } catch (error) {
-      if (!(error instanceof Refusal) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-      errors.push({ path: path.relative(config.root, file), message: error instanceof Refusal ? error.message : explainErrno(error) });
+  for (let from = 0; from < done.length; from += MOST_AT_ONCE) {
+    const some = done.slice(from, from + MOST_AT_ONCE);
+    using _turn = await lockManifests(
+      directory,
+      some.map((one) => one.id),
+    );
+    // Nobody moves a file of these jobs now, so the journals say everything.
+    const comeBack = ownersThatMayComeBack(config);
+    for (const { id, file } of some) {
+      if (comeBack.has(id)) continue;
+      try {
+        await retire(config, id, nowMs);
+      } catch (error) {
+        if (!(error instanceof Refusal) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+        errors.push({ path: path.relative(config.root, file), message: error instanceof Refusal ? error.message : explainErrno(error) });
+      }
     }
   }
   return errors;
 }
 
+/** Others wait for their turn meanwhile. */
+const MOST_AT_ONCE = 50;
+
+/** The caller holds the lock. */
 async function retire(config: Config, id: string, nowMs: number): Promise<void> {
   const { directory } = config.jobs;
-  using _lock = await lockManifests(directory, [id]);
   // Asked again under the lock: the job may have started anew.
   const found = readManifest(directory, id);
   if (!found?.manifest || !isDone(config, found, nowMs)) return;
@@ -56,11 +69,26 @@ function isDone(config: Config, { manifest, heartbeat }: ManifestFound, nowMs: n
   return (state === "succeeded" || state === "failed") && isEmpty(config, manifest);
 }
 
+/** By an undo, or because a crash came between intent and outcome. */
+function ownersThatMayComeBack(config: Config): ReadonlySet<string> {
+  const waiting = readRuns(config.root).flatMap((run) => run.files.filter((file) => file.state === "held" || file.state === "intended"));
+  return new Set(waiting.flatMap((file) => file.owner ?? []));
+}
+
+/** After space was freed by hand: what no longer can come back needs no manifest. A configuration that is broken says nothing. */
+export async function retireAfterPurge(root: string, nowMs: number): Promise<void> {
+  try {
+    await retireJobs(loadConfig(root), nowMs);
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof Refusal)) throw error;
+  }
+}
+
 /** Nothing temporary is left: no file that it names, none in its directories, none in those that its id names. */
 function isEmpty(config: Config, manifest: Manifest): boolean {
   const at = (relative: string): string => path.join(config.root, relative);
   return (
-    manifest.files.every((file) => file.role === "final" || !fs.existsSync(at(file.path))) &&
+    manifest.files.every((file) => file.role === "final" || !isThere(at(file.path))) &&
     manifest.directories.every((directory) => directory.role === "final" || !holdsFiles(at(directory.path))) &&
     config.stores.every((store) => {
       const directory = directoryOf(store, manifest.job.id);
@@ -82,6 +110,15 @@ function directoryOf(store: TemplatedStore, id: string): string | undefined {
   return path.join(store.root, ...names.slice(0, own).map((segment) => segment.source), id, ...literal.map((segment) => segment.source));
 }
 
+/** Only what the system calls absent is; what cannot be looked at may well be there. */
+function isThere(file: string): boolean {
+  try {
+    return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
 function holdsFiles(directory: string): boolean {
   let entries: fs.Dirent[];
   try {
@@ -99,7 +136,7 @@ function finalsAreSafe(config: Config, manifest: Manifest): boolean {
     .every((entry) => {
       const absolute = path.join(config.root, entry.path);
       return (
-        !fs.existsSync(absolute) ||
+        !isThere(absolute) ||
         config.stores.some((store) => {
           const relative = path.relative(store.root, absolute).split(path.sep).join("/");
           return store.role === "final" && matchTemplate(store.template, relative) !== undefined;

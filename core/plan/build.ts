@@ -182,7 +182,7 @@ function groupFinals(outputs: readonly Output[], stores: readonly TemplatedStore
           name: path.basename(output.path),
           // What is not there, or no file, is a doubt whatever it is called; a missing thumbnail beside a whole film is none.
           work:
-            output.recordedBytes !== undefined ||
+            (output.recordedBytes !== undefined && !makesWorks && !list.some((one) => WORKS.has(one.check.format))) ||
             kinds.has(output.check.format) ||
             (!IMAGES.has(output.check.format) && ["missing", "incomplete"].includes(output.check.status)),
           status: output.check.status,

@@ -163,6 +163,12 @@ function decideUpload(facts: Facts, circumstances: Circumstances): Verdict {
   if (!upload || upload.status === "unknown") return keep("upload-unverified", upload?.detail ?? t("nothing is known of a remote copy"));
   if (upload.status !== "verified") return keep("upload-unverified", t("{0}: {1}", upload.url, upload.detail));
   const proof = t("the remote copy {0} is verified: {1}", upload.url, upload.detail);
+  // Nobody has said that the job ended that made it, so it may still need it (R31); by hand somebody says it.
+  const ended = circumstances.mode === "manual" || facts.owners.some((owner) => ["succeeded", "failed"].includes(owner.state));
+  const young = ended
+    ? undefined
+    : tooYoung(facts, circumstances, circumstances.policy.graceMs, "too-young", t("its job may still need it"), proof);
+  if (young) return young;
   const retained = tooYoung(facts, circumstances, circumstances.policy.retentionMs, "retention", t("retention"), proof);
   return retained ?? notAutomatic(facts, circumstances, proof) ?? reclaim("upload-verified", proof, ...certainty(facts));
 }
@@ -221,10 +227,15 @@ function decideOrphan(facts: Facts, circumstances: Circumstances): Verdict {
   if (young) return young;
   if (circumstances.orphans && circumstances.mode === "manual")
     return reclaim("orphan-chosen", who, t("chosen by hand"), ...certainty(facts));
+  if (maxAgeMs !== undefined || circumstances.limited) {
+    // A limit of the store may take what nobody owns, so what protects from a limit is asked first.
+    const kept =
+      tooYoung(facts, circumstances, policy.retentionMs, "retention", t("retention"), who) ?? notAutomatic(facts, circumstances, who);
+    if (kept) return kept;
+  }
   if (maxAgeMs === undefined) return keep("orphan", who, t("files without an owner are taken by hand only (--orphans)"));
   return (
-    tooYoung(facts, circumstances, Math.max(maxAgeMs, policy.retentionMs), "orphan", t("maxAge"), who) ??
-    notAutomatic(facts, circumstances, who) ??
+    tooYoung(facts, circumstances, maxAgeMs, "orphan", t("maxAge"), who) ??
     reclaim("max-age", tooOld(facts, maxAgeMs), who, ...certainty(facts))
   );
 }

@@ -12,6 +12,8 @@ export interface PressureInput {
   readonly policy: Pick<Policy, "retentionMs" | "graceMs">;
   /** Every decided file of all stores. */
   readonly items: readonly PlanItem[];
+  /** By hand files are held for undo, so what is held presses nobody further: freeing it is a decision of its own. */
+  readonly mode: "manual" | "automatic";
   /** Files in a store's directory that match no template, by the store's name. */
   readonly unmanaged: ReadonlyMap<string, Totals>;
   /** What earlier runs still hold, by the store's name. */
@@ -42,7 +44,8 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
   const unmanagedBytes = input.unmanaged.get(store.name)?.bytes ?? 0;
   const heldBytes = input.held.get(store.name)?.bytes ?? 0;
   const usedBytes = sumBytes(items) + unmanagedBytes + heldBytes;
-  let left = usedBytes - certainBytes(items.filter((item) => item.verdict === "reclaim"));
+  const counted = input.mode === "manual" ? usedBytes - heldBytes : usedBytes;
+  let left = counted - certainBytes(items.filter((item) => item.verdict === "reclaim"));
   const pressed = left > maxBytes;
   if (pressed) {
     const oldestFirst = items
@@ -62,7 +65,7 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
     usedBytes,
     unmanagedBytes,
     heldBytes,
-    freeBytes: usedBytes - left,
+    freeBytes: counted - left,
     over: usedBytes > maxBytes,
     blocked: pressed && left > targetBytes ? whatBlocks(stays, input.unmanaged.get(store.name), input.held.get(store.name)) : [],
   };

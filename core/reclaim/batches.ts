@@ -1,6 +1,6 @@
 /** How a run is cut into batches, and what the journal says before each. */
 import path from "node:path";
-import type { PlanItem } from "../model.ts";
+import type { Identity, PlanItem } from "../model.ts";
 import type { IntendRecord } from "./journal.ts";
 
 /** Files per fsync: few at first, so that a short run shows progress and can be stopped. */
@@ -8,6 +8,8 @@ const FIRST = 256;
 const MOST = 1024;
 /** A batch of large files ends early: while it lasts nobody else may change the jobs that own them. */
 const MOST_BYTES = 2 ** 30;
+/** A run of more files than this is taken as they lie on the disk: names tell nothing about that. */
+const LARGE = 4096;
 /** Files per record of the journal: where one is damaged, only so many lose their owner and reason. */
 const PER_RECORD = 64;
 
@@ -17,7 +19,8 @@ export interface Batch {
   readonly items: readonly PlanItem[];
 }
 
-export function* batchesOf(items: readonly PlanItem[]): Generator<Batch> {
+export function* batchesOf(plan: readonly PlanItem[]): Generator<Batch> {
+  const items = plan.length > LARGE ? inDiskOrder(plan) : plan;
   for (let from = 0; from < items.length;) {
     let to = from;
     let bytes = 0;
@@ -71,16 +74,18 @@ function isAlike(a: PlanItem, b: PlanItem): boolean {
 }
 
 /**
- * The order in which a batch is taken, as indices: directory by directory, and in each by inode, which is how they lie on the disk.
- * People and journal keep the plan's order.
+ * Files as they lie on the disk: directory by directory, and in each by inode. So each block of inodes is changed in one go, which
+ * is many times faster than coming back to it for every file.
  */
-export function inDiskOrder(items: readonly PlanItem[]): number[] {
+export function inDiskOrder<T extends { readonly root: string; readonly path: string; readonly identity?: Identity }>(
+  files: readonly T[],
+): T[] {
   const directories = new Map<string, number>();
-  const keys = items.map((item) => {
-    const directory = `${item.root}\0${path.posix.dirname(item.path)}`;
+  const placed = files.map((file) => {
+    const directory = `${file.root}\0${path.posix.dirname(file.path)}`;
     let place = directories.get(directory);
     if (place === undefined) directories.set(directory, (place = directories.size));
-    return { place, ino: Number(item.identity?.ino ?? 0) };
+    return { file, place, ino: Number(file.identity?.ino ?? 0) };
   });
-  return items.map((_, i) => i).sort((a, b) => keys[a]!.place - keys[b]!.place || keys[a]!.ino - keys[b]!.ino);
+  return placed.sort((a, b) => a.place - b.place || a.ino - b.ino).map(({ file }) => file);
 }

@@ -4,11 +4,11 @@
  * owner died, so there is no takeover to race for.
  */
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { isAlive, type ProcessIdentity, processExists, thisProcess } from "../process.ts";
+import { t } from "@vscode/l10n";
+import { isAlive, lookForProcess, type ProcessIdentity, processExists, thisProcess } from "../process.ts";
 import { checkRoot } from "./guard.ts";
 import { ensureHome, HOME, homeOf, Refusal } from "./home.ts";
 import { withRoom } from "./reserve.ts";
@@ -18,7 +18,16 @@ interface Holder extends ProcessIdentity {
   readonly at: string;
 }
 
+/** Who announced itself, and by which file. */
+interface Contender {
+  readonly holder: Holder;
+  readonly file: string;
+}
+
 const TRIES = 5;
+
+/** Writing a lock takes milliseconds. */
+const TORN_MS = 60_000;
 
 /** Locks several roots, in one order everywhere. Throws a {@link Refusal} that names the process when another one is cleaning. */
 export async function acquireLocks(roots: readonly string[]): Promise<Disposable> {
@@ -43,11 +52,25 @@ async function acquireLock(root: string): Promise<Disposable> {
     const mine = path.join(directory, `${process.pid}-${randomUUID()}.json`);
     announce(root, mine);
     const other = liveOthers(directory, mine)[0];
-    if (!other) return { [Symbol.dispose]: () => withdraw(mine) };
+    // Looked at last: whoever took this file for a torn one, because writing it lasted so long, does not know of this process.
+    if (!other && fs.existsSync(mine)) return { [Symbol.dispose]: () => withdraw(mine) };
     withdraw(mine);
-    if (attempt === TRIES) throw new Refusal(`${describeHolder(other)} is cleaning ${root} (since ${other.at}); try again when it is done`);
+    if (attempt === TRIES) throw refusalFor(root, other);
     await delay(10 + Math.random() * 40 * attempt);
   }
+}
+
+function refusalFor(root: string, other: Contender | undefined): Refusal {
+  if (!other) return new Refusal(t("the lock of {0} was removed while it was taken; try again", root));
+  const { holder } = other;
+  const said = t("{0} is cleaning {1} (since {2}); try again when it is done", describeHolder(holder), root, holder.at);
+  const mend = mendOf(other);
+  return new Refusal(mend === undefined ? said : `${said}; ${mend}`);
+}
+
+/** Nothing here can tell whether a process elsewhere is alive, and age alone proves nothing (R39): the user knows. */
+function mendOf({ holder, file }: Contender): string | undefined {
+  return lookForProcess(holder) === "unknown" ? t("if that machine or container is gone for good, remove {0}", file) : undefined;
 }
 
 /** A file that was only half written would lock everybody out for as long as this process lives. */
@@ -82,35 +105,55 @@ function withdraw(file: string): void {
 export function lockHolder(root: string): string | undefined {
   const directory = path.join(root, HOME, "locks");
   const other = fs.existsSync(directory) ? liveOthers(directory, "", false)[0] : undefined;
-  return other && describeHolder(other);
+  if (!other) return undefined;
+  const mend = mendOf(other);
+  return mend === undefined ? describeHolder(other.holder) : `${describeHolder(other.holder)} (${mend})`;
 }
 
-function describeHolder(holder: Holder): string {
-  return holder.host === os.hostname() ? `process ${holder.pid}` : `process ${holder.pid} on ${holder.host}`;
+function describeHolder({ pid, host, namespace }: Holder): string {
+  const me = thisProcess();
+  if (host !== me.host) return t("process {0} on {1}", pid, host);
+  return namespace === me.namespace ? t("process {0}", pid) : t("process {0} in another container", pid);
 }
 
-function liveOthers(directory: string, mine: string, removeDead = true): Holder[] {
-  const live: Holder[] = [];
+function liveOthers(directory: string, mine: string, removeDead = true): Contender[] {
+  const live: Contender[] = [];
   for (const name of fs.readdirSync(directory)) {
     const file = path.join(directory, name);
     if (file === mine || !name.endsWith(".json")) continue;
     const holder = readHolder(file);
     if (holder === "gone") continue;
-    if (holder && isAlive(holder)) live.push(holder);
-    else if (holder && removeDead) fs.rmSync(file, { force: true });
-    else if (!holder)
-      live.push({ pid: Number(name.split("-")[0]), started: "", boot: "", namespace: "", host: os.hostname(), at: "just now" });
+    if (holder !== "dead" && isAlive(holder)) live.push({ holder, file });
+    else if (removeDead) fs.rmSync(file, { force: true });
   }
   return live;
 }
 
-/** Undefined while its owner is still writing it, which takes less than the retries. A torn one of a dead process counts as dead. */
-function readHolder(file: string): Holder | "gone" | undefined {
+/**
+ * What is half written belongs to an owner that is still at it, which takes less than the retries, or was torn by a crash. Its name
+ * has no start time, so the pid may be another process's by now: after a minute nobody is writing it any more. One that may not be read counts as foreign.
+ */
+function readHolder(file: string): Holder | "gone" | "dead" {
+  const pid = Number(path.basename(file).split("-")[0]);
+  const unknown = { ...thisProcess(), pid, started: "" };
   try {
-    return JSON.parse(fs.readFileSync(file, "utf8")) as Holder;
+    const value = JSON.parse(fs.readFileSync(file, "utf8")) as unknown;
+    if (isHolder(value)) return value;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "gone";
-    const pid = Number(path.basename(file).split("-")[0]);
-    return processExists(pid) ? undefined : { ...thisProcess(), pid, started: "", at: "" };
+    if (!(error instanceof SyntaxError)) return { ...unknown, host: t("an unknown machine"), at: "?" };
   }
+  const written = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (written === undefined) return "gone";
+  // A clock that was set makes a file old or one of the future: both say that it was not written just now.
+  if (Math.abs(Date.now() - written) > TORN_MS || !processExists(pid)) return "dead";
+  return { ...unknown, at: t("just now") };
+}
+
+function isHolder(value: unknown): value is Holder {
+  if (typeof value !== "object" || value === null) return false;
+  const { pid, ...texts } = value as Partial<Record<keyof Holder, unknown>>;
+  return (
+    Number.isInteger(pid) && [texts.started, texts.boot, texts.namespace, texts.host, texts.at].every((text) => typeof text === "string")
+  );
 }

@@ -78,8 +78,9 @@ export class Mover implements AsyncDisposable {
     // Once per batch: a look at every process is too much per file.
     this.open = openFiles([...new Set(batch.items.map((item) => item.root))]);
     let last = performance.now();
-    for (const i of inDiskOrder(batch.items)) {
-      const item = batch.items[i]!;
+    const numbers = new Map(batch.items.map((item, i) => [item, i]));
+    for (const item of inDiskOrder(batch.items)) {
+      const i = numbers.get(item)!;
       // A signal, and a cancel button, get through between two files.
       if (performance.now() - last > MOMENT_MS) {
         await breathe();

@@ -7,7 +7,7 @@ export function openFiles(roots: readonly string[]): ReadonlySet<string> {
   if (process.platform !== "linux") return open;
   const below = roots.map((root) => `${root}/`);
   for (const pid of listOrNothing("/proc")) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    if (!/^\d+$/.test(pid)) continue;
     for (const descriptor of listOrNothing(`/proc/${pid}/fd`)) {
       const link = `/proc/${pid}/fd/${descriptor}`;
       try {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { t } from "@vscode/l10n";
 import type { Identity, ItemError } from "../model.ts";
+import { inDiskOrder } from "./batches.ts";
 import { allocatedBytes, checkDirectories, checkRoot, isUnchanged, lstatOrNothing } from "./guard.ts";
 import { HOME, holdOf, homeOf, Refusal } from "./home.ts";
 import { joinOutcomes, type Journal, type OutcomeRecord } from "./journal.ts";
@@ -35,7 +36,9 @@ export interface PurgeOptions {
 /** The caller holds the lock and keeps `journal` open for the run. */
 export async function purgeRun(state: RunState, journal: Journal, options: PurgeOptions = {}): Promise<PurgeResult> {
   const { expiredAt } = options;
-  const held = state.files.filter((file) => file.state === "held" && (expiredAt === undefined || isDue(state, file, expiredAt)));
+  const held = inDiskOrder(
+    state.files.filter((file) => file.state === "held" && (expiredAt === undefined || isDue(state, file, expiredAt))),
+  );
   using pins = createPins();
   await using deleter = createDeleter(state.run);
   const errors: ItemError[] = [];

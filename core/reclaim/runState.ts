@@ -124,7 +124,7 @@ export function foldJournal(records: readonly JournalRecord[]): RunState | undef
     schema: start.schema,
     undoMs: start.undoMs,
     automatic: start.automatic === true,
-    files: [...files.values()],
+    files: [...files.values()].sort(byOwnerStorePath),
     directories,
     statuses,
     ...(end && { ended: end.at }),
@@ -132,6 +132,15 @@ export function foldJournal(records: readonly JournalRecord[]): RunState | undef
     cancelled: end?.cancelled ?? false,
     interrupted: end?.interrupted ?? false,
   };
+}
+
+/** As in a plan: the journal has them as they lie on the disk. */
+function byOwnerStorePath(a: RunFile, b: RunFile): number {
+  return compare(a.owner ?? "\uFFFF", b.owner ?? "\uFFFF") || compare(a.store, b.store) || compare(a.path, b.path) || a.n - b.n;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function applyOutcome(file: RunFile, record: OutcomeRecord): void {

@@ -96,9 +96,14 @@ export function belongsToKin(stores: readonly WalkStore[], root: WalkRoot, store
   });
 }
 
-/** Final outputs first, because a file that may be one must be protected as one; then the order of the configuration. */
+const RANKS: Readonly<Partial<Record<string, number>>> = { final: 0, upload: 1 };
+
+/**
+ * Final outputs first, because a file that may be one must be protected as one; then uploads, of which only the remote copy says
+ * whether they may go; then the order of the configuration.
+ */
 function compareStores(stores: readonly WalkStore[], a: number, b: number): number {
-  const rank = (store: number) => (stores[store]?.role === "final" ? 0 : 1);
+  const rank = (store: number) => RANKS[stores[store]?.role ?? ""] ?? 2;
   return rank(a) - rank(b) || a - b;
 }
 

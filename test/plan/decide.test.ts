@@ -93,14 +93,20 @@ const order: readonly (readonly [reason: Reason, holds: (f: Facts, c: Circumstan
   ["owner-unknown", (f) => states(f).includes("unknown")],
   ["owner-unknown", (f) => f.owners.some((o) => o.state === "absent" && (o.by !== "path" || f.owners.length > 1))],
   ["upload-unverified", (f) => f.role === "upload" && f.upload?.status !== "verified"],
+  ["clock", (f, c) => mayStillBeNeeded(f, c) && clockIsOff(f, c, c.policy.graceMs)],
+  ["too-young", (f, c) => mayStillBeNeeded(f, c) && isYoung(f, c.policy.graceMs)],
   ["no-rule", (f, c) => f.role === "clip" && c.maxAgeMs === undefined && !c.limited],
   ["clock", (f, c) => f.role === "clip" && clockIsOff(f, c, c.policy.graceMs)],
   ["too-young", (f, c) => f.role === "clip" && isYoung(f, c.policy.graceMs)],
   ["clock", (f, c) => isOrphan(f) && clockIsOff(f, c, c.policy.graceMs)],
   ["too-young", (f, c) => isOrphan(f) && isYoung(f, c.policy.graceMs)],
+  ["clock", (f, c) => isLimitedOrphan(f, c) && clockIsOff(f, c, c.policy.retentionMs)],
+  ["retention", (f, c) => isLimitedOrphan(f, c) && isYoung(f, c.policy.retentionMs)],
+  ["not-in-policy", (f, c) => isLimitedOrphan(f, c) && c.mode === "automatic" && !c.listed],
+  ["opt-in", (f, c) => isLimitedOrphan(f, c) && c.mode === "automatic" && !c.automatic],
   ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && c.maxAgeMs === undefined],
-  ["clock", (f, c) => isOrphan(f) && !isChosen(c) && clockIsOff(f, c, longest(c))],
-  ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && isYoung(f, longest(c))],
+  ["clock", (f, c) => isOrphan(f) && !isChosen(c) && clockIsOff(f, c, c.maxAgeMs ?? 0)],
+  ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && isYoung(f, c.maxAgeMs ?? 0)],
   ["final-unverified", (f) => isOwned(f) && f.owners.some((o) => o.state === "succeeded" && !isProven(o))],
   ["clock", (f, c) => isOwned(f) && f.role === "shared" && clockIsOff(f, c, c.policy.graceMs)],
   ["too-young", (f, c) => isOwned(f) && f.role === "shared" && isYoung(f, c.policy.graceMs)],
@@ -124,7 +130,10 @@ const isLoose = (f: Facts): boolean => f.role === "upload" || f.role === "clip";
 const isOrphan = (f: Facts): boolean => !isLoose(f) && f.owners.every((o) => o.state === "absent");
 const isOwned = (f: Facts): boolean => !isLoose(f) && !isOrphan(f);
 const isChosen = (c: Circumstances): boolean => c.orphans && c.mode === "manual";
-const longest = (c: Circumstances): number => Math.max(c.maxAgeMs ?? 0, c.policy.retentionMs);
+const isLimitedOrphan = (f: Facts, c: Circumstances): boolean => isOrphan(f) && !isChosen(c) && (c.maxAgeMs !== undefined || c.limited);
+/** An upload of which nobody says that its job ended. */
+const mayStillBeNeeded = (f: Facts, c: Circumstances): boolean =>
+  f.role === "upload" && c.mode === "automatic" && !f.owners.some((o) => o.state === "succeeded" || o.state === "failed");
 const isYoung = (f: Facts, limit: number): boolean => limit > 0 && f.ageMs <= limit;
 const clockIsOff = (f: Facts, c: Circumstances, limit: number): boolean => limit > 0 && (c.clock !== undefined || f.ageMs < -2000);
 const isProven = (o: OwnerFacts): boolean =>

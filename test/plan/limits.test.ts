@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import os from "node:os";
 import { ensureHome } from "../../core/reclaim/home.ts";
 import { writeRecords } from "../../core/reclaim/records.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
@@ -90,6 +91,54 @@ describe("makePlan, by time, digest and brake", function () {
       const plan = await planNow(workspace, { now: () => later + 60_000 });
       assert.equal(reasonOf(plan, "assets/cache/nasa/p1-1.mp4"), "keep: clock");
       assert.deepEqual((await planNow(workspace, { now: () => now + 60_000 })).problems, []);
+    });
+
+    /** Notes a jump of a year, then a boot that began `sinceBootMs` ago. What the first clock of the new boot shows, 10 minutes on. */
+    const restartAfterJump = async (sinceBootMs: number) => {
+      const now = Date.now();
+      const year = 365 * 24 * HOUR;
+      writeRecords(workspace.root, [workspace.root], now);
+      writeRecords(workspace.root, [workspace.root], now + year);
+      const file = workspace.path(".offcut/records.json");
+      writeFileSync(file, readFileSync(file, "utf8").replaceAll(/"boot": "[^"]*"/g, '"boot": "before the restart"'));
+      os.uptime = () => sinceBootMs / 1000;
+      const look = () => planNow(workspace, { now: () => now + year + 10 * 60_000 });
+      const first = await look();
+      // A round notes it, and the next one still knows.
+      writeRecords(workspace.root, [workspace.root], now + year + 10 * 60_000);
+      return { first, second: await look() };
+    };
+    const { uptime } = os;
+    afterEach(() => {
+      os.uptime = uptime;
+    });
+
+    it("R48: a restart does not end the doubt about the clock, an hour of steadiness after it does", async () => {
+      addProject(workspace, "p1");
+      ensureHome(workspace.root);
+      for (const plan of Object.values(await restartAfterJump(10 * 60_000))) {
+        assert.equal(reasonOf(plan, "assets/cache/nasa/p1-1.mp4"), "keep: clock");
+        assert.match(plan.problems.map((problem) => problem.message).join(), /the clock was set .* forward since the last cleanup/);
+      }
+      rmSync(workspace.path(".offcut/records.json"));
+      os.uptime = uptime;
+      for (const plan of Object.values(await restartAfterJump(HOUR + 60_000))) assert.deepEqual(plan.problems, []);
+    });
+
+    it("R48: within one boot a new time is believed after an hour of uptime", async () => {
+      ensureHome(workspace.root);
+      const now = Date.now();
+      const later = now + 30 * 24 * HOUR;
+      writeRecords(workspace.root, [workspace.root], now);
+      writeRecords(workspace.root, [workspace.root], later);
+      const began = uptime();
+      for (const [minutes, doubts] of [
+        [59, 1],
+        [61, 0],
+      ] as const) {
+        os.uptime = () => began + minutes * 60;
+        assert.equal((await planNow(workspace, { now: () => later + minutes * 60_000 })).problems.length, doubts, `${minutes} minutes`);
+      }
     });
   });
 

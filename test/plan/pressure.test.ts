@@ -37,6 +37,7 @@ function press(items: readonly PlanItem[], more: { unmanaged?: Totals; held?: To
     stores: (more.config ?? limited).stores,
     policy: (more.config ?? limited).policy,
     items,
+    mode: "automatic",
     unmanaged: new Map(more.unmanaged ? [["clips", more.unmanaged]] : []),
     held: new Map(more.held ? [["clips", more.held]] : []),
   });

@@ -5,6 +5,7 @@ import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../../core/config/load.ts";
 import type { CleanResult } from "../../core/model.ts";
+import { thisProcess } from "../../core/process.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { acquireLocks, lockHolder } from "../../core/reclaim/lock.ts";
 import { listRuns, recoverRuns, undo } from "../../core/runs.ts";
@@ -110,6 +111,71 @@ describe("lock", function () {
     fs.renameSync(file, workspace.path(".offcut/locks/4194303-torn.json"));
     using lock = await acquireLocks([workspace.root]);
     assert.ok(lock);
+  });
+
+  const lockAs = (name: string, text: string, ageMs = 0): string => {
+    const file = workspace.write(`.offcut/locks/${name}`, Buffer.from(text), ageMs);
+    assert.ok(fs.existsSync(file));
+    return file;
+  };
+  const refusalOf = async (): Promise<string> => {
+    try {
+      using _lock = await acquireLocks([workspace.root]);
+    } catch (error) {
+      assert.ok(error instanceof Refusal, String(error));
+      return error.message;
+    }
+    return "";
+  };
+
+  it("R41 R39: a lock of another machine or container stays, whatever its age, and the refusal names the file and what to do", async () => {
+    const at = "2020-01-01T00:00:00.000Z";
+    for (const [change, words] of [
+      [{ host: "old-machine" }, "process 7 on old-machine"],
+      [{ namespace: "pid:[1]" }, "process 7 in another container"],
+    ] as const) {
+      const file = lockAs("7-x.json", JSON.stringify({ ...thisProcess(), pid: 7, ...change, at }), 365 * 24 * 3_600_000);
+      const mend = `if that machine or container is gone for good, remove ${file}`;
+      assert.equal(await refusalOf(), `${words} is cleaning ${workspace.root} (since ${at}); try again when it is done; ${mend}`);
+      assert.equal(lockHolder(workspace.root), `${words} (${mend})`);
+      fs.rmSync(file);
+      assert.equal(await refusalOf(), "", "what the refusal says helps");
+    }
+  });
+
+  it("R41: a torn lock whose pid is in use again blocks for a minute at most", async () => {
+    for (const text of ["", '{"pid":', "null", "{}", "[]", JSON.stringify({ ...thisProcess() })]) {
+      const fresh = lockAs(`${process.pid}-torn.json`, text);
+      assert.match(await refusalOf(), new RegExp(`^process ${process.pid} is cleaning .*since just now`), text);
+      assert.ok(fs.existsSync(fresh), "it may be at it still");
+      for (const age of [61_000, -61_000]) {
+        const file = lockAs(`${process.pid}-torn.json`, text, age);
+        assert.equal(lockHolder(workspace.root), undefined);
+        assert.ok(fs.existsSync(file), "looking removes nothing");
+        assert.equal(await refusalOf(), "", text);
+        assert.ok(!fs.existsSync(file));
+      }
+    }
+  });
+
+  it("R41: a lock that was taken for a torn one while it was written is announced anew", async () => {
+    const { existsSync } = fs;
+    const gone: string[] = [];
+    // Another process removes the file between the look at the others and the look at one's own.
+    fs.existsSync = (file) => {
+      if (/locks.\d+-[^/]+\.json$/.test(String(file)) && gone.length === 0) {
+        gone.push(String(file));
+        fs.rmSync(file);
+      }
+      return existsSync(file);
+    };
+    try {
+      using _lock = await acquireLocks([workspace.root]);
+      assert.equal(gone.length, 1);
+      assert.equal(fs.readdirSync(workspace.path(".offcut/locks")).length, 1, "what is held has a file that others see");
+    } finally {
+      fs.existsSync = existsSync;
+    }
   });
 
   it("R41: several roots are locked in one order, and a root that is refused leaves no lock behind", async () => {
