@@ -136,7 +136,7 @@ export async function purge(
           // Asked again under the lock: what was listed may have been somebody's run at work.
           if (expiredAt !== undefined && !holdsDue(state, expiredAt))
             return { run: one.run, deletedFiles: 0, freedSpace: 0, linkedFiles: 0, errors: [], cancelled: false };
-          return purgeRun(state, journal, { ...options, ...(expiredAt !== undefined && { expiredAt }) });
+          return purgeRun(onlyOf(state, selection.store), journal, { ...options, ...(expiredAt !== undefined && { expiredAt }) });
         }),
       );
     } catch (error) {
@@ -153,6 +153,10 @@ export async function purge(
     }
   }
   return results;
+}
+
+function onlyOf(state: RunState, store: string | undefined): RunState {
+  return store === undefined ? state : { ...state, files: state.files.filter((file) => file.state !== "held" || file.store === store) };
 }
 
 function holdsDue(state: RunState, atMs: number): boolean {

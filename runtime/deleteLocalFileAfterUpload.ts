@@ -10,7 +10,8 @@ export interface DeleteOptions {
   /** What the pipeline asked the remote storage, with a fresh HEAD. The local file must agree with it, or it stays. */
   readonly verified?: VerifiedUpload;
   /**
-   * The directory with `offcut.json`. With it a final and what the user pinned stay, and a verified upload whose local copy could not be
+   * The directory with `offcut.json`. With it finals, outputs that a database or a manifest names, databases, settings, what git tracks,
+   * what the user pinned and what another unfinished job uses stay, and a verified upload whose local copy could not be
    * deleted is remembered, so that a later cleanup can take it.
    */
   readonly root?: string;
@@ -51,7 +52,8 @@ async function deleteAndTell(file: string, options: DeleteOptions, logger: Logge
   let proof: string | undefined;
   let real: string | undefined;
   const mayGo = async (found: SingleFile): Promise<string | undefined> => {
-    const refused = options.root === undefined ? undefined : (await loadEngine()).whyProtected(path.resolve(options.root), found.path);
+    const { root, signal } = options;
+    const refused = root === undefined ? undefined : await (await loadEngine()).whyProtected(path.resolve(root), found, signal);
     if (refused !== undefined || !options.verified) return refused;
     const proved = await proveUpload(found, options.verified, options.signal);
     if ("doubt" in proved) return proved.doubt;

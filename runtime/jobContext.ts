@@ -18,7 +18,7 @@ export interface JobContext extends AsyncDisposable {
   readonly id: string;
   readonly type: string;
   readonly state: "running" | "succeeded" | "failed";
-  /** Whether its files are on record. If not, the work goes on and everything of it is kept. */
+  /** Whether its files are on record. If not, the work goes on, and signs of life keep everything of it while it is tried again. */
   readonly tracked: boolean;
   /** Why it is not tracked, e.g. another process that is at work on the same job. */
   readonly problem: string | undefined;
@@ -52,6 +52,8 @@ export class OpenJob implements JobContext {
   state: JobContext["state"];
   tracked = false;
   problem: string | undefined;
+  /** Signs of life say that it runs, because its manifest could not. */
+  guarded = false;
   /** Finals that somebody asked the path of, absolute. */
   readonly promised = new Set<string>();
   /** How it was started, for another try. */

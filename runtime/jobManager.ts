@@ -10,7 +10,7 @@ import { checkJobId, type JobStatus } from "./layout.ts";
 import { holdLease, type LeaseHeld } from "./lease.ts";
 import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
-import { type EntryRole, ManifestTracker, startedAnew, withEntry } from "./manifestTracker.ts";
+import { type EntryRole, ManifestTracker, type Place, startedAnew, withEntry } from "./manifestTracker.ts";
 import type { PolicyValues } from "./policyValues.ts";
 import { type CleanupResult, NOTHING_CLEANED, resultOf } from "./result.ts";
 
@@ -33,6 +33,9 @@ export interface JobManagerOptions {
   readonly now?: () => number;
 }
 
+/** Between two tries to note that a job began. */
+const RETRY_MS = 1000;
+
 /**
  * Functions throw a TypeError for an id or a type that is none, which is the caller's mistake, and nothing else: what goes wrong is
  * logged, the work goes on, and the job's files are kept.
@@ -46,6 +49,7 @@ export class JobManager implements AsyncDisposable {
   private readonly policy: CleanupPolicy | undefined;
   private readonly logger: Logger;
   private readonly running = new Map<string, { readonly context: OpenJob; readonly lease: LeaseHeld }>();
+  private readonly starting = new Map<OpenJob, Promise<void>>();
 
   constructor(options: JobManagerOptions) {
     const { root, logger, leaseMs, now, policy } = options;
@@ -70,6 +74,7 @@ export class JobManager implements AsyncDisposable {
     }
     const context = this.open(jobId, jobType, "running", options);
     await this.attempt(context, async () => this.begin(context));
+    this.tryAgain(context);
     await this.attempt(context, async () => void (await this.directories.createJobDirectories(jobId, jobType)));
     if (context.problem === undefined) await this.mark(context, "processing");
     return context;
@@ -118,7 +123,17 @@ export class JobManager implements AsyncDisposable {
     return new OpenJob(id, type, state, started, work);
   }
 
+  /** Several who find a job that is not noted wait for one note. */
   private async begin(context: OpenJob): Promise<void> {
+    let start = this.starting.get(context);
+    if (!start) {
+      start = this.note(context).finally(() => this.starting.delete(context));
+      this.starting.set(context, start);
+    }
+    await start;
+  }
+
+  private async note(context: OpenJob): Promise<void> {
     const { id, type } = context;
     const { makesFinal, resume = false } = context.started;
     const engine = await loadEngine();
@@ -131,6 +146,7 @@ export class JobManager implements AsyncDisposable {
         ? []
         : [{ path: this.tracker.relative(this.directories.directoryOf(id, kind)), kind, role: "temp", added: started }],
     );
+    this.guard(context, engine, place, started);
     const ends = kinds.length === 0 || kinds.some((kind) => this.directories.isFinal(kind));
     await this.tracker.change(id, (old) => {
       const holder = old && engine.whoElse(place.directory, old, resume);
@@ -145,6 +161,66 @@ export class JobManager implements AsyncDisposable {
       return directories.reduce((sum, entry) => withEntry(sum, "directories", entry), manifest);
     });
     this.keepAlive(context, engine);
+  }
+
+  /**
+   * Before anything waits for a lock or for space: an earlier run of the same job may have ended, and only a sign of life keeps what
+   * this one makes from going with it. A job that somebody else runs has signs enough.
+   */
+  private guard(context: OpenJob, engine: Awaited<ReturnType<typeof loadEngine>>, place: Place, since: string): void {
+    const { id } = context;
+    const known = this.running.get(id);
+    if (known?.context === context) return;
+    let old: Manifest | undefined;
+    try {
+      old = engine.readManifest(place.directory, id)?.manifest;
+    } catch {
+      // Who writes the manifest is told why it cannot be read.
+    }
+    const holder = old && engine.whoElse(place.directory, old, context.started.resume === true);
+    if (holder !== undefined) throw new Held(holder);
+    const everyMs = Math.max(1, Math.floor(place.leaseMs / 4));
+    let told = false;
+    const onError = (error: unknown): void => {
+      context.guarded = false;
+      // Without the directory no manifest says anything of the job either.
+      if (!told && (error as NodeJS.ErrnoException).code !== "ENOENT")
+        this.logger.warn(t("Job {0}: its sign of life cannot be written: {1}", id, messageOf(error)), { job: id });
+      told = true;
+    };
+    context.guarded = true;
+    known?.lease[Symbol.dispose]();
+    this.running.set(id, { context, lease: engine.startHeartbeat(place.directory, id, everyMs, { onError, notNotedSince: since }) });
+  }
+
+  /** Until the start is noted, the job ends, or somebody else has it. */
+  private tryAgain(context: OpenJob): void {
+    const { id } = context;
+    const mayNote = (): boolean => !context.tracked && context.state === "running" && this.running.get(id)?.context === context;
+    if (!mayNote()) return;
+    const again = async (): Promise<void> => {
+      if (!mayNote()) return;
+      try {
+        await this.begin(context);
+        this.logger.info(t("Job {0}: its start is noted now", id), { job: id });
+        if (context.state === "running") await this.mark(context, "processing");
+      } catch (error) {
+        if (error instanceof Held) this.letGo(context, error);
+        this.tryAgain(context);
+      }
+    };
+    setTimeout(() => void again(), RETRY_MS).unref();
+  }
+
+  /** Somebody else runs it: the signs of life are theirs. */
+  private letGo(context: OpenJob, held: Held): void {
+    context.tracked = false;
+    context.problem = held.message;
+    context.guarded = false;
+    const known = this.running.get(context.id);
+    if (known?.context !== context) return;
+    known.lease[Symbol.dispose]();
+    this.running.delete(context.id);
   }
 
   private keepAlive(context: OpenJob, engine: Awaited<ReturnType<typeof loadEngine>>): void {
@@ -201,6 +277,7 @@ export class JobManager implements AsyncDisposable {
     context.state = state;
     try {
       if (!context.tracked) await this.begin(context);
+      await this.silence(context);
       const finals = [...context.promised].filter((file) => fs.existsSync(file)).map((file) => this.finalEntry(id, file));
       const ended = this.date();
       await this.tracker.change(id, (old) => {
@@ -224,6 +301,15 @@ export class JobManager implements AsyncDisposable {
     if (!success) this.logger.warn(t("Job {0} failed", id), { job: id, ...(error !== undefined && { error: messageOf(error) }) });
     await this.mark(context, success ? "completed" : "failed");
     return this.cleanAfter(id, success);
+  }
+
+  /** The last sign of life may not be later than the end, by whatever clock: that would look like a job that runs once more. */
+  private async silence({ id }: OpenJob): Promise<void> {
+    const known = this.running.get(id);
+    if (!known) return;
+    known.lease[Symbol.dispose]();
+    const [{ heartbeatFile }, { directory }] = [await loadEngine(), await this.tracker.place()];
+    fs.rmSync(heartbeatFile(directory, id), { force: true });
   }
 
   private finalEntry(id: string, file: string): ManifestEntry {
@@ -267,21 +353,28 @@ export class JobManager implements AsyncDisposable {
     }
   }
 
-  /** What cannot be noted stays an error in the log, and the job goes on. */
+  /** What cannot be noted stays an error in the log, with what that means for the files, and the job goes on. */
   private async attempt(context: OpenJob, act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
       const message = messageOf(error);
-      if (error instanceof Held) context.tracked = false;
+      if (error instanceof Held) this.letGo(context, error);
       if (!context.tracked) context.problem = message;
-      this.logger.error(t("Job {0}: {1}; its files are kept", context.id, message), { job: context.id });
+      this.logger.error(t("Job {0}: {1}; {2}", context.id, message, fateOf(context, error)), { job: context.id });
     }
   }
 
   private date(): string {
     return new Date((this.options.now ?? Date.now)()).toISOString();
   }
+}
+
+/** What becomes of the files of a job of which something could not be noted. */
+function fateOf(context: OpenJob, error: unknown): string {
+  if (error instanceof Held) return t("files in its directories go or stay with that one");
+  if (context.tracked || context.guarded) return t("its files are kept");
+  return t("its files are kept only if no earlier run of the same job succeeded");
 }
 
 /** Another process is at work on the job. */

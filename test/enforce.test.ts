@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { cleanUp } from "../core/cleanUp.ts";
 import { loadConfig } from "../core/config/load.ts";
 import { enforce, type Enforcement } from "../core/enforce.ts";
@@ -146,5 +147,143 @@ describe("enforce", () => {
     const result = await cleanUp(config, await makePlan(config, options), options);
     assert.equal(result.heldSpace, 1000);
     assert.equal(result.freedSpace, 0);
+  });
+
+  it("R51, P6, P9: pressure takes nobody's file only where neither retention nor the file types keep it", async () => {
+    const temp = { path: "tmp/{name}.bin", role: "temp", maxBytes: "3KB", targetBytes: "1KB", grace: "0s" };
+    for (const [stores, policy] of [
+      [{ temp: { ...temp, retention: "7d" } }, {}],
+      [{ temp: { ...temp, retention: "7d", maxAge: "1h" } }, {}],
+      [{ temp, other: { path: "o/{x}.bin", role: "temp" } }, { fileTypes: ["other"] }],
+    ]) {
+      using layout = makeLayout({ stores, policy });
+      for (const n of [1, 2, 3, 4]) layout.write(`tmp/${n}.bin`, 1024);
+      await later(layout, 5 * HOUR);
+      assert.equal(layout.files().length, 4, JSON.stringify([stores, policy]));
+    }
+    using layout = makeLayout({ stores: { temp } });
+    for (const n of [1, 2, 3, 4]) layout.write(`tmp/${n}.bin`, 1024);
+    await later(layout, 5000);
+    assert.equal(layout.files().length, 1);
+  });
+
+  it("R58: only this store's files lose their undo under pressure, and none where age alone is enough", async () => {
+    using layout = makeLayout({
+      stores: {
+        clips: { ...clips, maxAge: "1h", undo: "24h", maxBytes: "10KB", targetBytes: "9KB" },
+        audio: { path: "audio/{name}.wav", role: "temp", maxAge: "1h" },
+      },
+    });
+    for (const n of [1, 2, 3, 4]) layout.write(`data/clips/old${n}.mp4`, 2048);
+    layout.write("audio/a.wav", 5000);
+    assert.equal((await later(layout, 2 * HOUR)).result?.heldSpace, 4 * 2048 + 5000);
+    for (const n of [1, 2, 3]) layout.write(`data/clips/new${n}.mp4`, 2048);
+    await later(layout, 1000);
+    const [, first] = listRuns(layout.root).length > 1 ? listRuns(layout.root) : [undefined, listRuns(layout.root)[0]];
+    assert.equal(first?.heldSpace, 5000, "the sound can still be undone");
+  });
+
+  it("R58: what somebody removed from the hold by hand presses nobody, and stops nothing", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h", undo: "24h", maxBytes: "10KB", targetBytes: "9KB" } } });
+    for (const n of [1, 2, 3, 4, 5, 6]) layout.write(`data/clips/old${n}.mp4`, 2048);
+    await later(layout, 2 * HOUR);
+    fs.rmSync(layout.path(".offcut/holds"), { recursive: true });
+    layout.write("data/clips/new.mp4", 1000);
+    const done = await later(layout, 1000);
+    assert.equal(done.outcome, "nothing", done.message);
+    assert.deepEqual(layout.files(), ["data/clips/new.mp4"]);
+  });
+
+  it("R52: cleaning by hand again and again stops at the target, although what was held still can be undone", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxBytes: "10KB", targetBytes: "9KB" } } });
+    for (let n = 0; n < 12; n++) layout.write(`data/clips/e${n}.mp4`, 1024, n * 1000);
+    for (let round = 0; round < 3; round++) {
+      const config = loadConfig(layout.root);
+      await cleanUp(config, await makePlan(config, { environment }), { environment });
+    }
+    assert.equal(layout.files().length, 9);
+  });
+
+  it("S0.10, R78: off between plan and run, and not to be known, are off", async () => {
+    const database = { path: "app.db", autoCleanup: "SELECT enabled FROM preferences" };
+    using layout = makeLayout({ database, stores: { clips: { ...clips, maxAge: "1h" } } });
+    const write = (sql: string): void => {
+      const opened = new DatabaseSync(layout.path("app.db"));
+      opened.exec(sql);
+      opened.close();
+    };
+    write("CREATE TABLE preferences (enabled); INSERT INTO preferences VALUES (1)");
+    layout.write("data/clips/e1.mp4");
+    const config = loadConfig(layout.root);
+    const options = { environment, mode: "automatic", now: () => Date.now() + 2 * HOUR } as const;
+    const made = await makePlan(config, options);
+    write("UPDATE preferences SET enabled = 0");
+    await assert.rejects(cleanUp(config, await makePlan(config, options), options), /automatic cleanup is off/);
+    assert.equal(made.autoCleanup.enabled, true);
+    fs.writeFileSync(layout.path("app.db"), "this is no database");
+    const done = await later(layout, 2 * HOUR);
+    assert.equal(done.outcome, "off");
+    assert.match(done.message, /app\.db/);
+    assert.equal(layout.files().includes("data/clips/e1.mp4"), true);
+  });
+
+  it("R17: a database that changes all the time does not stop the loop; each file is asked about again", async () => {
+    const database = {
+      path: "app.db",
+      owners: "SELECT id, status FROM projects",
+      states: { succeeded: ["done"] },
+      references: { clips: "SELECT owner, path FROM used" },
+    };
+    using layout = makeLayout({ database, stores: { clips: { ...clips, maxAge: "1h" } } });
+    const opened = new DatabaseSync(layout.path("app.db"));
+    opened.exec("CREATE TABLE projects (id, status); CREATE TABLE used (owner, path); INSERT INTO projects VALUES ('p', 'running')");
+    for (const n of [1, 2]) layout.write(`data/clips/e${n}.mp4`);
+    const config = loadConfig(layout.root);
+    const options = { environment, mode: "automatic", now: () => Date.now() + 2 * HOUR } as const;
+    const made = await makePlan(config, options);
+    opened.exec("INSERT INTO used VALUES ('p', 'data/clips/e2.mp4')");
+    const result = await cleanUp(config, made, options);
+    opened.close();
+    assert.equal(result.deletedFiles, 1);
+    assert.ok(layout.files().includes("data/clips/e2.mp4"));
+  });
+
+  it("R75: a database that was emptied beside a full one keeps everything", async () => {
+    const queries = {
+      owners: "SELECT id, status FROM projects",
+      states: { succeeded: ["done"] },
+      references: { cache: "SELECT owner, path FROM used" },
+    };
+    using layout = makeLayout({
+      database: [
+        { path: "a.db", ...queries },
+        { path: "b.db", ...queries },
+      ],
+      stores: { cache: { path: "cache/{x}.mp4", role: "shared", maxAge: "1h" } },
+    });
+    for (const [name, rows] of [
+      ["a", "INSERT INTO projects VALUES ('p', 'done')"],
+      ["b", ""],
+    ]) {
+      const opened = new DatabaseSync(layout.path(`${name}.db`));
+      opened.exec(`CREATE TABLE projects (id, status); CREATE TABLE used (owner, path); ${rows}`);
+      opened.close();
+    }
+    layout.write("cache/x.mp4");
+    const done = await later(layout, 2 * HOUR);
+    assert.equal(done.outcome, "failed");
+    assert.match(done.message, /b\.db lists no projects/);
+  });
+
+  it("R76: while a root is away no manifest is retired, and the message says so", async () => {
+    using drive = makeLayout({});
+    fs.mkdirSync(drive.path("drive/clips"), { recursive: true });
+    drive.write("drive/clips/e1.mp4");
+    using layout = makeLayout({ stores: { clips: { path: "clips/{event}.mp4", role: "clip", maxAge: "1h", root: drive.path("drive") } } });
+    await later(layout, 0);
+    fs.rmSync(drive.path("drive/clips"), { recursive: true });
+    const done = await later(layout, 1000);
+    assert.equal(done.outcome, "failed");
+    assert.match(done.message, /unreachable/);
   });
 });

@@ -136,6 +136,59 @@ describe("uploads", () => {
     assert.match(reasonsOf(await plan(layout))["a.mp4"] ?? "", /^keep upload-unverified/);
   });
 
+  it("R35, R36: what the storage says now counts more than an old record, and a missing row more than both", async () => {
+    using layout = makeLayout({
+      database: { path: "data/app.db", uploads: { rows: "SELECT path, url FROM uploads" } },
+      stores: { videos: { ...store, upload: target }, rows: { path: "rows/{file}.mp4", role: "upload" } },
+    });
+    fs.mkdirSync(layout.path("data"));
+    const database = new DatabaseSync(layout.path("data/app.db"));
+    database.exec("CREATE TABLE uploads (path TEXT, url TEXT)");
+    database.close();
+    for (const name of ["outputs/j1/gone.mp4", "outputs/j1/untold.mp4", "rows/r.mp4"]) {
+      const file = layout.write(name);
+      const { dev, ino, bytes, mtimeNs } = identityOf(file)!;
+      recordUpload(layout.root, {
+        file,
+        identity: { dev, ino, bytes, mtimeNs },
+        url: `s3://b/${name}`,
+        at: "2020-01-01T00:00:00Z",
+        detail: "size",
+      });
+    }
+    const verifier = answering({ "gone.mp4": "missing", "untold.mp4": "unproven", "r.mp4": "verified" });
+    const reasons = reasonsOf(await plan(layout, { verifier }));
+    assert.match(reasons["gone.mp4"] ?? "", /^keep upload-unverified/);
+    assert.match(reasons["untold.mp4"] ?? "", /^reclaim upload-verified/, "where the storage cannot tell the record stands");
+    assert.match(reasons["r.mp4"] ?? "", /^keep upload-unverified: no row/);
+  });
+
+  it("R19: a record that cannot be understood proves nothing and stops nothing", async () => {
+    using layout = makeLayout({ stores: { videos: { ...store, upload: target } } });
+    layout.write("outputs/j1/a.mp4");
+    layout.write(".offcut/uploads/x.json", '{ "schema": 1, "file": "/w/a.mp4" }');
+    fs.mkdirSync(layout.path(".offcut/uploads/y.json"));
+    assert.match(reasonsOf(await plan(layout))["a.mp4"] ?? "", /^keep upload-unverified/);
+  });
+
+  it("R31: by itself nothing fresh goes of a job of which nobody says that it ended", async () => {
+    using layout = makeLayout({ stores: { videos: { ...store, upload: target } } });
+    layout.write("outputs/j1/a.mp4");
+    const verifier = answering({ "a.mp4": "verified" });
+    assert.match(reasonsOf(await plan(layout, { verifier, mode: "automatic" }))["a.mp4"] ?? "", /^keep too-young/);
+    const later = await plan(layout, { verifier, mode: "automatic", now: () => Date.now() + 2 * 3_600_000 });
+    assert.match(reasonsOf(later)["a.mp4"] ?? "", /^reclaim upload-verified/);
+  });
+
+  it("R35: a file that two stores match is an upload before it is temporary", async () => {
+    using layout = makeLayout({
+      stores: { all: { path: "outputs/{job}/", role: "temp", maxAge: "1h" }, videos: { ...store, upload: target } },
+    });
+    layout.write("outputs/j1/a.mp4");
+    const made = await plan(layout, { mode: "automatic", now: () => Date.now() + 2 * 3_600_000 });
+    assert.match(reasonsOf(made)["a.mp4"] ?? "", /^keep upload-unverified/);
+  });
+
   it("R26: the copy of a job that is not finished stays, verified or not", async () => {
     using layout = makeLayout({
       database: { path: "data/app.db", owners: "SELECT id, status FROM jobs", states: { succeeded: ["done"] } },

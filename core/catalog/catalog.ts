@@ -126,6 +126,13 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   const stateInodes = new Set(state.flatMap(inodeOf));
   const unavailable = contents.map((one) => one.unavailable).find((reason) => reason !== undefined) ?? jobs.unavailable;
   const override = contents.map((one) => one.override).find((one) => one !== undefined);
+  const nobody = contents.every((one) => one.owners.length === 0);
+  /** It should list projects and lists none: alone that says enough, beside others only when there is nothing else in it either. */
+  const looksEmptied = ({ database, owners: own, references, outputs: made, unavailable: why }: (typeof contents)[number]): boolean =>
+    database.owners !== undefined &&
+    why === undefined &&
+    own.length === 0 &&
+    (nobody || ([...references.values()].every((rows) => rows.length === 0) && made.length === 0));
   const silent = contents.find((one) => one.database.autoCleanup !== undefined && one.unavailable !== undefined);
   return {
     owners,
@@ -151,9 +158,7 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
     blockedStores,
     ...(override && { override }),
     ...(silent && { overrideUnknown: silent.database.label }),
-    withoutOwners: contents.flatMap((one) =>
-      one.database.owners !== undefined && one.owners.length === 0 && one.unavailable === undefined ? [one.database.label] : [],
-    ),
+    withoutOwners: contents.filter(looksEmptied).map((one) => one.database.label),
     generation: hashOf(contents, jobs),
     problems,
   };
