@@ -86,13 +86,24 @@ async function end(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** It notes its heap itself; what it holds in all is in `/proc`. */
+/** It notes itself what of its heap is alive, after a full collection; what it holds in all is in `/proc`. */
 function startWatch(): ChildProcess {
-  const note = `import{writeFileSync}from"node:fs";setInterval(()=>writeFileSync(${JSON.stringify(heapFile)},String(process.memoryUsage().heapUsed)),250).unref()`;
+  const note = `import{writeFileSync}from"node:fs";setInterval(()=>{gc();writeFileSync(${JSON.stringify(heapFile)},String(process.memoryUsage().heapUsed))},10000).unref()`;
   const program = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
   return spawn(
     process.execPath,
-    ["--import", `data:text/javascript,${encodeURIComponent(note)}`, program, "watch", "--every", "1s", "--json", "--root", root],
+    [
+      "--expose-gc",
+      "--import",
+      `data:text/javascript,${encodeURIComponent(note)}`,
+      program,
+      "watch",
+      "--every",
+      "1s",
+      "--json",
+      "--root",
+      root,
+    ],
     { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, AUTO_CLEANUP_ENABLED: "true" } },
   );
 }
@@ -210,7 +221,7 @@ function slope(points: readonly { readonly x: number; readonly y: number }[]): n
   return mean((point) => (point.x - x) * (point.y - y)) / mean((point) => (point.x - x) ** 2);
 }
 
-/** The least of each minute: what is left after the collector has been there. */
+/** The least of each minute. */
 function floors(of: (sample: Sample) => number): { readonly x: number; readonly y: number }[] {
   const byMinute = new Map<number, number>();
   for (const one of samples) byMinute.set(Math.floor(one.minute), Math.min(of(one), byMinute.get(Math.floor(one.minute)) ?? Infinity));
@@ -227,7 +238,7 @@ function report(made: Made): void {
   if (history.size + left !== made.clips) throw new Error(`${made.clips} made, ${history.size} in the history, ${left} left`);
   if ([...history.values()].some((times) => times > 1)) throw new Error("a clip went twice");
   const warm = Math.min(3, minutes / 4);
-  const later = samples.filter((one) => one.minute >= warm);
+  const later = samples.filter((one) => one.minute >= warm && one.heap > 0);
   const [rss, heap] = [(one: Sample) => one.rss, (one: Sample) => one.heap].map((of) => {
     const points = floors(of).filter((point) => point.x >= warm && point.x < minutes);
     return { least: Math.min(...later.map(of)), most: Math.max(...later.map(of)), slope: slope(points) };
@@ -254,7 +265,7 @@ function report(made: Made): void {
       `${quantile(roundMs, 0.5).toFixed(0)} ms, ${quantile(roundMs, 0.95).toFixed(0)} ms`,
     ],
     [`resident memory after ${warm} minutes`, memory(rss)],
-    ["heap", memory(heap)],
+    ["heap, after a full collection", memory(heap)],
     ["files in `.offcut`, at most", `${seen.mostOffcut}`],
     ["runs in the history; journals; files of the archive", `${runs.length}; ${journals}; ${archive}`],
     ["clips in the history, each once", `${history.size}`],

@@ -1,6 +1,6 @@
 /** What the light classes load when they need it: everything that plans, cleans, and reads settings and manifests. */
 export { recordUpload } from "../core/uploads.ts";
-export { heartbeat, heartbeatFile, myLease, startHeartbeat } from "../core/jobs/lease.ts";
+export { heartbeatFile, myLease, startHeartbeat } from "../core/jobs/lease.ts";
 export { manifestFile, readManifest, updateManifest } from "../core/jobs/manifests.ts";
 export { refuseEntryPath } from "../core/jobs/manifest.ts";
 export { refuseManifestTree } from "../core/jobs/owners.ts";

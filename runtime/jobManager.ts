@@ -7,7 +7,7 @@ import { CleanupPolicy } from "./cleanupPolicy.ts";
 import { DirectoryManager } from "./directoryManager.ts";
 import { type JobContext, type JobWork, OpenJob, type StartOptions } from "./jobContext.ts";
 import { checkJobId, type JobStatus } from "./layout.ts";
-import { holdLease, type LeaseHeld } from "./lease.ts";
+import { beatMs, holdLease, type LeaseHeld } from "./lease.ts";
 import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
 import { type EntryRole, ManifestTracker, type Place, startedAnew, withEntry } from "./manifestTracker.ts";
@@ -179,7 +179,6 @@ export class JobManager implements AsyncDisposable {
     }
     const holder = old && engine.whoElse(place.directory, old, context.started.resume === true);
     if (holder !== undefined) throw new Held(holder);
-    const everyMs = Math.max(1, Math.floor(place.leaseMs / 4));
     let told = false;
     const onError = (error: unknown): void => {
       context.guarded = false;
@@ -190,7 +189,10 @@ export class JobManager implements AsyncDisposable {
     };
     context.guarded = true;
     known?.lease[Symbol.dispose]();
-    this.running.set(id, { context, lease: engine.startHeartbeat(place.directory, id, everyMs, { onError, notNotedSince: since }) });
+    this.running.set(id, {
+      context,
+      lease: engine.startHeartbeat(place.directory, id, beatMs(place.leaseMs), { onError, notNotedSince: since }),
+    });
   }
 
   /** Until the start is noted, the job ends, or somebody else has it. */

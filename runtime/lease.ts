@@ -11,7 +11,12 @@ export type LeaseHeld = Disposable;
 /** Signs of life in one lease. */
 const BEATS = 4;
 
-/** Gives a sign of life now and then, for as long as the job has its manifest. Keeps no process running; what fails is told once. */
+/** Between two signs of life. */
+export function beatMs(leaseMs: number): number {
+  return Math.max(1, Math.floor(leaseMs / BEATS));
+}
+
+/** Gives a sign of life now and then, for as long as the manifest says that the job runs. Keeps no process running; what fails is told once. */
 export function holdLease(tracker: ManifestTracker, engine: typeof Engine, id: string, logger: Logger): LeaseHeld {
   let heart: Disposable | undefined;
   let ended = false;
@@ -23,8 +28,11 @@ export function holdLease(tracker: ManifestTracker, engine: typeof Engine, id: s
   const start = async (): Promise<void> => {
     const { directory, leaseMs } = await tracker.place();
     if (ended) return;
-    const isWanted = (): boolean => fs.existsSync(engine.manifestFile(directory, id));
-    heart = engine.startHeartbeat(directory, id, Math.max(1, Math.floor(leaseMs / BEATS)), { onError, isWanted });
+    // After its end a sign of life would say that the job runs again; it may have been ended by another process.
+    const isWanted = (): boolean =>
+      fs.existsSync(engine.manifestFile(directory, id)) &&
+      (engine.readManifest(directory, id)?.manifest?.job.state ?? "running") === "running";
+    heart = engine.startHeartbeat(directory, id, beatMs(leaseMs), { onError, isWanted });
   };
   start().catch(onError);
   return {

@@ -49,7 +49,11 @@ export async function whyProtected(
   const output = catalog.outputAt(file, inode);
   if (output) return t("it is an output of {0} ({1})", output.owner, output.source);
   if (catalog.unavailable !== undefined) return catalog.unavailable;
-  const needed = whoNeeds(catalog, file, matches.length > 0 ? matches : config.stores.slice(0, 1).map((store) => ({ store, captures: {} })));
+  const needed = whoNeeds(
+    catalog,
+    file,
+    matches.length > 0 ? matches : config.stores.slice(0, 1).map((store) => ({ store, captures: {} })),
+  );
   if (needed !== undefined) return needed;
   // Asked for this very path, so that any answer is it.
   const tracked = await trackedFiles(path.dirname(file), [path.basename(file)], signal);

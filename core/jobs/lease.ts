@@ -77,7 +77,7 @@ export function heartbeat(directory: string, id: string, notNotedSince?: string)
     fs.writeFileSync(temporary, text);
     fs.renameSync(temporary, file);
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
+    fs.rmSync(temporary, { force: true, recursive: true });
     writeInPlace(file, text, error);
   }
 }

@@ -9,9 +9,9 @@ import { type Heartbeat, type LeaseState, type Moment, stateOfLease } from "./le
 import type { Manifest } from "./manifest.ts";
 import { findStrayManifests, type ManifestFound, manifestsSignature, readLoneHeartbeats, readManifests } from "./manifests.ts";
 
-/** A job, and which of its runs it is: another process is another run, also when the job began long before (R37). */
+/** A job, and a number that changes when it runs again, also when it goes on with what began long before (R37). */
 export interface JobOwner extends Owner {
-  readonly run?: string;
+  readonly run?: number;
 }
 
 export interface JobReference {
@@ -144,7 +144,7 @@ function collect(config: Pick<Config, "root" | "jobs">, { signature, manifests, 
       kind: "job",
       type: manifest.job.type,
       startedMs: Date.parse(manifest.job.started),
-      run: hashOf([JSON.stringify(manifest.lease)]),
+      run: manifest.sequence,
       ...(endedMs !== undefined && { endedMs }),
       ...(lease && { lease: lease.words }),
       ...(!manifest.makesFinal && { makesNoFinal: true }),

@@ -11,8 +11,8 @@ interface Release {
   readonly status: string;
   readonly startedMs?: number;
   readonly endedMs?: number;
-  /** Which process ran it: a job that is resumed keeps its start. */
-  readonly run?: string;
+  /** Of a job: one that is resumed keeps its start. */
+  readonly run?: number;
   /** ISO 8601, UTC. */
   readonly at: string;
 }
@@ -115,8 +115,7 @@ function isRelease(value: unknown): value is Release {
   return (
     typeof owner === "string" &&
     typeof status === "string" &&
-    [startedMs, endedMs].every((ms) => ms === undefined || Number.isFinite(ms)) &&
-    (run === undefined || typeof run === "string") &&
+    [startedMs, endedMs, run].every((ms) => ms === undefined || Number.isFinite(ms)) &&
     typeof at === "string" &&
     !Number.isNaN(Date.parse(at))
   );

@@ -81,7 +81,7 @@ function append(workspace: string, journals: readonly Uint8Array[]): void {
   if (fs.mkdirSync(directory, { recursive: true }) !== undefined) syncDirectory(runsOf(workspace));
   const last = archiveFiles(workspace).at(-1);
   const size = last === undefined ? FILE_BYTES : fs.statSync(last).size;
-  const fits = last !== undefined && size < FILE_BYTES && readJournals(last).whole;
+  const fits = last !== undefined && size < FILE_BYTES && readJournals(fs.readFileSync(last)).whole;
   const number = last === undefined ? 1 : Number(path.basename(last, SUFFIX)) + 1;
   const file = fits ? last : path.join(directory, `${String(number).padStart(6, "0")}${SUFFIX}`);
   const handle = fs.openSync(file, fits ? "a" : "wx");
@@ -119,8 +119,13 @@ function archiveFiles(workspace: string): string[] {
 /** One archived run. Undefined when there is none of that name. */
 export function readArchived(workspace: string, run: string): RunState | undefined {
   for (const file of archiveFiles(workspace).reverse()) {
-    const found = statesIn(file).findLast((state) => state.run === run);
-    if (found) return found;
+    const bytes = fs.readFileSync(file);
+    const at = bytes.lastIndexOf(`"run":"${run}"`);
+    if (at === -1) continue;
+    // From the start of its first record to the next record that is the first of a journal.
+    const next = bytes.indexOf("\n0 ", at);
+    const found = statesIn(bytes.subarray(bytes.lastIndexOf(10, at) + 1, next === -1 ? bytes.length : next + 1))[0];
+    if (found?.run === run) return found;
   }
   return undefined;
 }
@@ -132,7 +137,8 @@ export function listArchived(workspace: string): readonly RunSummary[] {
     const { ino, size, mtimeMs } = fs.statSync(file);
     const key = `${ino}:${size}:${mtimeMs}`;
     let read = known.get(file);
-    if (read?.key !== key) known.set(file, (read = { key, runs: statesIn(file).map((state) => summarise(state, true, false)) }));
+    if (read?.key !== key)
+      known.set(file, (read = { key, runs: statesIn(fs.readFileSync(file)).map((state) => summarise(state, true, false)) }));
     for (const run of read.runs) runs.set(run.run, run);
   }
   return [...runs.values()];
@@ -140,8 +146,8 @@ export function listArchived(workspace: string): readonly RunSummary[] {
 
 const known = new Map<string, { readonly key: string; readonly runs: readonly RunSummary[] }>();
 
-function statesIn(file: string): RunState[] {
-  return readJournals(file).journals.flatMap((records) => {
+function statesIn(journals: Buffer): RunState[] {
+  return readJournals(journals).journals.flatMap((records) => {
     const state = foldJournal(records);
     // Nothing was held any more when it was archived: whatever looks otherwise is a record that cannot be read.
     for (const one of state?.files ?? []) if (one.state === "held" || one.state === "intended") one.state = "gone";

@@ -232,9 +232,8 @@ export function readJournal(file: string): JournalContents {
   return { records, end: { sequence: records.length, bytes: offset } };
 }
 
-/** Of a file that has several journals end to end. Records that cannot be read are left out, with what follows them in their journal. */
-export function readJournals(file: string): { readonly journals: readonly (readonly JournalRecord[])[]; readonly whole: boolean } {
-  const bytes = fs.readFileSync(file);
+/** Of the bytes of several journals end to end. Records that cannot be read are left out, with what follows them in their journal. */
+export function readJournals(bytes: Buffer): { readonly journals: readonly (readonly JournalRecord[])[]; readonly whole: boolean } {
   const journals: JournalRecord[][] = [];
   let current: JournalRecord[] | undefined;
   let whole = true;

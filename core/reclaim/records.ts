@@ -223,9 +223,11 @@ export function readPins(workspace: string): Pins {
   const value: unknown = readOrRefuse(file);
   if (value === undefined) return { root: workspace, list: [] };
   const { schema, pins } = isObject(value) ? value : {};
-  if (Number(schema) > STATE_SCHEMA)
+  const isKnown = Array.isArray(pins) && pins.every(isPin);
+  // What a newer version wrote holds as far as it can be understood (R71).
+  if (!isKnown && Number(schema) > STATE_SCHEMA)
     throw new Refusal(t("{0} was written by a newer version of Offcut (schema {1}); update this one", file, Number(schema)));
-  if (schema !== STATE_SCHEMA || !Array.isArray(pins) || !pins.every(isPin))
+  if (!isKnown || !(Number(schema) >= STATE_SCHEMA))
     throw new Refusal(t("{0} cannot be understood, and might protect anything; mend it, or move it away and pin anew", file));
   return { root: workspace, list: pins };
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { threadId } from "node:worker_threads";
 import { heartbeat, type Lease, myLease, readHeartbeat, startHeartbeat, stateOfLease } from "../../core/jobs/lease.ts";
 import type { Manifest } from "../../core/jobs/manifest.ts";
 import { updateManifest } from "../../core/jobs/manifests.ts";
@@ -118,7 +119,7 @@ describe("lease", function () {
     assert.match(future.words, /which is in the future/);
   });
 
-  it("R39: signs of life come by themselves; what fails is told and tried again; one that cannot be read is none", async () => {
+  it("R39: signs of life come by themselves; what fails is told and tried again; of one that cannot be read the time of its file counts", async () => {
     using place = makeRoot();
     const errors: unknown[] = [];
     {
@@ -133,7 +134,8 @@ describe("lease", function () {
     assert.deepEqual(fs.readdirSync(place.jobs), ["j1.lease"]);
     for (const text of ["", "{", "null", "{}", '{"at":"soon"}', '{"at":1}']) {
       fs.writeFileSync(path.join(place.jobs, "j1.lease"), text);
-      assert.equal(readHeartbeat(place.jobs, "j1"), undefined, text);
+      fs.utimesSync(path.join(place.jobs, "j1.lease"), START / 1000, START / 1000);
+      assert.deepEqual(readHeartbeat(place.jobs, "j1"), { at: STARTED }, text);
     }
     fs.writeFileSync(path.join(place.jobs, "j1.lease"), JSON.stringify({ at: STARTED, uptimeMs: "x" }));
     assert.deepEqual(readHeartbeat(place.jobs, "j1"), { at: STARTED });
@@ -168,7 +170,7 @@ describe("owners", () => {
     assert.deepEqual([unavailable, problems], [undefined, []]);
     const common = { source: "job manifest", kind: "job", type: "long", startedMs: START };
     assert.deepEqual(
-      owners.map(({ lease, ...owner }) => [owner, lease?.replace(/\d+/, "N")]),
+      owners.map(({ lease, run: _run, ...owner }) => [owner, lease?.replace(/\d+/, "N")]),
       [
         [{ ...common, id: "alive", state: "running", status: "running" }, "process N is running"],
         [
@@ -197,6 +199,86 @@ describe("owners", () => {
     const stateAt = (wallMs: number) => readJobs(configOf(place.root), { wallMs, uptimeMs: 1e12 }).owners[0]?.state;
     assert.equal(stateAt(Date.parse(started) + 60_000), "running");
     assert.equal(stateAt(Date.parse(started) + 60_001), process.platform === "linux" ? "failed" : "running");
+  });
+
+  it("R17 R39: a job that ended and gives signs of life since runs again, by whatever clock, and nobody knows what is new", async () => {
+    using place = makeRoot();
+    const job = { ...ended, id: "j1", state: "succeeded" } as const;
+    await updateManifest(place.jobs, "j1", () => sample("j1", { job }));
+    const file = path.join(place.jobs, "j1.lease");
+    const stateWith = (sign: object | string): string | undefined => {
+      fs.writeFileSync(file, typeof sign === "string" ? sign : JSON.stringify(sign));
+      const { owners, hash } = readJobs(configOf(place.root), after(0));
+      assert.equal(owners.length, 1);
+      hashes.add(hash);
+      return `${owners[0]?.state} ${owners[0]?.status}`;
+    };
+    const hashes = new Set<string>();
+    assert.equal(stateWith({ at: job.ended }), "succeeded succeeded", "as late as its end");
+    assert.equal(stateWith({ at: "2025-01-31T13:00:00.001Z" }), "unknown started again, not noted");
+    assert.equal(stateWith({ at: STARTED, notNotedSince: STARTED }), "unknown started again, not noted", "the clock was set back");
+    assert.equal(stateWith(""), "unknown started again, not noted", "an empty file, made now on a full disk");
+    assert.equal(hashes.size, 2, "a plan from before is overtaken (R16)");
+  });
+
+  it("R17: signs of life without a manifest are a job of which nothing is known", () => {
+    using place = makeRoot();
+    fs.mkdirSync(place.jobs, { recursive: true });
+    heartbeat(place.jobs, "j1", STARTED);
+    heartbeat(place.jobs, "j2");
+    fs.writeFileSync(path.join(place.jobs, "j 3.lease"), "");
+    const { owners, unavailable, problems } = readJobs(configOf(place.root), after(0));
+    const common = { state: "unknown", status: "started, not noted", source: "job manifest", kind: "job" };
+    assert.deepEqual(owners, [
+      { ...common, id: "j1", startedMs: START },
+      { ...common, id: "j2" },
+    ]);
+    assert.deepEqual([unavailable, problems], [undefined, []]);
+  });
+
+  it("R39: where no new file can be made the old one is written, and its time is a sign", () => {
+    using place = makeRoot();
+    fs.mkdirSync(path.join(place.jobs, `j1.lease.${process.pid}-${threadId}.tmp`), { recursive: true }); // In the way.
+    fs.writeFileSync(path.join(place.jobs, "j1.lease"), "");
+    heartbeat(place.jobs, "j1", STARTED);
+    assert.equal(readHeartbeat(place.jobs, "j1")?.notNotedSince, STARTED);
+  });
+
+  it("R26: a directory of a succeeded job is not its for ever; what is held stays held", async () => {
+    const { references } = await factsOf(
+      [
+        sample("bad", { job: { ...ended, id: "bad", state: "failed" } }),
+        sample("good", { job: { ...ended, id: "good", state: "succeeded" } }),
+        sample("run"),
+      ],
+      0,
+    );
+    assert.deepEqual(
+      references.filter((use) => use.untilMs !== undefined).map(({ owner, path: used, untilMs }) => [owner, used, untilMs]),
+      [["good", "output/parts", Date.parse(ended.ended) + 1]],
+    );
+  });
+
+  it("R37: each run of a job is another one", async () => {
+    using place = makeRoot();
+    const runs: unknown[] = [];
+    for (let i = 0; i < 2; i++) {
+      await updateManifest(place.jobs, "j1", (old) => ({ ...(old ?? sample("j1")), lease: { ...dead, pid: 5 + i } }));
+      runs.push(readJobs(configOf(place.root), after(1000)).owners[0]?.run);
+    }
+    assert.equal(new Set(runs).size, 2);
+  });
+
+  it("R6 R32: a file whose name is no id is no manifest: it is passed over, and named", async () => {
+    using place = makeRoot();
+    await updateManifest(place.jobs, "j1", () => sample("j1"));
+    for (const suffix of [".json", ".json.bak"]) fs.writeFileSync(path.join(place.jobs, `j 1 (copy)${suffix}`), "{}");
+    const { owners, unavailable, problems } = readJobs(configOf(place.root), after(0));
+    assert.deepEqual([owners.map((owner) => owner.id), unavailable], [["j1"], undefined]);
+    assert.deepEqual(
+      problems.map(({ severity, source }) => `${severity} ${path.basename(source)}`),
+      ["warning j 1 (copy).json", "warning j 1 (copy).json.bak"],
+    );
   });
 
   it("R26 R28: a job uses all that it lists, and its finals are outputs", async () => {

@@ -30,6 +30,19 @@ describe("release", () => {
     assert.equal(isReleased(failed("j1"), NOW - 1), false, "R48: from the future");
   });
 
+  it("R37: a release is for one end of one run: another end, or the same start resumed, is another matter", () => {
+    using place = makeRoot();
+    const isReleased = (owner: Owner & { readonly run?: number }): boolean => readReleases(place.root, NOW).isReleased(owner);
+    const { startedMs: _, ...project } = failed("p1", { endedMs: NOW - 1000 });
+    releaseOwner(place.root, project, NOW);
+    assert.equal(isReleased(project), true);
+    assert.equal(isReleased({ ...project, endedMs: NOW - 500 }), false);
+    const job = { ...failed("j1", { status: "abandoned", endedMs: NOW - 1000 }), run: 3 };
+    releaseOwner(place.root, job, NOW);
+    assert.equal(isReleased(job), true);
+    assert.equal(isReleased({ ...job, run: 4 }), false);
+  });
+
   it("R37: a release can be taken back, and is forgotten when the files are gone", () => {
     using place = makeRoot();
     for (const id of ["j1", "j2", "j3"]) releaseOwner(place.root, failed(id), NOW);
@@ -60,7 +73,7 @@ describe("release", () => {
       "{",
       "[]",
       JSON.stringify({ schema: 1 }),
-      ...[{ owner: 1 }, { status: null }, { startedMs: "1" }, { at: "soon" }].map((change) =>
+      ...[{ owner: 1 }, { status: null }, { startedMs: "1" }, { endedMs: "1" }, { run: "1" }, { at: "soon" }].map((change) =>
         JSON.stringify({ schema: 1, releases: [{ ...good.releases[0], ...change }] }),
       ),
       JSON.stringify({ ...good, schema: 99 }),

@@ -63,7 +63,8 @@ describe("journal", function () {
 
   /** Deletes what lies in the assembly directory at once and holds the rest. */
   const cleanMixed = async () => {
-    const config = loadConfig(workspace.root);
+    const written = loadConfig(workspace.root);
+    const config = { ...written, policy: { ...written.policy, undoMs: 3_000_000 } };
     const plan = await makePlan(config, { environment, mode: "automatic" });
     const items = plan.items.map((item) => (item.store === "assembly" ? Object.assign({}, item, { undoMs: 0 }) : item));
     const atOnce = taken.filter((file) => file.startsWith(".cache/assembly/"));
@@ -106,20 +107,21 @@ describe("journal", function () {
   });
 
   it("R65: of a run that holds its files for different times those are due whose time is over", async () => {
-    const config = loadConfig(workspace.root);
+    const written = loadConfig(workspace.root);
+    const config = { ...written, policy: { ...written.policy, undoMs: 3_000_000 } };
     const plan = await makePlan(config, { environment, mode: "automatic" });
-    const items = plan.items.map((item) => (item.store === "assembly" ? Object.assign({}, item, { undoMs: 3_600_000 }) : item));
+    const items = plan.items.map((item) => (item.store === "assembly" ? Object.assign({}, item, { undoMs: 1_800_000 }) : item));
     const { run, undoUntil } = await cleanUp(config, { ...plan, items }, { environment, mode: "automatic" });
     const short = taken.filter((file) => file.startsWith(".cache/assembly/"));
-    assert.ok(Date.parse(undoUntil ?? "") > Date.now() + 23 * 3_600_000, "the longest counts");
-    assert.deepEqual(await purge(workspace.root, { expiredAt: Date.now() + 3_500_000 }), []);
-    const [early] = await purge(workspace.root, { expiredAt: Date.now() + 3_700_000 });
+    assert.ok(Date.parse(undoUntil ?? "") > Date.now() + 2_800_000, "the longest counts");
+    assert.deepEqual(await purge(workspace.root, { expiredAt: Date.now() + 1_700_000 }), []);
+    const [early] = await purge(workspace.root, { expiredAt: Date.now() + 1_900_000 });
     assert.equal(early?.deletedFiles, short.length);
     assert.deepEqual(
       readRun(workspace.root, run)?.files.flatMap((file) => (file.state === "purged" ? [file.path] : [])),
       short,
     );
-    const [late] = await purge(workspace.root, { expiredAt: Date.now() + 25 * 3_600_000 });
+    const [late] = await purge(workspace.root, { expiredAt: Date.now() + 3_100_000 });
     assert.equal(late?.deletedFiles, taken.length - short.length);
   });
 
@@ -333,6 +335,28 @@ describe("journal", function () {
       listRuns(workspace.root).map((one) => [one.run, one.files, one.heldFiles, one.state]),
       [[run, files.length - 1, 0, "partly-undone"]],
     );
+  });
+
+  it("R66 R60: a run of many files is taken as they lie on the disk; history and undo have them as the plan had", async () => {
+    const large = makeReady({ scenes: 1500, sceneBytes: 10 });
+    workspace.dispose();
+    workspace = large;
+    const all = workspace.snapshot();
+    const { config, plan } = await planFor(workspace);
+    const planned = plan.items.filter((item) => item.verdict === "reclaim");
+    assert.ok(planned.length > 4096);
+    const { run } = await cleanUp(config, plan, { environment });
+    const intended = readJournal(journalPath(run)).records.flatMap((record) =>
+      record.t === "intend" ? record.files.map(([, , , ino]) => ({ directory: record.directory, ino: Number(ino) })) : [],
+    );
+    assert.equal(intended.length, planned.length);
+    assert.ok(intended.every((file, i) => i === 0 || file.directory !== intended[i - 1]?.directory || file.ino > intended[i - 1]!.ino));
+    assert.deepEqual(
+      readRun(workspace.root, run)?.files.map((file) => [file.path, file.bytes, file.identity]),
+      planned.map((item) => [item.path, item.bytes, item.identity]),
+    );
+    assert.equal((await undo(config, run)).restoredFiles, planned.length);
+    sameStates(all, workspace.snapshot());
   });
 
   it("R65: holds are listed with size and expiry, the newest first, and never scanned again", async () => {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { deleteLocalFileAfterUpload, type DeleteOptions, type VerifiedUpload } from "../../runtime/index.ts";
+import { DatabaseSync } from "node:sqlite";
+import { deleteLocalFileAfterUpload, type DeleteOptions, ManifestTracker, type VerifiedUpload } from "../../runtime/index.ts";
 import { canChattr, withImmutable } from "../reclaim/world.ts";
 import { makeWorkspace } from "../workspace.ts";
 import { type Listener, makeListener, makeRoot, type Root } from "./world.ts";
@@ -196,6 +198,51 @@ describe("deleteLocalFileAfterUpload", () => {
       assert.equal(await remove(file, { root: folder.root }), false);
       assert.match(heard.text(), /pinned: file work/);
       assert.ok(fs.existsSync(file));
+    });
+
+    it("R12 R26 R28: outputs, finals of jobs, databases, settings, tracked files and what others need stay, and the log says why", async () => {
+      const database = {
+        path: "a.db",
+        owners: "SELECT id, status FROM p",
+        states: { succeeded: ["done"] },
+        outputs: "SELECT id AS owner, f AS path FROM p",
+      };
+      folder.write("offcut.json", JSON.stringify({ database, stores: { tmp: { path: "tmp/{job}/", role: "temp" } } }));
+      using db = new DatabaseSync(folder.path("a.db"));
+      db.exec("CREATE TABLE p(id, status, f); INSERT INTO p VALUES('1', 'running', 'tmp/1/final.mp4')");
+      for (const name of ["1/final.mp4", "2/final.mp4", "2/shared.mp4", "1/tracked.mp4", "1/own.mp4"]) folder.write(`tmp/${name}`);
+      fs.linkSync(folder.path("tmp/1/final.mp4"), folder.path("tmp/1/alias.mp4"));
+      const jobs = new ManifestTracker({ root: folder.root, logger: heard.logger });
+      await jobs.createManifest("2", "long_form");
+      await jobs.addFile("2", "tmp/2/final.mp4", "long_form", "final");
+      await jobs.createManifest("3", "long_form");
+      await jobs.addFile("3", "tmp/2/shared.mp4");
+      execFileSync("git", ["init", "-q"], { cwd: folder.root });
+      execFileSync("git", ["add", "-f", "tmp/1/tracked.mp4"], { cwd: folder.root });
+      const cases: readonly [string, RegExp][] = [
+        ["tmp/1/final.mp4", /it is an output of 1/],
+        ["tmp/1/alias.mp4", /it is an output of 1/],
+        ["tmp/2/final.mp4", /it is an output of 2 \(job manifest\)/],
+        ["tmp/2/shared.mp4", /3 may need it still/],
+        ["tmp/1/tracked.mp4", /git tracks it/],
+        ["a.db", /it is state/],
+        ["offcut.json", /it is state/],
+      ];
+      for (const [file, why] of cases) {
+        heard.lines.length = 0;
+        assert.equal(await remove(folder.path(file), { root: folder.root }), false, file);
+        assert.ok(fs.existsSync(folder.path(file)), file);
+        assert.equal(onlyLine().message, "local_file_kept");
+        assert.match(heard.text(), why);
+      }
+      assert.equal(await remove(folder.path("tmp/1/own.mp4"), { root: folder.root }), true, "its maker is at work still");
+    });
+
+    it("R32: a manifest that cannot be read might name it", async () => {
+      folder.write("offcut.json", '{ "stores": { "tmp": { "path": "tmp/{job}/", "role": "temp" } } }');
+      folder.write(".offcut/jobs/j1.json", "{ torn");
+      assert.equal(await remove(folder.write("tmp/1/a.mp4"), { root: folder.root }), false);
+      assert.match(heard.text(), /warn local_file_kept .*j1\.json is damaged/);
     });
 
     it("R19: settings that cannot be read might protect it", async () => {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { JobManager, type JobManagerOptions } from "../../runtime/index.ts";
+import { loadConfig } from "../../core/config/load.ts";
+import { lockManifests, readManifest } from "../../core/jobs/manifests.ts";
+import { readJobs } from "../../core/jobs/owners.ts";
+import { makePlan } from "../../core/makePlan.ts";
+import { uptimeMs } from "../../core/process.ts";
+import { until } from "../jobs/samples.ts";
 import { videoBytes } from "../workspace.ts";
 import { AT_ONCE, type Listener, makeListener, makeRoot, type Root } from "./world.ts";
 
@@ -212,6 +218,38 @@ describe("JobManager", () => {
     assert.match(heard.text(), /info Cleanup of ep1: cancelled/);
     assert.deepEqual(heard.of("error"), []);
   });
+
+  it("R17 R39: a job whose start cannot be noted keeps what it makes, also where an earlier run succeeded, and is noted when it can be", async () => {
+    await using jobs = make();
+    root.write("output/jobs/ep1/subtitles/old.srt");
+    await (await jobs.startJob("ep1", "subtitles", { makesFinal: true })).complete(); // It has no final, so its files are kept.
+    const { directory } = loadConfig(root.root).jobs;
+    assert.equal(readManifest(directory, "ep1")?.manifest?.job.state, "succeeded");
+    let job: Awaited<ReturnType<typeof jobs.startJob>>;
+    {
+      using _held = await lockManifests(directory, ["ep1"]);
+      job = await jobs.startJob("ep1", "subtitles");
+      assert.equal(job.tracked, false);
+      assert.match(heard.text(), /error Job ep1: .*; its files are kept/);
+      root.write("output/jobs/ep1/subtitles/new.srt");
+      const { owners } = readJobs(loadConfig(root.root), { wallMs: Date.now(), uptimeMs: uptimeMs() });
+      assert.deepEqual(
+        owners.map(({ state, status }) => [state, status]),
+        [["unknown", "started again, not noted"]],
+      );
+    }
+    const made = await makePlan(loadConfig(root.root), { environment: {} });
+    assert.deepEqual(
+      made.items.filter((item) => item.verdict === "reclaim"),
+      [],
+    );
+    await until("the start to be noted", () => job.tracked);
+    assert.equal(readManifest(directory, "ep1")?.manifest?.job.state, "running");
+    assert.match(heard.text(), /info Job ep1: its start is noted now/);
+    const result = await job.complete();
+    assert.deepEqual([result.errors, temporary("ep1").length], [[], 0], heard.text());
+    assert.equal(fs.existsSync(`${directory}/ep1.lease`), false);
+  }).timeout(20_000);
 
   it("R41: twenty jobs that end at once are all cleaned", async () => {
     await using jobs = make();
