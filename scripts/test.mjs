@@ -12,6 +12,17 @@ const binaries = path.join(root, "node_modules/.bin");
 const minutes = 60_000;
 const total = { passed: 0, failed: 0, skipped: 0 };
 
+/** Hundreds of rounds in real processes, real servers, whole pipelines: after everything that is quick. */
+const CAMPAIGNS = [
+  "test/concurrency/*.test.ts",
+  "test/clock/*.test.ts",
+  "test/examples/*.test.ts",
+  "test/jobs/crash.test.ts",
+  "test/jobs/live.test.ts",
+  "test/remote/*.test.ts",
+  "test/runtime/properties.test.ts",
+];
+
 const options = new Set(process.argv.slice(2));
 const unknown = [...options].filter((option) => option !== "--fast" && option !== "--editor");
 if (unknown.length > 0 || options.size > 1) {
@@ -38,7 +49,9 @@ async function runAll() {
   await runCounted("build", "npm", ["run", "build"]);
   if (!options.has("--editor")) {
     await runCounted("check", "npm", ["run", "check"]);
-    await runMocha("tests", ["test/**/*.test.ts", "--ignore", "test/editor/**", "--timeout", "20000"], 20 * minutes);
+    const apart = ["test/editor/**", ...CAMPAIGNS].flatMap((pattern) => ["--ignore", pattern]);
+    await runMocha("tests", ["test/**/*.test.ts", ...apart, "--timeout", "20000"], 20 * minutes);
+    await runMocha("campaigns", [...CAMPAIGNS, "--timeout", "60000"], 20 * minutes);
   }
   if (!options.has("--fast")) await runEditorTests();
 }

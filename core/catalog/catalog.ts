@@ -18,6 +18,8 @@ export interface Use {
   readonly owner: string;
   readonly source: string;
   readonly eventMs?: number;
+  /** The owner ended then, and said nothing of single files: what was written into its directory later is not its own. */
+  readonly untilMs?: number;
 }
 
 export interface Catalog {
@@ -107,7 +109,12 @@ export async function readCatalog(config: Config, options: CatalogOptions = {}):
   }
 
   for (const use of jobs.references)
-    append(byKey, keyOf(use.path), { owner: use.owner, source: use.source, ...(use.eventMs !== undefined && { eventMs: use.eventMs }) });
+    append(byKey, keyOf(use.path), {
+      owner: use.owner,
+      source: use.source,
+      ...(use.eventMs !== undefined && { eventMs: use.eventMs }),
+      ...(use.untilMs !== undefined && { untilMs: use.untilMs }),
+    });
   for (const { owner, path: file, source, bytes, directory } of jobs.outputs)
     outputs.push({
       row: { owner, source, path: file },

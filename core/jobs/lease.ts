@@ -84,10 +84,11 @@ export function heartbeat(directory: string, id: string, notNotedSince?: string)
 
 /** A full disk still takes an empty file, and a directory that lets nobody in one that is there: its time is a sign, too. */
 function writeInPlace(file: string, text: string, problem: unknown): void {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+  const { O_WRONLY, O_CREAT, O_TRUNC } = fs.constants;
+  const plain = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0); // Windows has neither.
   let handle: number | undefined;
   try {
-    handle = fs.openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o666);
+    handle = fs.openSync(file, O_WRONLY | O_CREAT | O_TRUNC | plain, 0o666);
     fs.writeFileSync(handle, text);
   } catch {
     if (handle === undefined) throw problem;

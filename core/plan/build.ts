@@ -100,7 +100,8 @@ function factsOf(
   const captures = matchTemplate(store.template, file.path) ?? {};
   const inode = `${file.dev}:${file.ino}`;
   const own = store.ownerCapture === undefined ? undefined : captures[store.ownerCapture];
-  const uses = catalog.usersOf(store, absolute, captures);
+  const changedMs = Math.max(file.mtimeMs, file.ctimeMs);
+  const uses = catalog.usersOf(store, absolute, captures).filter((use) => use.untilMs === undefined || changedMs <= use.untilMs);
   const owners: OwnerFacts[] = [];
   if (own !== undefined) owners.push(ownerFacts(own, "path", catalog, finalsOf));
   for (const use of uses) {

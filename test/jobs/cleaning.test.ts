@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { cleanUp } from "../../core/cleanUp.ts";
 import { loadConfig } from "../../core/config/load.ts";
 import { enforce } from "../../core/enforce.ts";
@@ -32,10 +33,13 @@ interface JobOptions {
   readonly uses?: readonly string[];
   /** The process that holds the lease is gone. */
   readonly dead?: boolean;
+  readonly ended?: string;
+  /** Another directory that it lists. */
+  readonly directory?: string;
 }
 
 async function addJob(layout: Layout, id: string, options: JobOptions = {}): Promise<void> {
-  const { state = "succeeded", final = "whole", uses = [], dead = false } = options;
+  const { state = "succeeded", final = "whole", uses = [], dead = false, directory } = options;
   const at = new Date(Date.now() - 60_000).toISOString();
   const entry = (file: string, kind: string, role: ManifestEntry["role"] = "temp"): ManifestEntry => ({
     path: file,
@@ -53,7 +57,7 @@ async function addJob(layout: Layout, id: string, options: JobOptions = {}): Pro
   await updateManifest(loadConfig(layout.root).jobs.directory, id, () => ({
     schema: MANIFEST_SCHEMA,
     sequence: 0,
-    job: { id, type: "long_form", state, started: at, ...(state !== "running" && { ended: at }) },
+    job: { id, type: "long_form", state, started: at, ...(state !== "running" && { ended: options.ended ?? new Date().toISOString() }) },
     lease: dead ? { ...lease, pid: deadPid(), started: "1" } : lease,
     makesFinal: final !== "makes-none",
     files: [
@@ -61,7 +65,7 @@ async function addJob(layout: Layout, id: string, options: JobOptions = {}): Pro
       ...uses.map((file) => entry(file, "cache")),
       ...(makes ? [{ ...entry(film, "long_form", "final"), bytes: fs.statSync(layout.path(film)).size }] : []),
     ],
-    directories: [entry(`output/jobs/${id}/videos`, "videos")],
+    directories: [entry(`output/jobs/${id}/videos`, "videos"), ...(directory === undefined ? [] : [entry(directory, "temp")])],
   }));
 }
 
@@ -218,6 +222,18 @@ describe("jobs as owners", () => {
     assert.equal(result.deletedFiles, 2);
     await addJob(layout, "f", { state: "failed" });
     assert.deepEqual(reasonsOf(await plan(layout), "f"), ["keep failed-held"], "the next failure is held again");
+  });
+
+  it("R30, R31: what others write into a directory of a job after its end is not the job's", async () => {
+    using layout = makeLayout({ ...settings, stores: { ...settings.stores, loose: { path: "tmp/{x}.bin", role: "temp" } } });
+    layout.write("tmp/own.bin");
+    const endedMs = Date.now() + 1;
+    await addJob(layout, "a", { ended: new Date(endedMs).toISOString(), directory: "tmp" });
+    while (Date.now() < endedMs + 20) await turn();
+    layout.write("tmp/others.bin");
+    const verdicts = new Map((await plan(layout)).items.map((item) => [item.path, `${item.verdict} ${item.reason}`]));
+    assert.equal(verdicts.get("tmp/own.bin"), "reclaim owner-succeeded");
+    assert.equal(verdicts.get("tmp/others.bin"), "keep orphan");
   });
 
   it("R13: looking at jobs writes nothing", async () => {

@@ -66,6 +66,7 @@ describe("lease", function () {
       process.kill(lease.pid, "SIGKILL"); // Before anything can fail: nobody else ends it.
       assert.equal(alive, "live");
       await until("the end of it", () => / Z /.test(fs.readFileSync(`/proc/${lease.pid}/stat`, "utf8")));
+      await until("the end of its other threads", () => fs.readdirSync(`/proc/${lease.pid}/task`).length === 1);
       assert.equal(process.kill(lease.pid, 0), true);
       assert.deepEqual([stateAfter(lease, 200), stateAfter(lease, 201)], ["live", "ended"]);
     } finally {

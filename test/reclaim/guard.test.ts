@@ -11,6 +11,7 @@ import type { Plan, PlanItem } from "../../core/model.ts";
 import { checkRoot, createGuard } from "../../core/reclaim/guard.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { pinDirectory } from "../../core/reclaim/pinned.ts";
+import { purge } from "../../core/runs.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { AUDIO, canMount, clean, environment, makeReady, planFor, takenOf, withMount } from "./world.ts";
 
@@ -206,10 +207,12 @@ describe("guard", () => {
 
   it("R9: a file is never truncated: who has it open still reads it after it was deleted", async () => {
     const content = fs.readFileSync(workspace.path(AUDIO));
-    const handle = fs.openSync(workspace.path(AUDIO), "r");
+    const { run } = await clean(workspace);
+    const held = workspace.path(`.offcut/holds/${run}/${AUDIO}`);
+    const handle = fs.openSync(held, "r");
     try {
-      const result = await clean(workspace, { undoMs: 0 });
-      assert.ok(result.deletedFiles > 0 && !fs.existsSync(workspace.path(AUDIO)));
+      const [result] = await purge(workspace.root);
+      assert.ok(result && result.deletedFiles > 0 && !fs.existsSync(held));
       assert.deepEqual(fs.readFileSync(handle), content);
     } finally {
       fs.closeSync(handle);
