@@ -88,7 +88,7 @@ export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, 
         const seen = identityOf(absolute);
         if (!seen?.isFile) return [];
         const { dev, ino, bytes, mtimeNs } = seen;
-        const { url, endpoint, region } = found as Extract<Address, { readonly url: string }>;
+        const { url, endpoint, region }: Place = found;
         const place = { ...(endpoint !== undefined && { endpoint }), ...(region !== undefined && { region }) };
         return [{ file: absolute, identity: { dev, ino, bytes, mtimeNs }, url, ...place }];
       });
@@ -103,6 +103,8 @@ export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, 
     },
   };
 }
+
+type Place = Pick<UploadRequest, "url" | "endpoint" | "region">;
 
 type Address =
   | { readonly url: string; readonly endpoint?: string; readonly region?: string }
