@@ -6,11 +6,16 @@ const runs = [
   ["scan.ts", "100000"],
   ["scan.ts", "1000000"],
   ["clean.ts", "10000"],
+  ["clips.ts", "100000"],
+  ["pressure.ts", ""],
+  ["uploads.ts", ""],
   ["check.ts", "--quick"],
 ] as const;
 
 for (const [file, size] of runs) {
   console.log(`\n## ${file} ${size}\n`);
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), size], { stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...(size === "" ? [] : [size])], {
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
