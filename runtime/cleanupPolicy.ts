@@ -87,7 +87,7 @@ export class CleanupPolicy implements PolicyValues {
         this.logger.error(t("Cleanup policy: {0}", messageOf(error)));
       }
     };
-    const timer = setInterval(() => void look(), options.everyMs ?? 5000);
+    const timer = setInterval(() => void look(), Math.min(options.everyMs ?? 5000, 2 ** 31 - 1)); // Node fires a longer timer at once.
     timer.unref();
     return { [Symbol.dispose]: () => clearInterval(timer) };
   }

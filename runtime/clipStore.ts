@@ -35,6 +35,8 @@ export interface ClipStoreOptions {
 }
 
 const MINUTE = 60_000;
+/** Node fires a longer timer at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface Waiting {
   readonly id: string;
@@ -125,7 +127,7 @@ export class ClipStore implements AsyncDisposable {
     await this.cleanupOldClips();
     const { signal } = this.options;
     if (everyMs === 0 || signal?.aborted === true) return;
-    this.timer = setInterval(() => void this.cleanupOldClips(), everyMs);
+    this.timer = setInterval(() => void this.cleanupOldClips(), Math.min(everyMs, LONGEST_TIMER_MS));
     this.timer.unref();
     signal?.addEventListener("abort", () => clearInterval(this.timer), { once: true });
   }

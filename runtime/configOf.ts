@@ -1,10 +1,12 @@
 /** The configuration that a class of the runtime works with: that of the root, changed by what its caller said. */
 import { createHash } from "node:crypto";
 import path from "node:path";
+import { t } from "@vscode/l10n";
 import { type Config, ConfigError, type TemplatedStore } from "../core/config/config.ts";
 import { findConfigFile } from "../core/config/file.ts";
 import { loadConfig, parseConfig } from "../core/config/load.ts";
 import type { Segment } from "../core/config/template.ts";
+import { readPins } from "../core/reclaim/records.ts";
 import { type Layout, LAYOUT } from "./layout.ts";
 import type { PolicyValues } from "./policyValues.ts";
 
@@ -46,7 +48,7 @@ export function withPolicy(config: Config, change: PolicyChange): Config {
     debugModeDisables: debugModeDisables ?? kept.debugModeDisables,
   };
   const stores = config.stores.map((store) =>
-    store.retentionMs === undefined ? store : { ...store, retentionMs: least(store.retentionMs) },
+    store.retentionMs === undefined ? store : { ...store, retentionMs: least(Math.max(store.retentionMs, (retentionHours ?? 0) * HOUR)) },
   );
   return rehash({ ...config, policy, stores });
 }
@@ -100,14 +102,39 @@ export function clipConfig(
   const settings = { stores: Object.fromEntries(stores), policy: { undo: "0s", retention: "0s", brake } };
   const { file: _file, ...config } = parseConfig(root, JSON.stringify(settings));
   if (!own) return { config, store: name };
-  const finals = own.stores.filter((one) => one.role === "final" && one.name !== name);
-  const clash = finals.find((one) => path.join(one.root, one.template.prefix) === limits.directory);
-  if (clash)
-    throw new ConfigError([
-      { severity: "error", source: own.file ?? root, message: `the store "${clash.name}" has its finals in ${limits.directory}` },
-    ]);
+  // What another store has other rules for is none of the clips' business: finals stay, uploads want a proof.
+  const clash = own.stores.find((one) => one.role !== "clip" && mayMatchIn(one, limits.directory));
+  if (clash) {
+    const message = t(
+      'the store "{0}" ({1}) has files in {2}, too; give the clips a directory of their own',
+      clash.name,
+      clash.role,
+      prefix,
+    );
+    throw new ConfigError([{ severity: "error", source: own.file ?? root, message }]);
+  }
+  if (readPins(root).list.some((pin) => pin.kind === "store" && pin.value === name))
+    throw new ConfigError([{ severity: "error", source: own.file ?? root, message: t('the store "{0}" is pinned', name) }]);
   const policy = { ...config.policy, enabled: own.policy.enabled, debugModeDisables: own.policy.debugModeDisables };
   return { config: rehash({ ...config, databases: own.databases, jobs: own.jobs, policy }), store: name };
+}
+
+/** Whether a store could have a file `*.mp4` in this directory. */
+function mayMatchIn({ root, template }: TemplatedStore, directory: string): boolean {
+  const relative = path.relative(root, directory);
+  if (relative === "" || relative.startsWith("..") || path.isAbsolute(relative)) return false;
+  const names = relative.split(path.sep);
+  const { segments, deep } = template;
+  const directories = deep ? segments : segments.slice(0, -1);
+  if (deep ? names.length < segments.length : names.length !== directories.length) return false;
+  if (
+    !directories.every(
+      (segment, i) => segment.literal === names[i] || (segment.literal === undefined && segment.pattern.test(names[i] ?? "")),
+    )
+  )
+    return false;
+  const last = segments.at(-1)?.source ?? "";
+  return deep || last.endsWith(".mp4") || last.endsWith("}") || last.endsWith("*");
 }
 
 /** A plan is good for the configuration that it was made with, and for no other one (R16). */

@@ -53,6 +53,8 @@ async function deleteAndTell(file: string, options: DeleteOptions, logger: Logge
   let real: string | undefined;
   const mayGo = async (found: SingleFile): Promise<string | undefined> => {
     const { root, signal } = options;
+    // Somebody asked for a proof and got none: a HEAD that found nothing, an error that was swallowed.
+    if ("verified" in options && !options.verified) return t("nothing proves the upload");
     const refused = root === undefined ? undefined : await (await loadEngine()).whyProtected(path.resolve(root), found, signal);
     if (refused !== undefined || !options.verified) return refused;
     const proved = await proveUpload(found, options.verified, options.signal);

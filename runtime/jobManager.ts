@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Manifest, ManifestEntry } from "../core/jobs/manifest.ts";
+import { changedAt, isSince } from "./changed.ts";
 import { CleanupPolicy } from "./cleanupPolicy.ts";
 import { DirectoryManager } from "./directoryManager.ts";
 import { type JobContext, type JobWork, OpenJob, type StartOptions } from "./jobContext.ts";
@@ -276,15 +277,21 @@ export class JobManager implements AsyncDisposable {
   private async end(context: OpenJob, success: boolean, error: unknown): Promise<CleanupResult> {
     const { id } = context;
     const state = success ? "succeeded" : "failed";
+    if (success && context.state === "failed") {
+      this.logger.warn(t("Job {0} failed before; its files are kept until it is started again or released", id), { job: id });
+      return NOTHING_CLEANED;
+    }
     context.state = state;
     try {
       if (!context.tracked) await this.begin(context);
       await this.silence(context);
-      const finals = [...context.promised].filter((file) => fs.existsSync(file)).map((file) => this.finalEntry(id, file));
+      const promised = [...context.promised].map((file) => ({ file, changedMs: changedAt(file) }));
       const ended = this.date();
       await this.tracker.change(id, (old) => {
         if (!old) throw new Error(t("it has no manifest"));
-        const manifest = finals.reduce((sum, entry) => withEntry(sum, "files", entry), old);
+        // What an earlier run of the same job left at that path proves nothing about this one.
+        const made = promised.filter((one) => isSince(one.changedMs, Date.parse(old.job.started)));
+        const manifest = made.reduce((sum, { file }) => withEntry(sum, "files", this.finalEntry(id, file)), old);
         const said = error === undefined ? undefined : messageOf(error).slice(0, 2000);
         const { ended: _ended, error: _error, ...job } = manifest.job;
         return {
@@ -326,7 +333,10 @@ export class JobManager implements AsyncDisposable {
       const written = engine.configOf(this.root, this.directories.layout);
       const config = this.policy ? engine.withPolicy(written, await this.policy.current()) : written;
       if (!success && config.policy.preserveOnFailure) return NOTHING_CLEANED;
-      if (engine.isRetained(config)) return NOTHING_CLEANED;
+      if (engine.isRetained(config)) {
+        this.logger.info(t("Job {0}: its temporary files stay until their retention is over", id), { job: id });
+        return NOTHING_CLEANED;
+      }
       const { result } = await engine.clean({
         config: engine.narrowTo(config, id),
         label: id,

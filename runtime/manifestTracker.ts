@@ -47,6 +47,9 @@ export class ManifestTracker {
   private found: Promise<Place> | undefined;
 
   constructor(options: TrackerOptions) {
+    const { leaseMs } = options;
+    if (leaseMs !== undefined && !(Number.isSafeInteger(leaseMs) && leaseMs >= 1))
+      throw new TypeError(`leaseMs is ${String(leaseMs)}; write whole milliseconds from 1`);
     this.root = path.resolve(options.root);
     this.options = options;
     this.logger = loggerOr(options.logger);

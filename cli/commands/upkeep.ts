@@ -97,9 +97,10 @@ async function lookAround(config: Config): Promise<Check[]> {
     name: "git",
     ok: tracked.unknown === undefined,
     message:
-      (tracked.unknown ?? tracked.files.size === 1)
+      tracked.unknown ??
+      (tracked.files.size === 1
         ? t("1 file in the stores is tracked, and kept")
-        : t("{0} in the stores are tracked, and kept", countFiles(tracked.files.size)),
+        : t("{0} in the stores are tracked, and kept", countFiles(tracked.files.size))),
   });
   checks.push(attempt(t("pins"), () => countPins(readPins(config.root).list.length)));
   const holder = lockHolder(config.root);

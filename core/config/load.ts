@@ -36,9 +36,11 @@ export function loadConfig(directory: string): Config {
   const root = path.resolve(directory);
   const found = findConfigFile(root);
   if (found) return resolveConfig(root, found.file, parseDocument(found.text, found.name), []);
+  const preset = fs.existsSync(path.join(root, ".offcut/jobs")) ? "job-manifests" : "video-generator";
   const message = t(
-    'is not there ({0}), so Offcut knows no stores and keeps everything. Write { "preset": "video-generator" } to start.',
+    "is not there ({0}), so Offcut knows no stores and keeps everything. Write {1} to start.",
     path.join(root, CONFIG_FILE),
+    `{ "preset": "${preset}" }`,
   );
   return resolveConfig(root, undefined, parseDocument("{}", CONFIG_FILE), [{ severity: "warning", source: CONFIG_FILE, message }]);
 }
@@ -58,6 +60,7 @@ function resolveConfig(root: string, file: string | undefined, document: ConfigD
   const databases = resolveDatabases(root, value, stores, document, problems);
   const jobs = resolveJobs(root, value, stores, document, problems);
   const policy = resolvePolicy(value.policy ?? {}, stores, document, problems);
+  warnOfRetention(stores, policy, document, problems);
   if (problems.some((problem) => problem.severity === "error")) throw new ConfigError(problems);
   const resolved = { preset: value.preset, databases, stores, jobs, policy };
   return {
@@ -154,7 +157,12 @@ function resolveJobs(
       line: document.lineOf(["jobs", "directory"]),
       message: t('jobs.directory: lies in the store "{0}", whose files the manifests describe; put it outside of every store', holder.name),
     });
-  return { directory, leaseMs: parseDuration(value.jobs?.lease ?? "2m") ?? 0 };
+  const leaseMs = parseDuration(value.jobs?.lease ?? "2m") ?? 0;
+  if (leaseMs === 0) {
+    const message = `jobs.lease: ${t('is 0, so that no job would ever count as alive; write "2m"')}`;
+    problems.push({ severity: "error", source: document.label, line: document.lineOf(["jobs", "lease"]), message });
+  }
+  return { directory, leaseMs };
 }
 
 function resolveDatabases(
@@ -208,6 +216,15 @@ function resolveDatabase(root: string, database: DatabaseFile): DatabaseConfig {
 function statusTable(value: DatabaseFile["trackStatus"]): StatusTable | undefined {
   if (value === undefined || value === false) return undefined;
   return value === true ? { table: "projects", id: "id" } : value;
+}
+
+/** Retention beats a limit of age; the longer one of the policy is easily forgotten. */
+function warnOfRetention(stores: readonly TemplatedStore[], policy: Policy, document: ConfigDocument, problems: Problem[]): void {
+  for (const { name, maxAgeMs, retentionMs } of stores) {
+    if (maxAgeMs === undefined || retentionMs !== undefined || policy.retentionMs <= maxAgeMs) continue;
+    const message = `stores.${name}.maxAge: ${t('is shorter than policy.retention, which decides; give the store a "retention" of its own')}`;
+    problems.push({ severity: "warning", source: document.label, line: document.lineOf(["stores", name, "maxAge"]), message });
+  }
 }
 
 function resolvePolicy(

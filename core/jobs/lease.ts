@@ -146,7 +146,7 @@ export function startHeartbeat(directory: string, id: string, everyMs: number, o
     }
   };
   beat();
-  const timer = setInterval(beat, everyMs);
+  const timer = setInterval(beat, Math.min(everyMs, 2 ** 31 - 1)); // Node fires a longer timer at once.
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

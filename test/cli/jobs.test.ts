@@ -178,7 +178,7 @@ describe("offcut jobs", function () {
     assert.deepEqual([jobs.get("bad")?.state, jobs.get("good")?.reclaimable.files], ["unreadable", 0]);
     assert.match((await offcut(["jobs"], ws)).stdout, /set it aside: offcut jobs forget bad$/m);
     assert.equal((await offcut(["doctor"], ws)).code, 3);
-    assert.equal((await offcut(["watch", "--once"], ws)).code, 0);
+    assert.equal((await offcut(["watch", "--once"], ws)).code, 3);
     assert.deepEqual([left("good").length, left("bad").length], [2, 2]);
     assert.equal((await offcut(["jobs", "forget", "bad"], ws)).code, 2, "nobody is there to confirm");
     assert.equal((await offcut(["jobs", "forget", "nobody", "--yes"], ws)).code, 2);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { addPin } from "../../core/reclaim/records.ts";
 import { ClipStore, type ClipStoreOptions } from "../../runtime/index.ts";
 import { type Listener, makeListener, makeRoot, type Root } from "./world.ts";
 
@@ -196,6 +197,30 @@ describe("ClipStore", () => {
     assert.equal(await store.cleanupClip("e1"), false);
     assert.equal(await store.cleanupOldClips(), 0);
     assert.deepEqual(clips(), ["clips/e1.mp4"]);
-    assert.match(heard.text(), /has its finals in/);
+    assert.match(heard.text(), /has files in clips, too/);
+  });
+
+  for (const [role, template] of [
+    ["final", "{kind}/{n}.mp4"],
+    ["final", "clips/"],
+    ["upload", "clips/{event}.mp4"],
+    ["shared", "clips/keep-*"],
+  ] as const)
+    it(`R28 R35: files that may be of another store (${role}, ${template}) are none of the clips' business`, async () => {
+      root.write("offcut.json", JSON.stringify({ stores: { other: { path: template, role } } }));
+      root.write("clips/keep-1.mp4");
+      await using store = await open({ maxBytes: 100, targetBytes: 10 });
+      assert.equal(await store.cleanupOldClips(), 0);
+      assert.equal(await store.cleanupClip("keep-1"), false);
+      assert.deepEqual(clips(), ["clips/keep-1.mp4"]);
+    });
+
+  it("R29: a pinned store keeps also what is asked for by name", async () => {
+    root.write("offcut.json", JSON.stringify({ stores: { mine: { path: "clips/{event}.mp4", role: "clip" } } }));
+    root.write("clips/e1.mp4");
+    addPin(root.root, { kind: "store", value: "mine", added: "" });
+    await using store = await open();
+    assert.equal(await store.cleanupClip("e1"), false);
+    assert.deepEqual(clips(), ["clips/e1.mp4"]);
   });
 });

@@ -29,6 +29,15 @@ describe("deleteLocalFileAfterUpload", () => {
     return heard.lines[0]!;
   };
 
+  it("S1.4 R35: who asks for a proof and has none keeps the file", async () => {
+    for (const verified of [undefined, null]) {
+      const file = folder.write("scene.mp4", "frames");
+      assert.equal(await remove(file, { verified } as unknown as DeleteOptions), false);
+      assert.ok(fs.existsSync(file));
+    }
+    assert.match(heard.text(), /nothing proves the upload/);
+  });
+
   it("S1.1 S1.8: deletes the file and logs local_file_deleted with the size", async () => {
     const file = folder.write("scene.mp4", "frames");
     assert.equal(await remove(file), true);

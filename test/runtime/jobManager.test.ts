@@ -101,6 +101,28 @@ describe("JobManager", () => {
     assert.match(heard.text(), /no final of job none is recorded/);
   });
 
+  it("P3: a job that failed does not become a success by the way", async () => {
+    await using jobs = make();
+    const job = await jobs.startJob("ep1", "long_form", { makesFinal: false });
+    root.write("output/jobs/ep1/videos/cut.mp4");
+    await job.fail(new Error("boom"));
+    assert.equal((await jobs.completeJob("ep1", true)).deletedFiles, 0);
+    assert.equal(temporary("ep1").length, 1);
+    assert.match(heard.text(), /failed before; its files are kept/);
+  });
+
+  it("R34: what an earlier run left where the final should be proves nothing about this one", async () => {
+    await using jobs = make();
+    const final = root.write("output/long_form/ep1.mp4", videoBytes());
+    const startedMs = fs.statSync(final).ctimeMs + 5000;
+    await using later = make({ now: () => startedMs });
+    const job = await later.startJob("ep1", "long_form");
+    root.write("output/jobs/ep1/videos/cut.mp4");
+    assert.equal(job.finalPath("long_form", "ep1.mp4"), final);
+    assert.equal((await job.complete()).deletedFiles, 0);
+    assert.match(heard.text(), /no final of job ep1 is recorded/);
+  });
+
   it("P9: with a retention nothing goes at once, and nobody looks for anything", async () => {
     await using jobs = make({ policy: { retentionHours: 1 } });
     const job = await jobs.startJob("ep1", "subtitles");

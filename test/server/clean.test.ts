@@ -200,9 +200,10 @@ describe("server: cleaning", () => {
   });
 
   it("frees the space of cleanups whose undo window is over, at the start", async () => {
+    workspace.write("offcut.json", Buffer.from('{ "preset": "video-generator", "policy": { "undo": "30m" } }'));
     const { digest } = await planned();
     await client.request<CleanAnswer>("offcut/clean", { digest });
-    await using later = await startClient(workspace.root, { now: () => Date.now() + 25 * 3_600_000 });
+    await using later = await startClient(workspace.root, { now: () => Date.now() + 40 * 60_000 });
     await poll("the purge", async () => (await later.request<HistoryAnswer>("offcut/history"))[0]?.state === "purged");
     assert.deepEqual(fs.readdirSync(path.join(workspace.root, ".offcut/holds")), []);
   });
