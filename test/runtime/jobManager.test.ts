@@ -112,7 +112,6 @@ describe("JobManager", () => {
   });
 
   it("R34: what an earlier run left where the final should be proves nothing about this one", async () => {
-    await using jobs = make();
     const final = root.write("output/long_form/ep1.mp4", videoBytes());
     const startedMs = fs.statSync(final).ctimeMs + 5000;
     await using later = make({ now: () => startedMs });
