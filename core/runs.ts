@@ -6,11 +6,11 @@ import { loadConfig } from "./config/load.ts";
 import type { Problem, RunSummary } from "./model.ts";
 import { listArchived, readArchived } from "./reclaim/archive.ts";
 import { holdOf, journalOf, Refusal, STATE_SCHEMA } from "./reclaim/home.ts";
-import { type Journal, openJournal, readJournal } from "./reclaim/journal.ts";
+import { type Journal, openJournal } from "./reclaim/journal.ts";
 import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
 import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
 import { compareRecords } from "./reclaim/records.ts";
-import { needsRecovery, readOne, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
+import { needsRecovery, readOne, readOrNothing, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
 import { foldJournal, isDue, type RunState, summarise } from "./reclaim/runState.ts";
 import { undoRun, type UndoOptions, type UndoResult } from "./reclaim/undo.ts";
 import { undoStatus } from "./status.ts";
@@ -129,8 +129,8 @@ export async function purge(
   const results: PurgeResult[] = [];
   for (const one of runs) {
     if (options.signal?.aborted) break;
-    if (expiredAt !== undefined && !holdsDue(load(workspace, one.run).state, expiredAt)) continue;
     try {
+      if (expiredAt !== undefined && !holdsDue(load(workspace, one.run).state, expiredAt)) continue;
       results.push(
         await withRun(workspace, one.run, async (state, journal) => {
           // Asked again under the lock: what was listed may have been somebody's run at work.
@@ -140,8 +140,15 @@ export async function purge(
         }),
       );
     } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const isNamed = run !== undefined && !selection.tolerant;
+      // Since it was listed, somebody else has undone it or freed it: there is nothing left to free, and nothing went wrong.
+      if (!(readRun(workspace, one.run)?.files.some((file) => file.state === "held") ?? false)) {
+        if (isNamed) throw new Refusal(t("{0} holds no files", run));
+        continue;
+      }
       // One run that resists does not stop the others (R22); one that was asked for by name explains itself.
-      if (!(error instanceof Refusal) || (run !== undefined && !selection.tolerant)) throw error;
+      if (isNamed) throw error;
       results.push({
         run: one.run,
         deletedFiles: 0,
@@ -181,13 +188,13 @@ function load(
   workspace: string,
   run: string,
 ): { readonly state: RunState; readonly end: { readonly sequence: number; readonly bytes: number } } {
-  const file = journalOf(workspace, run);
-  if (!isName(run) || !fs.existsSync(file)) {
+  // Not first asked whether it is there: another process may put it into the archive at any moment.
+  const contents = isName(run) ? readOrNothing(workspace, run) : undefined;
+  if (!contents) {
     const archived = readRun(workspace, run);
     if (archived) throw new Refusal(t("{0} cannot be undone: {1}", run, explainEmpty(archived)));
     throw new Refusal(t('there is no cleanup "{0}"; "offcut history" lists them', run));
   }
-  const contents = readJournal(file);
   const state = foldJournal(contents.records);
   if (!state) throw new Refusal(t('the journal of "{0}" cannot be read', run));
   return { state, end: contents.end };

@@ -42,7 +42,7 @@ export function readOne(workspace: string, run: string): { readonly state: RunSt
   return contents && state && { state, contents };
 }
 
-function readOrNothing(workspace: string, run: string): JournalContents | undefined {
+export function readOrNothing(workspace: string, run: string): JournalContents | undefined {
   try {
     return readJournal(journalOf(workspace, run));
   } catch (error) {

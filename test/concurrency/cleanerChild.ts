@@ -1,4 +1,5 @@
 /** `node cleanerChild.ts ROOT [REMOTE]` (forked): a process that cleans, once or again and again, and one that undoes and frees. */
+import { setImmediate } from "node:timers/promises";
 import { cleanUp } from "../../core/cleanUp.ts";
 import { loadConfig } from "../../core/config/load.ts";
 import { enforce } from "../../core/enforce.ts";
@@ -59,8 +60,11 @@ serve<CleanerTask>(async ({ verb, later = 0, store }) => {
 
 async function loop(options: PlanOptions, signal: AbortSignal): Promise<readonly Told[]> {
   const told: Told[] = [];
-  do told.push(await act("enforce", options));
-  while (!signal.aborted);
+  do {
+    told.push(await act("enforce", options));
+    // A round with nothing to do waits for nothing, and who never waits never hears that it shall stop.
+    await setImmediate();
+  } while (!signal.aborted);
   return told;
 }
 

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { enforce } from "../../core/enforce.ts";
 import { archiveRuns } from "../../core/reclaim/archive.ts";
+import { holdOf } from "../../core/reclaim/home.ts";
 import { openJournal, readJournal } from "../../core/reclaim/journal.ts";
 import { listRecent, listRuns, purge, readRun, undo } from "../../core/runs.ts";
 import { loadConfig } from "../../core/config/load.ts";
@@ -26,6 +27,12 @@ async function cleanOften(layout: Layout, runs: number): Promise<string[]> {
     names.push(done.result?.run ?? "");
   }
   return names;
+}
+
+function makeLarge(layout: Layout, run: string): void {
+  const file = layout.path(`.offcut/runs/${run}.jsonl`);
+  using journal = openJournal(file, readJournal(file).end);
+  for (let i = 0; i < 20; i++) journal.append({ t: "rmdir", root: layout.root, path: "x".repeat(60_000), mode: 0o755 });
 }
 
 const journals = (layout: Layout): string[] => fs.readdirSync(layout.path(".offcut/runs")).filter((name) => name.endsWith(".jsonl"));
@@ -80,13 +87,44 @@ describe("archive", function () {
     assert.deepEqual(layout.files(), ["data/clips/e0-0.mp4"]);
   });
 
+  it("R22, R41: what another process undoes and archives while space is freed is no error", async () => {
+    using layout = makeLayout(store("1h"));
+    const [, second = ""] = await cleanOften(layout, 2);
+    const [runs, before, after] = [layout.path(".offcut/runs"), layout.path("before"), layout.path("after")];
+    const [place, held] = [layout.path("data/clips/e1-1.mp4"), path.join(holdOf(layout.root, second), "data/clips/e1-1.mp4")];
+    fs.cpSync(runs, before, { recursive: true });
+    await undo(loadConfig(layout.root), second);
+    makeLarge(layout, second);
+    archiveRuns(layout.root);
+    assert.deepEqual(journals(layout).length, 1);
+    // Back to the moment before, which comes once more while the older run is being freed.
+    fs.renameSync(runs, after);
+    fs.renameSync(before, runs);
+    fs.mkdirSync(path.dirname(held), { recursive: true });
+    fs.renameSync(place, held);
+    const again = (): void => {
+      if (fs.existsSync(place)) return;
+      fs.renameSync(held, place);
+      fs.rmSync(path.join(runs, `${second}.jsonl`));
+      fs.cpSync(path.join(after, "archive"), path.join(runs, "archive"), { recursive: true });
+    };
+    const freed = await purge(layout.root, {}, { onProgress: again });
+    assert.deepEqual(
+      freed.map((one) => [one.deletedFiles, one.errors]),
+      [[1, []]],
+    );
+    assert.deepEqual(
+      readRun(layout.root, second)?.files.map((file) => file.state),
+      ["restored"],
+    );
+    assert.ok(fs.existsSync(place));
+  });
+
   it("a large journal goes at once, a full file of the archive is not added to", async () => {
     using layout = makeLayout(store("0s"));
     for (let round = 0; round < 6; round++) {
       const [name] = await cleanOften(layout, 1);
-      const file = layout.path(`.offcut/runs/${name}.jsonl`);
-      using journal = openJournal(file, readJournal(file).end);
-      for (let i = 0; i < 20; i++) journal.append({ t: "rmdir", root: layout.root, path: "x".repeat(60_000), mode: 0o755 });
+      makeLarge(layout, name ?? "");
     }
     archiveRuns(layout.root);
     assert.deepEqual(journals(layout), []);
