@@ -86,7 +86,8 @@ function explainFurther(): Readonly<Record<string, readonly string[]>> {
     jobs: [
       t("release ID  the job (or project) failed and its files are held for debugging: let them go with the next cleanup"),
       t("hold ID     take that back"),
-      t("forget ID   set a damaged manifest aside; what only it protects is nobody's then, and stays until somebody takes it by hand"),
+      t("forget ID   set a damaged manifest aside; what only it protects is nobody's then, and stays until somebody takes it by hand;"),
+      t("            or forget that a job was started when that could not be noted and its process is gone"),
     ],
     check: [
       t("A PATH is a file or a directory below the workspace, from the working directory or from the workspace; default: all of it."),

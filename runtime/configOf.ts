@@ -28,6 +28,31 @@ function settingsOf(layout: Layout): object {
   return { stores: Object.fromEntries([...temporary, ...finals]), policy: { retention: "24h" } };
 }
 
+/** Where the configuration and the layout of jobs do not go together: files that nothing would ever clean, finals that could go. */
+export function layoutProblems(config: Config, layout: Layout): readonly string[] {
+  const storesOf = (directory: string, orBelow: boolean): readonly TemplatedStore[] =>
+    config.stores.filter((store) => isIn(store, path.join(config.root, directory), orBelow));
+  const unclean = layout.temporary.flatMap((kind) => {
+    const directory = `${layout.jobs}/{job}/${kind}`;
+    if (storesOf(`${layout.jobs}/job/${kind}`, true).length > 0) return [];
+    return [t("no store has the files in {0}, so they are never cleaned; give them a store with the role temp", `${directory}/`)];
+  });
+  const unsafe = Object.values(layout.finals).flatMap((directory) => {
+    const stores = storesOf(directory, false);
+    const store = stores.some((one) => one.role === "final") ? undefined : stores[0];
+    if (!store) return [];
+    return [
+      t(
+        'finals of jobs lie in {0}, where the store "{1}" has the role {2}; give them a store with the role final',
+        `${directory}/`,
+        store.name,
+        store.role,
+      ),
+    ];
+  });
+  return [...unclean, ...unsafe];
+}
+
 export interface PolicyChange extends Partial<PolicyValues> {
   /** Files stay at least that long, whatever the policy says. */
   readonly leastHours?: number;
@@ -120,21 +145,23 @@ export function clipConfig(
 }
 
 /** Whether a store could have a file `*.mp4` in this directory. */
-function mayMatchIn({ root, template }: TemplatedStore, directory: string): boolean {
+function mayMatchIn(store: TemplatedStore, directory: string): boolean {
+  const last = store.template.segments.at(-1)?.source ?? "";
+  return isIn(store, directory) && (store.template.deep || last.endsWith(".mp4") || last.endsWith("}") || last.endsWith("*"));
+}
+
+/** Whether a store has files in this directory; with `orBelow` also whether it has some in directories of it. */
+function isIn({ root, template }: TemplatedStore, directory: string, orBelow = false): boolean {
   const relative = path.relative(root, directory);
   if (relative === "" || relative.startsWith("..") || path.isAbsolute(relative)) return false;
   const names = relative.split(path.sep);
   const { segments, deep } = template;
   const directories = deep ? segments : segments.slice(0, -1);
-  if (deep ? names.length < segments.length : names.length !== directories.length) return false;
-  if (
-    !directories.every(
-      (segment, i) => segment.literal === names[i] || (segment.literal === undefined && segment.pattern.test(names[i] ?? "")),
-    )
-  )
-    return false;
-  const last = segments.at(-1)?.source ?? "";
-  return deep || last.endsWith(".mp4") || last.endsWith("}") || last.endsWith("*");
+  if (!orBelow && directories.length > names.length) return false;
+  if (!deep && directories.length < names.length) return false;
+  return directories.every(
+    ({ literal, pattern }, i) => i >= names.length || literal === names[i] || (literal === undefined && pattern.test(names[i] ?? "")),
+  );
 }
 
 /** A plan is good for the configuration that it was made with, and for no other one (R16). */

@@ -5,7 +5,7 @@ export { manifestFile, readManifest, updateManifest } from "../core/jobs/manifes
 export { refuseEntryPath } from "../core/jobs/manifest.ts";
 export { refuseManifestTree } from "../core/jobs/owners.ts";
 export { clean, type CleanRequest, type Cleaned } from "./clean.ts";
-export { clipConfig, configOf, isRetained, narrowTo, withPolicy } from "./configOf.ts";
+export { clipConfig, configOf, isRetained, layoutProblems, narrowTo, withPolicy } from "./configOf.ts";
 export { loadConfig } from "../core/config/load.ts";
 export { readPolicyFile } from "./policyFile.ts";
 export { whyProtected } from "./whyProtected.ts";

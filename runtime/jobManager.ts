@@ -4,6 +4,7 @@ import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Manifest, ManifestEntry } from "../core/jobs/manifest.ts";
 import { changedAt, isSince } from "./changed.ts";
+import { cleanAfter } from "./cleanAfter.ts";
 import { CleanupPolicy } from "./cleanupPolicy.ts";
 import { DirectoryManager } from "./directoryManager.ts";
 import { type JobContext, type JobWork, OpenJob, type StartOptions } from "./jobContext.ts";
@@ -13,7 +14,7 @@ import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
 import { type EntryRole, ManifestTracker, type Place, startedAnew, withEntry } from "./manifestTracker.ts";
 import type { PolicyValues } from "./policyValues.ts";
-import { type CleanupResult, NOTHING_CLEANED, resultOf } from "./result.ts";
+import { type CleanupResult, NOTHING_CLEANED } from "./result.ts";
 
 export interface JobManagerOptions {
   /** The directory with `offcut.json`. Without that file the stores are those of the layout. */
@@ -50,6 +51,7 @@ export class JobManager implements AsyncDisposable {
   private readonly policy: CleanupPolicy | undefined;
   private readonly logger: Logger;
   private readonly running = new Map<string, { readonly context: OpenJob; readonly lease: LeaseHeld }>();
+  private isCompared = false;
   private readonly starting = new Map<OpenJob, Promise<void>>();
 
   constructor(options: JobManagerOptions) {
@@ -148,6 +150,7 @@ export class JobManager implements AsyncDisposable {
         : [{ path: this.tracker.relative(this.directories.directoryOf(id, kind)), kind, role: "temp", added: started }],
     );
     this.guard(context, engine, place, started);
+    this.compareLayout(engine);
     const ends = kinds.length === 0 || kinds.some((kind) => this.directories.isFinal(kind));
     await this.tracker.change(id, (old) => {
       const holder = old && engine.whoElse(place.directory, old, resume);
@@ -162,6 +165,18 @@ export class JobManager implements AsyncDisposable {
       return directories.reduce((sum, entry) => withEntry(sum, "directories", entry), manifest);
     });
     this.keepAlive(context, engine);
+  }
+
+  /** Said once: what the file of the root says of other directories than those of the layout cleans nothing of these jobs. */
+  private compareLayout(engine: Awaited<ReturnType<typeof loadEngine>>): void {
+    if (this.isCompared) return;
+    this.isCompared = true;
+    try {
+      for (const problem of engine.layoutProblems(engine.configOf(this.root, this.directories.layout), this.directories.layout))
+        this.logger.warn(problem, { root: this.root });
+    } catch {
+      // A configuration that cannot be read is told by whoever needs it.
+    }
   }
 
   /**
@@ -309,7 +324,13 @@ export class JobManager implements AsyncDisposable {
     }
     if (!success) this.logger.warn(t("Job {0} failed", id), { job: id, ...(error !== undefined && { error: messageOf(error) }) });
     await this.mark(context, success ? "completed" : "failed");
-    return this.cleanAfter(id, success);
+    return cleanAfter(id, success, {
+      ...this.options,
+      root: this.root,
+      layout: this.directories.layout,
+      policy: this.policy,
+      logger: this.logger,
+    });
   }
 
   /** The last sign of life may not be later than the end, by whatever clock: that would look like a job that runs once more. */
@@ -323,38 +344,6 @@ export class JobManager implements AsyncDisposable {
 
   private finalEntry(id: string, file: string): ManifestEntry {
     return { path: this.tracker.relative(file), kind: this.guess(id, file).kind, role: "final", added: this.date() };
-  }
-
-  /** What the policy keeps anyway is not even looked for. */
-  private async cleanAfter(id: string, success: boolean): Promise<CleanupResult> {
-    const { signal, environment = process.env, now } = this.options;
-    try {
-      const engine = await loadEngine();
-      const written = engine.configOf(this.root, this.directories.layout);
-      const config = this.policy ? engine.withPolicy(written, await this.policy.current()) : written;
-      if (!success && config.policy.preserveOnFailure) return NOTHING_CLEANED;
-      if (engine.isRetained(config)) {
-        this.logger.info(t("Job {0}: its temporary files stay until their retention is over", id), { job: id });
-        return NOTHING_CLEANED;
-      }
-      const { result } = await engine.clean({
-        config: engine.narrowTo(config, id),
-        label: id,
-        logger: this.logger,
-        environment,
-        mode: "automatic",
-        owner: id,
-        narrowed: true,
-        layout: this.directories.layout,
-        ...(signal && { signal }),
-        ...(now && { now }),
-      });
-      return resultOf(result);
-    } catch (error) {
-      const message = messageOf(error);
-      this.logger.error(t("Cleanup of {0} failed: {1}", id, message), { job: id });
-      return { ...NOTHING_CLEANED, errors: [{ path: "", message }] };
-    }
   }
 
   private async mark(context: OpenJob, status: JobStatus): Promise<void> {

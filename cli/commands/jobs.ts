@@ -4,6 +4,9 @@ import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Config } from "../../core/config/config.ts";
 import type { Manifest } from "../../core/jobs/manifest.ts";
+import { heartbeatFile } from "../../core/jobs/lease.ts";
+import { readUnnotedStart } from "../../core/jobs/owners.ts";
+import { isSafeId } from "../../core/config/template.ts";
 import { lockManifests, manifestFile, readManifest, readManifests, setAsideManifest } from "../../core/jobs/manifests.ts";
 import { releaseOwner, unreleaseOwner } from "../../core/jobs/release.ts";
 import { makePlan } from "../../core/makePlan.ts";
@@ -29,6 +32,8 @@ interface Row {
   readonly held: boolean;
   readonly started?: string;
   readonly ended?: string;
+  /** It was started, or started again, and its manifest does not say so. */
+  readonly unnoted: boolean;
   /** Who runs it, or what it failed with. */
   readonly detail?: string;
   /** What is left of it, finals aside, and what of that can go now. */
@@ -98,13 +103,16 @@ function toRow(config: Config, owner: Owner, items: readonly PlanItem[], manifes
   const named = manifest
     ? manifest.files.filter((file) => file.role === "final").map((file) => path.join(config.root, file.path))
     : items.filter((item) => item.reason === "final-output").map((item) => path.join(item.root, item.path));
-  const detail = manifest?.job.error ?? lease ?? (kind === "project" ? `${owner.source} = ${owner.status}` : undefined);
+  const sign = kind === "job" && owner.state === "unknown" && isSafeId(id) ? readUnnotedStart(config.jobs.directory, id) : undefined;
+  const words = sign && t("{0}; last sign of life {1}", owner.status, sign.at);
+  const detail = words ?? manifest?.job.error ?? lease ?? (kind === "project" ? `${owner.source} = ${owner.status}` : undefined);
   return {
     id,
     kind,
     ...(type !== undefined && { type }),
     state: stateOf(owner),
     held: owner.state === "failed" && owner.released !== true && config.policy.preserveOnFailure,
+    unnoted: sign !== undefined,
     ...(startedMs !== undefined && { started: new Date(startedMs).toISOString() }),
     ...(endedMs !== undefined && { ended: new Date(endedMs).toISOString() }),
     ...(detail !== undefined && { detail }),
@@ -148,13 +156,22 @@ function adviceOn(rows: readonly Row[]): string[] {
   const bytes = held.reduce((sum, row) => sum + row.left.bytes, 0);
   const one = held[0];
   const damaged = rows.find((row) => row.state === "unreadable");
+  const unnoted = rows.find((row) => row.unnoted);
   return [
-    ...(one || damaged ? [""] : []),
+    ...(one || damaged || unnoted ? [""] : []),
     ...(one
       ? [t("Held for debugging: {0}. Let go: offcut jobs release {1}", formatBytes(bytes), held.length === 1 ? quote(one.id) : "ID")]
       : []),
     ...(damaged
       ? [t("While a manifest cannot be read nothing is cleaned. Restore it, or set it aside: offcut jobs forget {0}", quote(damaged.id))]
+      : []),
+    ...(unnoted
+      ? [
+          t(
+            "A start that nobody could note keeps the files of its job. Start it again, or, once nobody is at work on it: offcut jobs forget {0}",
+            quote(unnoted.id),
+          ),
+        ]
       : []),
   ];
 }
@@ -211,24 +228,48 @@ async function forget(context: Context, id: string): Promise<ExitCode> {
   const { args, terminal, root, signal } = context;
   const config = configOf(context);
   const { directory } = config.jobs;
+  if (isSafeId(id) && readUnnotedStart(directory, id)) return await forgetStart(context, config, id);
   const problem = whyUnreadable(directory, id);
-  if (!args.has("yes")) {
-    if (!terminal.interactive) throw new UsageError(t("nobody is there to confirm; add --yes to set the manifest of {0} aside", id));
-    terminal.warn(visible(problem));
-    const answer = await terminal.ask(
-      t("Set it aside? What only it protects is nobody's then: it is kept, and taken by hand only (--orphans). [y/N] "),
-    );
-    if (!/^y(es)?$/i.test(answer)) {
-      terminal.print(t("Nothing was touched."));
-      return EXIT.done;
-    }
-  }
+  const question = t("Set it aside? What only it protects is nobody's then: it is kept, and taken by hand only (--orphans). [y/N] ");
+  if (!(await confirm(context, problem, question))) return EXIT.done;
   using _lock = await lockManifests(directory, [id], signal);
   whyUnreadable(directory, id);
   const aside = setAsideManifest(directory, id);
   if (args.json) terminal.printJson({ root, forgotten: id, aside: path.relative(root, aside) });
   else terminal.print(visible(t("The manifest of {0} is now {1}; nothing reads it there.", id, path.relative(root, aside))));
   return EXIT.done;
+}
+
+/** A process began with the job and is gone, and what it was at nobody noted: then its last sign of life is all that there is. */
+async function forgetStart(context: Context, { jobs }: Config, id: string): Promise<ExitCode> {
+  const { args, terminal, root, signal } = context;
+  const refuseFresh = (): string => {
+    const at = readUnnotedStart(jobs.directory, id)?.at;
+    const ageMs = at === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(at);
+    if (at === undefined || (ageMs >= 0 && ageMs <= jobs.leaseMs))
+      throw new Refusal(t("somebody is at work on {0}: its last sign of life is from {1}", id, at ?? t("just now")));
+    return at;
+  };
+  const problem = t("The start of {0} could not be noted; its last sign of life is from {1}.", id, refuseFresh());
+  const question = t(
+    "Forget that it was started? Be sure that no process is at work on it: then its files are what they were before. [y/N] ",
+  );
+  if (!(await confirm(context, problem, question))) return EXIT.done;
+  using _lock = await lockManifests(jobs.directory, [id], signal);
+  refuseFresh();
+  fs.rmSync(heartbeatFile(jobs.directory, id), { force: true });
+  if (args.json) terminal.printJson({ root, forgotten: id });
+  else terminal.print(visible(t("The start of {0} is forgotten.", id)));
+  return EXIT.done;
+}
+
+async function confirm({ args, terminal }: Context, problem: string, question: string): Promise<boolean> {
+  if (args.has("yes")) return true;
+  if (!terminal.interactive) throw new UsageError(t("nobody is there to confirm; add --yes: {0}", problem));
+  terminal.warn(visible(problem));
+  if (/^y(es)?$/i.test(await terminal.ask(question))) return true;
+  terminal.print(t("Nothing was touched."));
+  return false;
 }
 
 /** Throws unless the manifest is damaged for good: one that can be read, is newer, or may only not be opened is left alone. */

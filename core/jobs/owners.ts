@@ -5,9 +5,16 @@ import { t } from "@vscode/l10n";
 import type { Config } from "../config/config.ts";
 import type { Owner, OwnerState, Problem } from "../model.ts";
 import { Refusal } from "../reclaim/home.ts";
-import { type Heartbeat, type LeaseState, type Moment, stateOfLease } from "./lease.ts";
+import { type Heartbeat, type LeaseState, type Moment, readHeartbeat, stateOfLease } from "./lease.ts";
 import type { Manifest } from "./manifest.ts";
-import { findStrayManifests, type ManifestFound, manifestsSignature, readLoneHeartbeats, readManifests } from "./manifests.ts";
+import {
+  findStrayManifests,
+  type ManifestFound,
+  manifestsSignature,
+  readLoneHeartbeats,
+  readManifest,
+  readManifests,
+} from "./manifests.ts";
 
 /** A job, and a number that changes when it runs again, also when it goes on with what began long before (R37). */
 export interface JobOwner extends Owner {
@@ -70,8 +77,7 @@ export function stateOfJob(
   const { job } = manifest;
   if (job.state !== "running") {
     const endedMs = Date.parse(job.ended ?? job.started);
-    if (heartbeat && (heartbeat.notNotedSince !== undefined || Date.parse(heartbeat.at) > endedMs))
-      return { state: "unknown", status: t("started again, not noted") };
+    if (heartbeat && isAnew(heartbeat, endedMs)) return { state: "unknown", status: t("started again, not noted") };
     return { state: job.state, status: job.state, endedMs };
   }
   // A heartbeat from before belongs to a process that ran the same job earlier.
@@ -85,6 +91,19 @@ export function stateOfJob(
     ...[...manifest.files, ...manifest.directories].map((entry) => entry.added),
   ];
   return { state: "failed", status: "abandoned", lease, endedMs: Math.max(...signs.map((sign) => Date.parse(sign))) };
+}
+
+function isAnew(heartbeat: Heartbeat, endedMs: number): boolean {
+  return heartbeat.notNotedSince !== undefined || Date.parse(heartbeat.at) > endedMs;
+}
+
+/** The last sign of life of a job that was started, or started again, without its manifest saying so. Looks only. */
+export function readUnnotedStart(directory: string, id: string): Heartbeat | undefined {
+  const found = readManifest(directory, id);
+  if (!found) return readHeartbeat(directory, id);
+  const { manifest, heartbeat } = found;
+  if (!heartbeat || !manifest || manifest.job.state === "running") return undefined;
+  return isAnew(heartbeat, Date.parse(manifest.job.ended ?? manifest.job.started)) ? heartbeat : undefined;
 }
 
 /** Why a path may not be listed: the manifests would be in the tree that one of them describes (R70). */
@@ -179,9 +198,8 @@ function collect(config: Pick<Config, "root" | "jobs">, { signature, manifests, 
   }
   for (const { id, heartbeat } of alone) {
     if (owners.some((owner) => owner.id === id)) continue;
-    const { notNotedSince } = heartbeat;
-    const since = notNotedSince === undefined ? {} : { startedMs: Date.parse(notNotedSince) };
-    owners.push({ id, state: "unknown", status: t("started, not noted"), source: SOURCE, kind: "job", ...since });
+    const startedMs = Date.parse(heartbeat.notNotedSince ?? heartbeat.at);
+    owners.push({ id, state: "unknown", status: t("started, not noted"), source: SOURCE, kind: "job", startedMs });
   }
   const hash = hashOf([signature, ...owners.map((owner) => `${owner.id} ${owner.state}`)]);
   return { owners, references, outputs, ...(unavailable !== undefined && { unavailable }), problems, hash };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
-import { type Lease, myLease } from "../../core/jobs/lease.ts";
+import { heartbeat, type Lease, myLease } from "../../core/jobs/lease.ts";
 import type { Manifest } from "../../core/jobs/manifest.ts";
 import { updateManifest } from "../../core/jobs/manifests.ts";
 import { addProject, makeWorkspace, videoBytes, type Workspace } from "../workspace.ts";
@@ -15,6 +15,7 @@ interface JobJson {
   readonly type?: string;
   readonly state: string;
   readonly held: boolean;
+  readonly unnoted: boolean;
   readonly detail?: string;
   readonly left: { readonly files: number; readonly bytes: number };
   readonly reclaimable: { readonly files: number; readonly bytes: number };
@@ -191,6 +192,36 @@ describe("offcut jobs", function () {
     assert.equal((await offcut(["watch", "--once"], ws)).code, 0);
     assert.deepEqual([left("good").length, left("bad").length], [0, 2], "R30: what is nobody's is taken by hand only");
     assert.ok(!(await list()).has("bad"));
+  });
+
+  it("R39: a start that nobody could note keeps everything until somebody forgets it, but not while there are signs of life", async () => {
+    await addJob("good", "succeeded");
+    for (const id of ["good", "lone"]) heartbeat(manifests, id, new Date().toISOString());
+    ws.write("output/jobs/lone/slides/1.png", 100);
+    const seen = await list();
+    assert.deepEqual(
+      [seen.get("good"), seen.get("lone")].map((row) => [row?.state, row?.unnoted, row?.reclaimable.files]),
+      [
+        ["unknown", true, 0],
+        ["unknown", true, 0],
+      ],
+    );
+    assert.match(seen.get("good")?.detail ?? "", /^started again, not noted; last sign of life 20/);
+    const early = await offcut(["jobs", "forget", "good", "--yes"], ws);
+    assert.deepEqual([early.code, early.stderr.includes("somebody is at work on good: its last sign of life is from 20")], [4, true]);
+    for (const id of ["good", "lone"]) {
+      const sign = JSON.parse(fs.readFileSync(`${manifests}/${id}.lease`, "utf8")) as { at: string };
+      fs.writeFileSync(`${manifests}/${id}.lease`, JSON.stringify({ ...sign, at: new Date(Date.now() - 3_600_000).toISOString() }));
+    }
+    assert.match((await offcut(["jobs"], ws)).stdout, /once nobody is at work on it: offcut jobs forget good$/m);
+    assert.equal((await offcut(["jobs", "forget", "good"], ws)).code, 2, "nobody is there to confirm");
+    for (const id of ["good", "lone"])
+      assert.equal((await offcut(["jobs", "forget", id, "--yes"], ws)).stdout, `The start of ${id} is forgotten.\n`);
+    assert.equal((await offcut(["jobs", "forget", "lone", "--yes"], ws)).code, 2);
+    const after = await list();
+    assert.deepEqual([after.get("good")?.state, after.get("good")?.reclaimable.files, after.has("lone")], ["succeeded", 2, false]);
+    assert.equal((await offcut(["watch", "--once"], ws)).code, 0);
+    assert.deepEqual(left("lone"), ["output/jobs/lone/slides/1.png"], "R30: what is nobody's is taken by hand only");
   });
 
   it("R71: a manifest of a newer version is neither read nor set aside", async () => {

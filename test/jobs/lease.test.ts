@@ -232,7 +232,7 @@ describe("owners", () => {
     const common = { state: "unknown", status: "started, not noted", source: "job manifest", kind: "job" };
     assert.deepEqual(owners, [
       { ...common, id: "j1", startedMs: START },
-      { ...common, id: "j2" },
+      { ...common, id: "j2", startedMs: Date.parse(readHeartbeat(place.jobs, "j2")?.at ?? "") },
     ]);
     assert.deepEqual([unavailable, problems], [undefined, []]);
   });

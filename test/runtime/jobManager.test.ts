@@ -156,6 +156,29 @@ describe("JobManager", () => {
     assert.ok(result.heldSpace > 0, "the policy of the preset holds for undo");
   });
 
+  it("S2.3: says once which directories of jobs no store has, and where a final could go", async () => {
+    using other = makeRoot({
+      stores: {
+        slides: { path: "output/jobs/{job}/slides/{n}.png", role: "temp" },
+        parts: { path: "output/jobs/{job}/videos/part-{n}/", role: "temp" },
+        expressions: { path: "output/*/{job}/expressions/*.json", role: "temp" },
+        long: { path: "output/long_form/", role: "temp" },
+      },
+    });
+    await using jobs = make({ root: other.root });
+    for (const id of ["ep1", "ep2"]) await jobs.startJob(id, "full");
+    assert.deepEqual(
+      heard.of("warn").map((line) => line.message),
+      [
+        "no store has the files in output/jobs/{job}/subtitles/, so they are never cleaned; give them a store with the role temp",
+        'finals of jobs lie in output/long_form/, where the store "long" has the role temp; give them a store with the role final',
+      ],
+    );
+    await using fitting = make();
+    await fitting.startJob("ep1", "full");
+    assert.equal(heard.of("warn").length, 2);
+  });
+
   it("several addFile in one moment are one write of the manifest", async () => {
     await using jobs = make();
     const job = await jobs.startJob("ep1", "subtitles");
