@@ -16,6 +16,8 @@ export function resolveLimits(store: StoreFile, at: At): Limits {
   const limited = LIMITS.find((key) => store[key] !== undefined);
   if (store.role === "final" && limited !== undefined)
     at(limited, "error", t("finals are never cleaned, so they have no limits; leave it out"));
+  if (store.role === "upload" && store.maxAge !== undefined)
+    at("maxAge", "warning", t('has no effect: only a verified remote copy lets an upload go; how long it stays after that is "retention"'));
   const maxBytes = store.maxBytes === undefined ? undefined : parseSize(store.maxBytes);
   const low = store.targetBytes === undefined ? undefined : parseSize(store.targetBytes);
   if (low !== undefined && maxBytes === undefined) at("targetBytes", "error", t('has no "maxBytes" to go with it'));

@@ -273,6 +273,24 @@ describe("offcut.json", () => {
       );
     });
 
+    it("R35: an age says nothing of an upload, which goes by its proof, and whoever writes one is told", () => {
+      const { problems, stores } = parseConfig(
+        ROOT,
+        `{ "stores": {\n "a": { "path": "a/{job}/x.mp4", "role": "upload",\n "maxAge": "1d" } } }`,
+      );
+      assert.deepEqual(
+        problems.map(({ severity, line, message }) => [severity, line, message]),
+        [
+          [
+            "warning",
+            3,
+            'stores.a.maxAge: has no effect: only a verified remote copy lets an upload go; how long it stays after that is "retention"',
+          ],
+        ],
+      );
+      assert.equal(stores.length, 1);
+    });
+
     it("R16: the hash changes with what is meant, not with how it is written", () => {
       const hash = (text: string): string => parseConfig(ROOT, text).hash;
       const plain = hash(`{ "preset": "video-generator" }`);
