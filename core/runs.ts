@@ -11,9 +11,11 @@ import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
 import { purgeRun, type PurgeOptions, type PurgeResult } from "./reclaim/purge.ts";
 import { compareRecords } from "./reclaim/records.ts";
 import { needsRecovery, readOne, readOrNothing, readRuns, type Recovered, recover } from "./reclaim/recover.ts";
-import { foldJournal, isDue, type RunState, summarise } from "./reclaim/runState.ts";
+import { foldRun } from "./reclaim/relocation.ts";
+import { isDue, type RunState, summarise } from "./reclaim/runState.ts";
 import { undoRun, type UndoOptions, type UndoResult } from "./reclaim/undo.ts";
 import { undoStatus } from "./status.ts";
+import { noteUndone } from "./undone.ts";
 
 /** All runs, the newest first. */
 export function listRuns(workspace: string): readonly RunSummary[] {
@@ -58,7 +60,7 @@ export async function recoverRuns(workspace: string, now: () => number = Date.no
 }
 
 /** What undoing needs of a configuration: where the files are, and which databases have status rows. */
-export type Tracked = Pick<Config, "root" | "databases">;
+export type Tracked = Pick<Config, "root" | "databases"> & Partial<Pick<Config, "stores">>;
 
 /** A mistake in `offcut.json` must not stand between a user and the files: then only the status rows are left as they are. */
 export function loadTracked(root: string): Tracked & { readonly problems: readonly Problem[] } {
@@ -74,15 +76,39 @@ export function loadTracked(root: string): Tracked & { readonly problems: readon
 export async function undo(config: Tracked, run: string | undefined, options: UndoOptions = {}): Promise<UndoResult> {
   await recoverRuns(config.root);
   const chosen = run ?? listRecent(config.root).find((one) => one.heldFiles > 0)?.run;
-  if (chosen === undefined) throw new Refusal(t("there is nothing to undo: no cleanup holds files"));
+  if (chosen === undefined) {
+    const foreign = readRuns(config.root).findLast((state) => state.foreign !== undefined)?.foreign;
+    throw new Refusal(
+      foreign === undefined ? t("there is nothing to undo: no cleanup holds files") : t("there is nothing to undo: {0}", foreign),
+    );
+  }
   return withRun(config.root, chosen, async (state, journal) => {
     if (!state.files.some((file) => file.state === "held")) throw new Refusal(t("{0} cannot be undone: {1}", chosen, explainEmpty(state)));
     const missing = options.paths?.filter((wanted) => !state.files.some((file) => file.state === "held" && file.path === wanted)) ?? [];
     if (missing.length > 0) throw new Refusal(t("{0} does not hold {1}", chosen, missing.join(", ")));
     const result = await undoRun(state, journal, options);
+    if (result.restoredFiles > 0) noteUndone(config.root, chosen, Date.now());
+    const notes = [...(result.notes ?? []), ...(result.restoredFiles > 0 ? notesOn(config, state) : [])];
     const whole = options.paths === undefined && !result.cancelled;
-    return { ...result, errors: [...result.errors, ...undoStatus(config, state, whole ? undefined : ownersBack(config.root, state))] };
+    const errors = [...result.errors, ...undoStatus(config, state, whole ? undefined : ownersBack(config.root, state))];
+    return { ...result, errors, ...(notes.length > 0 && { notes }) };
   });
+}
+
+/** What becomes of the files that came back. Of a configuration that cannot be read nothing is known. */
+function notesOn({ stores = [] }: Tracked, { files }: RunState): readonly string[] {
+  const names = new Set(files.flatMap((file) => (file.state === "held" ? [file.store] : [])));
+  const limited = stores.filter((store) => names.has(store.name) && (store.maxAgeMs ?? store.maxBytes) !== undefined);
+  const others = stores.some((store) => names.has(store.name) && !limited.includes(store));
+  return [
+    ...limited.map((store) =>
+      t(
+        'the limits of the store "{0}" hold for what came back, too: automatic cleaning may take it again; pin what shall stay',
+        store.name,
+      ),
+    ),
+    ...(others ? [t("automatic cleaning leaves what came back alone for a day")] : []),
+  ];
 }
 
 /** The owners of whom a file came back in this undo of a part. */
@@ -95,6 +121,7 @@ function ownersBack(workspace: string, before: RunState): ReadonlySet<string> {
 }
 
 function explainEmpty(state: RunState): string {
+  if (state.foreign !== undefined) return state.foreign;
   if (state.files.some((file) => file.state === "purged")) return t("its space was freed");
   if (state.files.some((file) => file.state === "restored")) return t("it is undone already");
   return t("it moved no files");
@@ -125,7 +152,10 @@ export async function purge(
     .filter((one) => one.heldFiles > 0 && one.state !== "unreachable")
     .filter((one) => run === undefined || one.run === run)
     .reverse();
-  if (run !== undefined && runs.length === 0 && !selection.tolerant) throw new Refusal(t("{0} holds no files", run));
+  if (run !== undefined && runs.length === 0 && !selection.tolerant) {
+    const foreign = readRun(workspace, run)?.foreign;
+    throw new Refusal(foreign === undefined ? t("{0} holds no files", run) : t("{0} holds no files: {1}", run, foreign));
+  }
   const results: PurgeResult[] = [];
   for (const one of runs) {
     if (options.signal?.aborted) break;
@@ -195,7 +225,7 @@ function load(
     if (archived) throw new Refusal(t("{0} cannot be undone: {1}", run, explainEmpty(archived)));
     throw new Refusal(t('there is no cleanup "{0}"; "offcut history" lists them', run));
   }
-  const state = foldJournal(contents.records);
+  const state = foldRun(workspace, run, contents.records);
   if (!state) throw new Refusal(t('the journal of "{0}" cannot be read', run));
   return { state, end: contents.end };
 }

@@ -8,7 +8,8 @@ import { journalOf, STATE_SCHEMA } from "./reclaim/home.ts";
 import { openJournal, readJournal, type StatusChange } from "./reclaim/journal.ts";
 import { readRuns } from "./reclaim/recover.ts";
 import type { RunOutcome } from "./reclaim/run.ts";
-import { foldJournal, type RunState } from "./reclaim/runState.ts";
+import { recordedPlace } from "./reclaim/relocation.ts";
+import type { RunState } from "./reclaim/runState.ts";
 
 /** Notes what became of each owner's files. Returns what could not be written. */
 export function trackStatus(
@@ -95,9 +96,11 @@ function writeJournaled(
 ): readonly ItemError[] {
   const file = journalOf(config.root, run);
   const contents = readJournal(file);
-  if (!foldJournal(contents.records)) return [];
+  const [start] = contents.records;
+  if (start?.t !== "start") return [];
+  const recorded = changes.map((change) => ({ ...change, database: recordedPlace(config.root, start.root, change.database) }));
   using journal = openJournal(file, contents.end);
-  journal.append({ t: "status", changes });
+  journal.append({ t: "status", changes: recorded });
   journal.sync();
   try {
     writeStatus(

@@ -8,10 +8,11 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { RunSummary } from "../model.ts";
-import { journalOf, runsOf, STATE_SCHEMA, syncDirectory } from "./home.ts";
+import { archiveFiles, archiveOf, journalOf, runsOf, STATE_SCHEMA, syncDirectory } from "./home.ts";
 import { readJournals } from "./journal.ts";
 import { journalNames, readOne } from "./recover.ts";
-import { foldJournal, type RunState, summarise } from "./runState.ts";
+import { foldRun } from "./relocation.ts";
+import { type RunState, summarise } from "./runState.ts";
 
 /** So many settled journals, or so many bytes of them, stay where every cleanup reads them. */
 const MOST_RUNS = 32;
@@ -19,10 +20,6 @@ const MOST_BYTES = 2 ** 20;
 /** A file of the archive that has so many bytes is not added to any more. */
 const FILE_BYTES = 4 * 2 ** 20;
 const SUFFIX = ".jsonl";
-
-function archiveOf(workspace: string): string {
-  return path.join(runsOf(workspace), "archive");
-}
 
 /**
  * Moves settled journals into the archive when there are many. The caller holds the lock of the workspace. Never stands in the way
@@ -65,6 +62,8 @@ function isSettled(state: RunState): boolean {
   return (
     state.schema <= STATE_SCHEMA &&
     state.ended !== undefined &&
+    // What is another workspace's becomes this one's when that one is gone.
+    state.foreign === undefined &&
     state.files.every((file) => file.state !== "held" && file.state !== "intended" && file.pending === undefined)
   );
 }
@@ -101,21 +100,6 @@ function writeAll(handle: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length;) written += fs.writeSync(handle, bytes, written);
 }
 
-/** Numbered, so the oldest first. */
-function archiveFiles(workspace: string): string[] {
-  const directory = archiveOf(workspace);
-  try {
-    return fs
-      .readdirSync(directory)
-      .filter((name) => /^\d{6}\.jsonl$/.test(name))
-      .sort()
-      .map((name) => path.join(directory, name));
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
-    throw error;
-  }
-}
-
 /** One archived run. Undefined when there is none of that name. */
 export function readArchived(workspace: string, run: string): RunState | undefined {
   for (const file of archiveFiles(workspace).reverse()) {
@@ -124,7 +108,7 @@ export function readArchived(workspace: string, run: string): RunState | undefin
     if (at === -1) continue;
     // From the start of its first record to the next record that is the first of a journal.
     const next = bytes.indexOf("\n0 ", at);
-    const found = statesIn(bytes.subarray(bytes.lastIndexOf(10, at) + 1, next === -1 ? bytes.length : next + 1))[0];
+    const found = statesIn(workspace, bytes.subarray(bytes.lastIndexOf(10, at) + 1, next === -1 ? bytes.length : next + 1))[0];
     if (found?.run === run) return found;
   }
   return undefined;
@@ -138,7 +122,7 @@ export function listArchived(workspace: string): readonly RunSummary[] {
     const key = `${ino}:${size}:${mtimeMs}`;
     let read = known.get(file);
     if (read?.key !== key)
-      known.set(file, (read = { key, runs: statesIn(fs.readFileSync(file)).map((state) => summarise(state, true, false)) }));
+      known.set(file, (read = { key, runs: statesIn(workspace, fs.readFileSync(file)).map((state) => summarise(state, true, false)) }));
     for (const run of read.runs) runs.set(run.run, run);
   }
   return [...runs.values()];
@@ -146,9 +130,10 @@ export function listArchived(workspace: string): readonly RunSummary[] {
 
 const known = new Map<string, { readonly key: string; readonly runs: readonly RunSummary[] }>();
 
-function statesIn(journals: Buffer): RunState[] {
+function statesIn(workspace: string, journals: Buffer): RunState[] {
   return readJournals(journals).journals.flatMap((records) => {
-    const state = foldJournal(records);
+    const [start] = records;
+    const state = start?.t === "start" ? foldRun(workspace, start.run, records) : undefined;
     // Nothing was held any more when it was archived: whatever looks otherwise is a record that cannot be read.
     for (const one of state?.files ?? []) if (one.state === "held" || one.state === "intended") one.state = "gone";
     return state ?? [];

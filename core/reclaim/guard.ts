@@ -55,14 +55,15 @@ export function checkRoot(root: string): void {
   if (stat.isSymbolicLink()) throw new Refusal(t("{0} is a symbolic link; use its real path {1} instead", root, fs.realpathSync(root)));
   if (!stat.isDirectory()) throw new Refusal(t("{0} is not a directory", root));
   if (root === path.parse(root).root) throw new Refusal(t("{0} is the root of a filesystem; choose the directory of one project", root));
-  if (root === realOrSame(os.homedir())) throw new Refusal(t("{0} is your home directory; choose the directory of one project", root));
+  if (root === homeDirectory()) throw new Refusal(t("{0} is your home directory; choose the directory of one project", root));
 }
 
-function realOrSame(directory: string): string {
+/** Undefined for a user without one: then there is nothing to protect. */
+function homeDirectory(): string | undefined {
   try {
-    return fs.realpathSync(directory);
+    return fs.realpathSync(os.homedir());
   } catch {
-    return directory; // No home directory: nothing to protect.
+    return undefined;
   }
 }
 

@@ -6,6 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { isFull, withRoom } from "./reserve.ts";
+import { explainErrno } from "./retry.ts";
 
 export const HOME = ".offcut";
 
@@ -34,11 +35,30 @@ export function holdOf(root: string, run: string): string {
   return path.join(root, HOME, "holds", run);
 }
 
+/** Files of settled journals, numbered, so the oldest first. */
+export function archiveFiles(workspace: string): string[] {
+  const directory = archiveOf(workspace);
+  try {
+    return fs
+      .readdirSync(directory)
+      .filter((name) => /^\d{6}\.jsonl$/.test(name))
+      .sort()
+      .map((name) => path.join(directory, name));
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
+}
+
+export function archiveOf(workspace: string): string {
+  return path.join(runsOf(workspace), "archive");
+}
+
 /** Makes `.offcut/` where it is missing. Throws a {@link Refusal} when something else stands in its place. */
 export function ensureHome(root: string): string {
   const home = homeOf(root);
   for (const directory of [home, path.join(home, "runs"), path.join(home, "holds"), path.join(home, "locks")]) {
-    const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
+    const stat = makeOrRefuse(directory, () => fs.lstatSync(directory, { throwIfNoEntry: false }));
     if (stat && !stat.isDirectory())
       throw new Refusal(`${directory} is ${stat.isSymbolicLink() ? "a symbolic link" : "not a directory"}; remove it or move it away`);
     if (!stat) makeOrRefuse(directory, () => withRoom(home, () => makeDirectory(directory)));
@@ -48,13 +68,15 @@ export function ensureHome(root: string): string {
   return home;
 }
 
-/** On a full disk without a reserve nothing can be noted, so nothing can be done. */
-function makeOrRefuse(made: string, make: () => void): void {
+/** Where nothing can be noted, e.g. on a full disk without a reserve, nothing can be done. */
+function makeOrRefuse<T>(made: string, make: () => T): T {
   try {
-    make();
+    return make();
   } catch (error) {
-    if (!isFull(error)) throw error;
-    throw new Refusal(t("{0} cannot be made: no space left on the device; free a few kilobytes by hand, nothing was touched", made));
+    if (isFull(error))
+      throw new Refusal(t("{0} cannot be made: no space left on the device; free a few kilobytes by hand, nothing was touched", made));
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new Refusal(t("{0} cannot be made: {1}; nothing was touched", made, explainErrno(error)));
   }
 }
 

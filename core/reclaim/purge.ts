@@ -99,6 +99,8 @@ export interface HeldFile {
   readonly path: string;
   readonly allocated: number;
   readonly identity: Identity;
+  /** As `RunFile` says it. */
+  readonly relocated?: true;
 }
 
 export type Deletion = { readonly freed: number; readonly linked: boolean; readonly gone: boolean } | { readonly message: string };
@@ -220,7 +222,7 @@ export function createDeleter(run: string): Deleter {
 function look(file: HeldFile, entry: string): { readonly stat: fs.BigIntStats } | { readonly outcome: Deletion } {
   const stat = lstatOrNothing(entry);
   if (!stat) return { outcome: { freed: 0, linked: false, gone: true } };
-  if (!stat.isFile() || stat.ino !== BigInt(file.identity.ino))
+  if (!stat.isFile() || (!file.relocated && stat.ino !== BigInt(file.identity.ino)))
     return { outcome: { message: t("something else stands in its place in the hold; it is left alone") } };
   // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
   if (!isUnchanged(stat, file.identity))

@@ -8,7 +8,8 @@ import { uptimeMs } from "../process.ts";
 import { readMountPoints } from "../scan/mounts.ts";
 import { formatDuration } from "../words.ts";
 import { acquireLocks } from "./lock.ts";
-import { ensureHome, HOME, readState, Refusal, STATE_SCHEMA, writeState } from "./home.ts";
+import { ensureHome, HOME, homeOf, readState, Refusal, STATE_SCHEMA, writeState } from "./home.ts";
+import { makeReserve } from "./reserve.ts";
 import { explainErrno } from "./retry.ts";
 
 interface RootRecord {
@@ -32,7 +33,7 @@ interface Clock {
 
 const HOUR = 3_600_000;
 
-function recordsFile(workspace: string): string {
+export function recordsFile(workspace: string): string {
   return path.join(workspace, HOME, "records.json");
 }
 
@@ -94,10 +95,23 @@ function isClock(value: unknown): value is Clock {
   return isObject(value) && Number.isFinite(value["wallMs"]) && Number.isFinite(value["uptimeMs"]) && typeof value["boot"] === "string";
 }
 
-/** Remembers roots and time where nothing was cleaned: the automatic loop measures jumps of the clock by it (R48). */
+/**
+ * Remembers roots and time where nothing was cleaned: the automatic loop measures jumps of the clock by it (R48). The reserve is made
+ * now, too: when the disk is full it is too late (R57).
+ */
 export async function noteTime(workspace: string, roots: readonly string[], nowMs: number): Promise<void> {
   using _lock = await acquireLocks([workspace]);
-  writeRecords(workspace, roots, nowMs);
+  orRefuse(recordsFile(workspace), () => writeRecords(workspace, roots, nowMs));
+  for (const root of new Set([workspace, ...roots])) if (fs.existsSync(homeOf(root))) makeReserve(homeOf(root));
+}
+
+function orRefuse(file: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new Refusal(t("{0} cannot be written: {1}", file, explainErrno(error)));
+  }
 }
 
 export interface Remembered {
@@ -127,6 +141,19 @@ export function compareRecords(workspace: string, roots: readonly string[], nowM
       message: t("{0}. Rules about age pause until the time has been steady for an hour.", clock),
     });
   return { problems, ...(unreachable !== undefined && { unreachable }), ...(clock !== undefined && { clock }) };
+}
+
+/** Whether a directory was on a filesystem that is not mounted now, as far as anybody noted it: what is not there is away then, not gone. */
+export function isMountAway(workspace: string, directory: string): boolean {
+  let mount: string | undefined;
+  try {
+    mount = readRecords(workspace)?.roots[directory]?.mount;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return true; // Nobody can tell.
+  }
+  const points = readMountPoints();
+  return mount !== undefined && (points.length > 0 ? !points.includes(mount) : !fs.existsSync(mount));
 }
 
 function whyUnreachable(root: string, record: RootRecord | undefined, file: string): string | undefined {
@@ -256,6 +283,6 @@ export function removePin(workspace: string, kind: Pin["kind"], value: string): 
 
 function writePins(workspace: string, pins: readonly Pin[]): Pins {
   ensureHome(workspace);
-  writeState<PinFile>(pinsFile(workspace), { schema: STATE_SCHEMA, pins });
+  orRefuse(pinsFile(workspace), () => writeState<PinFile>(pinsFile(workspace), { schema: STATE_SCHEMA, pins }));
   return { root: workspace, list: pins };
 }

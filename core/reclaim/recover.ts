@@ -4,13 +4,13 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import { sameIdentity } from "../plan/build.ts";
 import { identityOf } from "./guard.ts";
 import { HOME, holdOf, homeOf, journalOf, Refusal, replaceFile, runsOf, STATE_SCHEMA } from "./home.ts";
 import { encodeJournal, type JournalContents, type JournalRecord, openJournal, readJournal } from "./journal.ts";
 import { pinDirectory } from "./pinned.ts";
+import { foldRun, originOf, relocateFiles, type Relocation, relocationOf } from "./relocation.ts";
 import { findRestored, isSecondName, restoreFile } from "./restore.ts";
-import { foldJournal, intendedFiles, LEAST_AFTER_CRASH_MS, type RunFile, type RunState } from "./runState.ts";
+import { intendedFiles, isThisFile, LEAST_AFTER_CRASH_MS, type RunFile, type RunState } from "./runState.ts";
 
 /** A call takes only so many arguments. */
 const BATCH = 4096;
@@ -38,7 +38,7 @@ export function readRuns(workspace: string): readonly RunState[] {
 /** One of them. Undefined when there is none of that name, which may have gone into the archive a moment ago. */
 export function readOne(workspace: string, run: string): { readonly state: RunState; readonly contents: JournalContents } | undefined {
   const contents = readOrNothing(workspace, run);
-  const state = contents && foldJournal(contents.records);
+  const state = contents && foldRun(workspace, run, contents.records);
   return contents && state && { state, contents };
 }
 
@@ -70,7 +70,7 @@ export function needsRecovery(workspace: string): readonly string[] {
   return journalNames(workspace).filter((run) => {
     const contents = readOrNothing(workspace, run);
     if (!contents) return false;
-    const state = foldJournal(contents.records);
+    const state = foldRun(workspace, run, contents.records);
     return contents.fault !== undefined || (state !== undefined && (state.ended === undefined || state.files.some(isUnsettled)));
   });
 }
@@ -88,15 +88,17 @@ function recoverRun(workspace: string, run: string, now: () => number): Recovere
   const file = journalOf(workspace, run);
   const contents = readJournal(file);
   const damaged = contents.fault === "damaged" || (contents.records.length === 0 && filesBelow(holdOf(workspace, run)).length > 0);
-  const records = contents.records.length === 0 && damaged ? [startOf(workspace, run, file)] : contents.records;
-  const state = foldJournal(records);
-  if (!state) {
+  const records = contents.records.length === 0 && damaged ? [startOf(workspace, run, file, contents)] : contents.records;
+  const state = foldRun(workspace, run, records);
+  const [start] = records;
+  if (!state || start?.t !== "start") {
     fs.rmSync(file); // Not even its first record is whole, and that is fsynced before anything is moved.
     return undefined;
   }
   if (state.schema > STATE_SCHEMA) return undefined; // R71: a newer version's journal is not written.
-  const settled = settleAll(state, run, contents);
-  const found = damaged ? adoptHeld(foldJournal([...records, ...settled.records]) ?? state, run) : [];
+  const here = relocationOf(workspace, run, start.root);
+  const settled = settleAll(state, run, contents, here);
+  const found = damaged ? adoptHeld(workspace, run, [...records, ...settled.records], here) : [];
   const outcomes = [...settled.records, ...found];
   const end: JournalRecord[] = state.ended === undefined || found.length > 0 ? [endRecord(state, now())] : [];
   if (damaged) {
@@ -114,13 +116,13 @@ function recoverRun(workspace: string, run: string, now: () => number): Recovere
 }
 
 /** In place of a first record that cannot be read. */
-function startOf(workspace: string, run: string, file: string): JournalRecord {
+function startOf(workspace: string, run: string, file: string, { later = [] }: JournalContents): JournalRecord {
   return {
     t: "start",
     schema: STATE_SCHEMA,
     run,
     at: fs.statSync(file).mtime.toISOString(),
-    root: workspace,
+    root: originOf(workspace, run, later),
     digest: "",
     undoMs: 0,
     files: 0,
@@ -143,6 +145,7 @@ function settleAll(
   state: RunState,
   run: string,
   contents: JournalContents,
+  here: Relocation,
 ): { readonly records: readonly JournalRecord[]; readonly left: number } {
   const records: JournalRecord[] = [];
   let left = 0;
@@ -161,7 +164,7 @@ function settleAll(
   for (const record of contents.later ?? []) {
     if (record.t === "intend" && !known.has(record.n)) {
       records.push(record);
-      for (const file of intendedFiles(record, state.undoMs)) note(trySettle(file, run));
+      for (const file of relocateFiles(intendedFiles(record, state.undoMs), here)) if (isUnsettled(file)) note(trySettle(file, run));
     }
     if (record.t === "rmdir" || record.t === "status" || record.t === "status-done") records.push(record);
   }
@@ -187,7 +190,7 @@ export function trySettle(file: RunFile, run: string): JournalRecord | undefined
 function settle(file: RunFile, run: string): JournalRecord {
   const held = identityOf(path.join(holdOf(file.root, run), file.path));
   if (!held) return settleAbsent(file);
-  if (held.isFile && sameIdentity(held, file.identity)) return { t: "held", n: file.n };
+  if (held.isFile && isThisFile(file, held)) return { t: "held", n: file.n };
   const directory = path.posix.dirname(file.path);
   const name = path.posix.basename(file.path);
   using hold = pinDirectory(file.root, `${HOME}/holds/${run}/${directory}`);
@@ -199,8 +202,7 @@ function settle(file: RunFile, run: string): JournalRecord {
 /** It is not in the hold: not yet, or, when it was to be deleted at once, not any more. */
 function settleAbsent(file: RunFile): JournalRecord {
   const original = identityOf(path.join(file.root, file.path));
-  if (original && (file.undoMs > 0 || sameIdentity(original, file.identity)))
-    return { t: "skip", n: file.n, why: "interrupted before it was moved" };
+  if (original && (file.undoMs > 0 || isThisFile(file, original))) return { t: "skip", n: file.n, why: "interrupted before it was moved" };
   return file.undoMs === 0 ? { t: "purged", n: file.n } : { t: "gone", n: file.n };
 }
 
@@ -209,8 +211,11 @@ function settlePending(file: RunFile, run: string): JournalRecord {
   const hold = path.join(holdOf(file.root, run), file.path);
   const held = identityOf(hold);
   if (file.pending === "undo") {
-    const isBack = (candidate: string): boolean =>
-      held ? isSecondName(hold, candidate) : identityOf(candidate)?.ino === file.identity.ino;
+    const isBack = (candidate: string): boolean => {
+      if (held) return isSecondName(hold, candidate);
+      const found = identityOf(candidate);
+      return found !== undefined && (file.relocated ? isThisFile(file, found) : found.ino === file.identity.ino);
+    };
     const back = findRestored(path.join(file.root, file.path), isBack);
     if (back !== undefined) {
       if (held) fs.unlinkSync(hold); // A crash came between link and unlink.
@@ -222,15 +227,19 @@ function settlePending(file: RunFile, run: string): JournalRecord {
 }
 
 /** After damage the hold's own layout says what was moved: what lies there and no record knows is taken up as held. */
-function adoptHeld(state: RunState, run: string): JournalRecord[] {
-  const known = new Map(state.files.map((file) => [`${file.root}\0${file.path}`, file]));
-  let n = state.files.reduce((most, file) => Math.max(most, file.n), -1) + 1;
+function adoptHeld(workspace: string, run: string, before: readonly JournalRecord[], here: Relocation): JournalRecord[] {
+  const files = foldRun(workspace, run, before)?.files ?? [];
+  const known = new Map(files.map((file) => [`${file.root}\0${file.path}`, file]));
+  let n = files.reduce((most, file) => Math.max(most, file.n), -1) + 1;
   const records: JournalRecord[] = [];
-  for (const root of new Set([state.root, ...state.files.map((file) => file.root)])) {
-    for (const relative of filesBelow(holdOf(root, run))) {
-      const file = known.get(`${root}\0${relative}`);
+  // As the journal names them.
+  for (const root of new Set(before.flatMap((record) => (record.t === "start" || record.t === "intend" ? [record.root] : [])))) {
+    const place = here(root);
+    if (place.foreign !== undefined) continue;
+    for (const relative of filesBelow(holdOf(place.path, run))) {
+      const file = known.get(`${place.path}\0${relative}`);
       if (file?.state === "held" || file?.state === "intended") continue;
-      const identity = identityOf(path.join(holdOf(root, run), relative));
+      const identity = identityOf(path.join(holdOf(place.path, run), relative));
       if (!identity) continue;
       const { dev, ino, bytes, mtimeNs, allocated } = identity;
       const directory = path.posix.dirname(relative);

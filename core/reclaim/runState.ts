@@ -1,6 +1,7 @@
 /** What a journal says, added up: the state of a run and of each of its files. */
 import path from "node:path";
 import type { Identity, Reason, RunSummary } from "../model.ts";
+import { sameIdentity } from "../plan/build.ts";
 import type { IntendRecord, JournalRecord, OutcomeRecord, StatusChange } from "./journal.ts";
 
 export interface RunFile {
@@ -22,6 +23,15 @@ export interface RunFile {
   restoredTo?: string;
   /** What was about to be done with a held file and has no outcome. */
   pending?: "undo" | "purge";
+  /** Its workspace was moved or copied since, and so its inode and device may be others. */
+  readonly relocated?: true;
+  /** It belongs to the workspace of which this one is a copy; `note` says so. */
+  readonly foreign?: true;
+}
+
+/** Whether what was found is this file, unchanged. */
+export function isThisFile({ relocated, identity }: Pick<RunFile, "relocated" | "identity">, found: Identity): boolean {
+  return relocated ? found.bytes === identity.bytes && found.mtimeNs === identity.mtimeNs : sameIdentity(found, identity);
 }
 
 /** The files of an intent, before anything was done with them. `undoMs` is that of the run. */
@@ -58,9 +68,11 @@ export interface RunState {
   readonly undoUntil?: string;
   readonly cancelled: boolean;
   readonly interrupted: boolean;
+  /** Why some of the files are not for this workspace to bring back or to free. */
+  readonly foreign?: string;
 }
 
-/** Undefined when the journal does not even have its first record: nothing was done. */
+/** Undefined when the journal does not even have its first record: nothing was done. Its places are those that the journal names. */
 export function foldJournal(records: readonly JournalRecord[]): RunState | undefined {
   const start = records[0];
   if (start?.t !== "start") return undefined;

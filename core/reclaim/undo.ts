@@ -2,8 +2,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
+import { t } from "@vscode/l10n";
 import type { ItemError } from "../model.ts";
-import { sameIdentity } from "../plan/build.ts";
 import { checkDirectories, checkRoot, identityOf } from "./guard.ts";
 import { HOME, holdOf, homeOf, Refusal } from "./home.ts";
 import type { Journal } from "./journal.ts";
@@ -13,7 +13,8 @@ import { makeReserve } from "./reserve.ts";
 import { restoreFile } from "./restore.ts";
 import { createPins, type Pins } from "./pinned.ts";
 import { createRetry, explainErrno } from "./retry.ts";
-import type { RunFile, RunState } from "./runState.ts";
+import { isThisFile, type RunFile, type RunState } from "./runState.ts";
+import { countFiles } from "../words.ts";
 
 const BATCH = 256;
 
@@ -25,6 +26,8 @@ export interface UndoResult {
   readonly renamed: readonly { readonly path: string; readonly to: string }[];
   readonly errors: readonly ItemError[];
   readonly cancelled: boolean;
+  /** What somebody should know about it, in sentences. */
+  readonly notes?: readonly string[];
 }
 
 export interface UndoOptions {
@@ -89,7 +92,17 @@ export async function undoRun(state: RunState, journal: Journal, options: UndoOp
   const roots = new Set(held.map((file) => file.root));
   for (const root of roots) removeHold(root, state.run);
   for (const root of new Set([state.root, ...roots])) makeReserve(homeOf(root));
-  return { run: state.run, restoredFiles, restoredSpace, renamed, errors, cancelled: options.signal?.aborted ?? false };
+  return {
+    run: state.run,
+    restoredFiles,
+    restoredSpace,
+    renamed,
+    errors,
+    cancelled: options.signal?.aborted ?? false,
+    ...(state.foreign !== undefined && {
+      notes: [t("{0} stay held: {1}", countFiles(state.files.filter((file) => file.foreign).length), state.foreign)],
+    }),
+  };
 }
 
 /** The name that one file has to take beside its place may be another's own, which is to come back to it. */
@@ -116,7 +129,7 @@ async function putBack(
   if (!identityOf(path.join(holdOf(file.root, run), file.path))) {
     // A crash may have come between the move back and its record.
     const there = identityOf(path.join(file.root, file.path));
-    if (there && sameIdentity(there, file.identity)) return file.path;
+    if (there && isThisFile(file, there)) return file.path;
     throw new Missing("it is no longer in the hold");
   }
   return retry(() => {

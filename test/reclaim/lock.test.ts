@@ -131,7 +131,7 @@ describe("lock", function () {
   it("R41 R39: a lock of another machine or container stays, whatever its age, and the refusal names the file and what to do", async () => {
     const at = "2020-01-01T00:00:00.000Z";
     for (const [change, words] of [
-      [{ host: "old-machine" }, "process 7 on old-machine"],
+      [{ host: "old-machine", boot: "another" }, "process 7 on old-machine"],
       [{ namespace: "pid:[1]" }, "process 7 in another container"],
     ] as const) {
       const file = lockAs("7-x.json", JSON.stringify({ ...thisProcess(), pid: 7, ...change, at }), 365 * 24 * 3_600_000);

@@ -9,6 +9,7 @@ import { enforce } from "../../core/enforce.ts";
 import { makePlan } from "../../core/makePlan.ts";
 import type { CleanResult } from "../../core/model.ts";
 import { homeOf, Refusal } from "../../core/reclaim/home.ts";
+import { noteTime } from "../../core/reclaim/records.ts";
 import { needsRecovery } from "../../core/reclaim/recover.ts";
 import { makeReserve, withRoom } from "../../core/reclaim/reserve.ts";
 import { listRuns, purge, readRun, undo } from "../../core/runs.ts";
@@ -144,6 +145,17 @@ describe("reserve", function () {
           assert.deepEqual(clipsOf(root), []);
         }));
 
+      it("R57: the automatic loop frees on a disk that filled up before it ever had to clean", () =>
+        onDisk(options, async (root) => {
+          assert.equal((await enforce(root, { environment, now })).outcome, "nothing");
+          assert.equal(reserveOf(root).length, WHOLE);
+          addClips(root, 100, 8192, 10);
+          exhaust(root);
+          const round = await enforce(root, { environment, now });
+          assert.deepEqual([round.outcome, round.result?.deletedFiles, round.result?.errors], ["clean", 100, []], round.message);
+          assert.deepEqual(clipsOf(root), []);
+        }));
+
       it("R57: a first run, which has no reserve yet, refuses in words and touches nothing", () =>
         onDisk(options, async (root) => {
           addClips(root, 20, 8192, 2);
@@ -192,6 +204,20 @@ describe("reserve", function () {
       const sizes = reserveOf(root).map((name) => fs.statSync(path.join(home, "reserve", name)).size);
       assert.deepEqual([sizes.length, Math.max(...sizes), Math.min(...sizes)], [WHOLE, 4096, 4096]);
     });
+  });
+
+  it("R57, R76: whoever notes the time makes the reserve, and nothing in a root where nothing of it is", async () => {
+    const [root, drive] = [1, 2].map(() => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "offcut-test-")))) as [string, string];
+    try {
+      await noteTime(root, [root, drive], Date.now());
+      assert.equal(reserveOf(root).length, WHOLE);
+      assert.deepEqual(fs.readdirSync(drive), []);
+      fs.mkdirSync(homeOf(drive));
+      await noteTime(root, [root, drive], Date.now());
+      assert.equal(reserveOf(drive).length, WHOLE);
+    } finally {
+      for (const one of [root, drive]) fs.rmSync(one, { recursive: true });
+    }
   });
 
   it("R13: a look makes no reserve", async () => {

@@ -125,7 +125,7 @@ export async function withImmutable<T>(file: string, work: () => T | Promise<T>)
   }
 }
 
-export function canChattr(workspace: Workspace): boolean {
+export function canChattr(workspace: Pick<Workspace, "write">): boolean {
   if (!isRoot()) return false;
   const file = workspace.write("probe", 1);
   try {
