@@ -9,9 +9,10 @@ import { t } from "@vscode/l10n";
 import type { Catalog } from "./catalog/catalog.ts";
 import type { Config, TemplatedStore } from "./config/config.ts";
 import { matchTemplate } from "./config/template.ts";
-import type { FileEntry, Identity, UploadCheck } from "./model.ts";
+import type { FileEntry, Identity, PlanItem, Problem, UploadCheck } from "./model.ts";
 import { identityOf } from "./reclaim/guard.ts";
 import { ensureHome, HOME, readState, Refusal, STATE_SCHEMA, writeState } from "./reclaim/home.ts";
+import { parseAddress, shownAddress } from "./remote/address.ts";
 
 /** What a decision asks. */
 export interface Uploads {
@@ -51,8 +52,8 @@ export interface KnownUploads extends Uploads {
   ask(files: readonly Pick<FileEntry, "store" | "root" | "path">[], verifier: UploadVerifier, options: VerifyOptions): Promise<void>;
 }
 
-/** What the remote storage answered, by absolute path. */
-export type Answers = Map<string, UploadCheck>;
+/** What the remote storage answered, by absolute path. `asked`: the address that was asked about. */
+export type Answers = Map<string, { readonly asked: string; readonly check: UploadCheck }>;
 
 /** `answers` outlive a catalog that is read again. */
 export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, answers: Answers): KnownUploads {
@@ -69,14 +70,21 @@ export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, 
       const absolute = path.join(file.root, file.path);
       const found = address(store, file);
       if ("detail" in found && found.unwritten) return { status: "unknown", detail: found.detail };
-      const answer = answers.get(absolute);
       const recorded = recordOf(absolute);
+      const known = answers.get(absolute);
+      // A row that was written meanwhile may name another object, of which nothing was asked.
+      const isOutdated = known !== undefined && known.asked !== ("detail" in found ? recorded?.url : found.url);
+      const answer = isOutdated ? undefined : known?.check;
       // What the storage says now counts more than what the pipeline noted once; where it cannot tell, that stands.
       if (answer && (!recorded || answer.status !== "unproven")) return answer;
-      if (recorded)
-        return { status: "verified", url: recorded.url, detail: t("the pipeline verified it at {0} ({1})", recorded.at, recorded.detail) };
+      if (recorded && !isOutdated)
+        return {
+          status: "verified",
+          url: shownAddress(recorded.url),
+          detail: t("the pipeline verified it at {0} ({1})", recorded.at, recorded.detail),
+        };
       if ("detail" in found) return { status: "unknown", detail: found.detail };
-      return { status: "unknown", detail: t("{0} was not asked yet", found.url) };
+      return { status: "unknown", detail: t("{0} was not asked yet", shownAddress(found.url)) };
     },
     async ask(files, verifier, options) {
       const requests = files.flatMap((file): UploadRequest[] => {
@@ -98,7 +106,7 @@ export function knowUploads(config: Config, catalog: Pick<Catalog, "uploadAt">, 
       const checks = await verifier.verify(requests, options);
       for (const [i, request] of requests.entries()) {
         const check = checks[i];
-        if (check) answers.set(request.file, check);
+        if (check) answers.set(request.file, { asked: request.url, check });
       }
     },
   };
@@ -117,8 +125,14 @@ function addressOf(config: Config, catalog: Pick<Catalog, "uploadAt">, store: Te
   // R36: uploaded and not written down is an upload that nobody will find again.
   if (recorded && !row) return { detail: t("no row of database.uploads.{0} says that it was uploaded", store.name), unwritten: true };
   const target = store.upload;
+  const written = row && parseAddress(row.url);
+  // Where the row says that it is: an object elsewhere is another upload, and nobody would find it by this row.
+  if (row && (written || !target)) {
+    // Only an address that names no host leaves open which storage of its kind is meant.
+    const { endpoint, region } = (written && !row.url.startsWith("https:") && target) || {};
+    return { url: row.url, ...(endpoint !== undefined && { endpoint }), ...(region !== undefined && { region }) };
+  }
   if (!target) {
-    if (row) return { url: row.url };
     return {
       unwritten: false,
       detail: t('nothing says where its remote copy is; set stores.{0}.upload, e.g. "s3://bucket/{path}", or database.uploads', store.name),
@@ -135,6 +149,29 @@ function addressOf(config: Config, catalog: Pick<Catalog, "uploadAt">, store: Te
 function fillAddress(to: string, store: TemplatedStore, relative: string): string {
   const captures = matchTemplate(store.template, relative) ?? {};
   return to.replace(/\{([^{}]*)\}/g, (whole, name: string) => (name === "path" ? relative : (captures[name] ?? whole)));
+}
+
+/** How many different reasons are named for one store. */
+const MOST_REASONS = 3;
+
+/** Storages that did not answer, one problem per store: else files would be kept for ever and nobody would know why. */
+export function findUnchecked(items: readonly Pick<PlanItem, "store" | "remote">[]): readonly Problem[] {
+  const stores = new Map<string, Map<string, number>>();
+  for (const { store, remote } of items) {
+    if (remote?.status !== "unreachable") continue;
+    const reasons = stores.get(store) ?? new Map<string, number>();
+    stores.set(store, reasons.set(remote.detail, (reasons.get(remote.detail) ?? 0) + 1));
+  }
+  return [...stores].map(([store, reasons]): Problem => {
+    const count = [...reasons.values()].reduce((sum, files) => sum + files, 0);
+    const commonest = [...reasons].sort(([, a], [, b]) => b - a).map(([detail]) => detail);
+    const why = commonest.slice(0, MOST_REASONS).join(", ");
+    const message =
+      count === 1
+        ? t('1 upload of the store "{0}" could not be checked: {1}; it is kept until the storage answers', store, why)
+        : t('{0} uploads of the store "{1}" could not be checked: {2}; they are kept until the storage answers', count, store, why);
+    return { severity: "warning", source: t("remote storage"), message };
+  });
 }
 
 /** Device numbers change from boot to boot, so they say nothing here. */
@@ -197,7 +234,7 @@ function listOrNothing(directory: string): string[] {
   }
 }
 
-/** Drops the records of files that are not there any more. */
+/** Drops the records of files that are not there any more. Absolute paths. */
 export function forgetUploads(root: string, files: readonly string[]): void {
   for (const file of files) fs.rmSync(recordFile(root, file), { force: true });
 }

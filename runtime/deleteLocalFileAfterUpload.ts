@@ -1,7 +1,10 @@
 /** Deletes one local file after it was uploaded (S1.1); the fixes of `missing-cleanup-after-upload` call it. */
+import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { deleteSingle, type SingleFile, type SingleOutcome } from "../core/reclaim/single.ts";
+import { shownAddress } from "../core/remote/address.ts";
+import { forgetUploads } from "../core/uploads.ts";
 import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
 import { proveUpload, type VerifiedUpload } from "./verifiedUpload.ts";
@@ -36,7 +39,9 @@ export async function deleteLocalFileAfterUpload(file: string | null | undefined
   try {
     const settled = await deleteAndTell(file, options, logger);
     if (settled.outcome === "failed") await remember(file, settled, options, logger);
-    return settled.outcome === "deleted" || settled.outcome === "gone";
+    const done = settled.outcome === "deleted" || settled.outcome === "gone";
+    if (done) forget(file, options, logger);
+    return done;
   } catch (error) {
     if (options.signal?.aborted === true) logger.info("local_file_kept", { path: file, reason: t("cancelled") });
     else logger.error("failed_to_delete_local_file", { path: file, error: messageOf(error) });
@@ -78,16 +83,36 @@ async function remember(file: string, settled: Settled, options: DeleteOptions, 
   if (root === undefined || !verified || settled.proof === undefined || settled.real === undefined) return;
   if (settled.outcome !== "failed" || !settled.identity) return;
   const { dev, ino, bytes, mtimeNs } = settled.identity;
+  const url = shownAddress(verified.url);
   try {
     (await loadEngine()).recordUpload(path.resolve(root), {
       file: settled.real,
       identity: { dev, ino, bytes, mtimeNs },
-      url: verified.url,
+      url,
       at: new Date().toISOString(),
       detail: settled.proof,
     });
-    logger.info("verified_upload_recorded", { path: file, url: verified.url });
+    logger.info("verified_upload_recorded", { path: file, url });
   } catch (error) {
-    logger.warn("verified_upload_not_recorded", { path: file, url: verified.url, error: messageOf(error) });
+    logger.warn("verified_upload_not_recorded", { path: file, url, error: messageOf(error) });
+  }
+}
+
+/** What an earlier call noted of this file is needed no longer. */
+function forget(file: string, { root }: DeleteOptions, logger: Logger): void {
+  if (root === undefined) return;
+  try {
+    forgetUploads(path.resolve(root), [realOf(path.resolve(file))]);
+  } catch (error) {
+    logger.warn("verified_upload_not_forgotten", { path: file, error: messageOf(error) });
+  }
+}
+
+/** As it was noted: links of its directories resolved, which may be gone by now like the file itself. */
+function realOf(absolute: string): string {
+  try {
+    return path.join(fs.realpathSync.native(path.dirname(absolute)), path.basename(absolute));
+  } catch {
+    return absolute;
   }
 }

@@ -4,10 +4,14 @@ import fs from "node:fs";
 import { t } from "@vscode/l10n";
 import { identityKey } from "../core/catalog/paths.ts";
 import type { SingleFile } from "../core/reclaim/single.ts";
+import { shownAddress } from "../core/remote/address.ts";
 
 /** Of a HEAD after the upload. At least one of `bytes` and the digests is needed: an address alone proves nothing. */
 export interface VerifiedUpload {
-  /** Where the remote copy is, e.g. `s3://bucket/jobs/7/video.mp4`. */
+  /**
+   * Where the remote copy is, e.g. `s3://bucket/jobs/7/video.mp4`. It is noted and logged without user name, password and query, so
+   * that a signed address may be passed.
+   */
   readonly url: string;
   /** Its size. */
   readonly bytes?: number;
@@ -26,15 +30,16 @@ export async function proveUpload(
 ): Promise<{ readonly proof: string } | { readonly doubt: string }> {
   if (typeof verified.url !== "string" || verified.url === "") return { doubt: t("the verified upload has no address") };
   const { bytes } = file.identity;
+  const shown = shownAddress(verified.url);
   if (verified.bytes !== undefined && verified.bytes !== bytes)
-    return { doubt: t("{0} has {1} bytes, the local file {2}", verified.url, verified.bytes, bytes) };
+    return { doubt: t("{0} has {1} bytes, the local file {2}", shown, verified.bytes, bytes) };
   const expected = expectedDigests(verified);
   if (verified.bytes === undefined && expected.length === 0)
-    return { doubt: t("neither the size nor a digest of {0} is known, so nothing proves that the upload is complete", verified.url) };
+    return { doubt: t("neither the size nor a digest of {0} is known, so nothing proves that the upload is complete", shown) };
   const actual = await digestsOf(file, [...new Set(expected.map((one) => one.algorithm))], signal);
   if (!actual) return { doubt: t("it changed while it was looked at") };
   const different = expected.find(({ algorithm, digest }) => !actual.get(algorithm)?.equals(digest));
-  if (different) return { doubt: t("the {0} of {1} is another one than that of the local file", different.name, verified.url) };
+  if (different) return { doubt: t("the {0} of {1} is another one than that of the local file", different.name, shown) };
   const agreeing = [...(verified.bytes === undefined ? [] : [t("{0} bytes", bytes)]), ...expected.map((one) => one.name)];
   return { proof: t("{0} agree", agreeing.join(", ")) };
 }

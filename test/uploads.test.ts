@@ -6,7 +6,7 @@ import { loadConfig } from "../core/config/load.ts";
 import { makePlan } from "../core/makePlan.ts";
 import type { Plan, UploadCheck } from "../core/model.ts";
 import { identityOf } from "../core/reclaim/guard.ts";
-import { recordUpload, type UploadRequest, type UploadVerifier, type VerifyOptions } from "../core/uploads.ts";
+import { findUnchecked, recordUpload, type UploadRequest, type UploadVerifier, type VerifyOptions } from "../core/uploads.ts";
 import { type Layout, makeLayout } from "./layout.ts";
 
 const environment = {};
@@ -86,7 +86,7 @@ describe("uploads", () => {
     fs.mkdirSync(layout.path("data"));
     const database = new DatabaseSync(layout.path("data/app.db"));
     database.exec(
-      "CREATE TABLE uploads (path TEXT, url TEXT); INSERT INTO uploads VALUES ('outputs/j1/a.mp4', 's3://bucket/x'), ('outputs/j1/c.mp4', NULL)",
+      "CREATE TABLE uploads (path TEXT, url TEXT); INSERT INTO uploads VALUES ('outputs/j1/a.mp4', 's3://bucket/rows/a.mp4'), ('outputs/j1/c.mp4', NULL)",
     );
     database.close();
     for (const name of ["a", "b", "c"]) layout.write(`outputs/j1/${name}.mp4`);
@@ -97,9 +97,71 @@ describe("uploads", () => {
       assert.match(reasons[`${name}.mp4`] ?? "", /keep upload-unverified: no row of database\.uploads\.videos says that it was uploaded/);
     assert.deepEqual(
       verifier.asked.map(([request]) => request.url),
-      ["s3://bucket/outputs/j1/a.mp4"],
+      ["s3://bucket/rows/a.mp4"],
       "nobody is asked in vain",
     );
+  });
+
+  it("R36: the row's address is asked, and that of the store only where the row's is none of a storage", async () => {
+    const upload = { to: "s3://bucket/{job}/{file}.mp4", endpoint: "http://127.0.0.1:9000", region: "here" };
+    using layout = makeLayout({
+      database: { path: "data/app.db", uploads: { videos: "SELECT path, url FROM uploads" } },
+      stores: { videos: { ...store, upload } },
+    });
+    fs.mkdirSync(layout.path("data"));
+    const rows = {
+      gone: "s3://bucket/elsewhere/gone.mp4",
+      amazon: "https://films.s3.eu-west-1.amazonaws.com/amazon.mp4?X-Amz-Signature=SECRET",
+      public: "https://cdn.example/public.mp4?sig=SECRET",
+    };
+    {
+      using database = new DatabaseSync(layout.path("data/app.db"));
+      database.exec("CREATE TABLE uploads (path TEXT, url TEXT)");
+      const insert = database.prepare("INSERT INTO uploads VALUES (?, ?)");
+      for (const [name, url] of Object.entries(rows)) {
+        layout.write(`outputs/j1/${name}.mp4`);
+        insert.run(`outputs/j1/${name}.mp4`, url);
+      }
+    }
+    const verifier = answering({ "public.mp4": "verified" });
+    const reasons = reasonsOf(await plan(layout, { verifier }));
+    assert.deepEqual(
+      Object.fromEntries(verifier.asked.map(([{ file, url, endpoint, region }]) => [file.split("/").at(-1), [url, endpoint, region]])),
+      {
+        "gone.mp4": [rows.gone, upload.endpoint, upload.region],
+        "amazon.mp4": [rows.amazon, undefined, undefined],
+        "public.mp4": ["s3://bucket/j1/public.mp4", upload.endpoint, upload.region],
+      },
+    );
+    assert.match(reasons["gone.mp4"] ?? "", /^keep upload-unverified/);
+    assert.match(reasons["public.mp4"] ?? "", /^reclaim upload-verified/);
+    assert.doesNotMatch(JSON.stringify(await plan(layout)), /SECRET/, "nor while nobody was asked yet");
+  });
+
+  it("R36: what was answered about one address says nothing about another that a row names meanwhile", async () => {
+    using layout = makeLayout({
+      database: { path: "data/app.db", uploads: { videos: "SELECT path, url FROM uploads" } },
+      stores: { videos: store },
+    });
+    fs.mkdirSync(layout.path("data"));
+    using database = new DatabaseSync(layout.path("data/app.db"));
+    database.exec("CREATE TABLE uploads (path TEXT, url TEXT); INSERT INTO uploads VALUES ('outputs/j1/a.mp4', 's3://bucket/a.mp4')");
+    layout.write("outputs/j1/a.mp4");
+    const made = await plan(layout, { verifier: answering({ "a.mp4": "verified" }) });
+    assert.equal(made.totals.reclaim.files, 1);
+    const verifier = answering({ "a.mp4": "verified" });
+    const moving: UploadVerifier = {
+      async verify(requests, options) {
+        const checks = await verifier.verify(requests, options);
+        database.exec("UPDATE uploads SET url = 's3://bucket/moved/a.mp4'");
+        return checks;
+      },
+      async [Symbol.asyncDispose]() {},
+    };
+    const result = await cleanUp(loadConfig(layout.root), made, { environment, verifier: moving });
+    assert.equal(verifier.asked[0]?.[0].url, "s3://bucket/a.mp4");
+    assert.deepEqual(layout.files(), ["data/app.db", "outputs/j1/a.mp4"]);
+    assert.match(result.skipped[0]?.reason ?? "", /s3:\/\/bucket\/moved\/a\.mp4 was not asked yet/);
   });
 
   it("S1.6: the row's address is asked where the store has none", async () => {
@@ -136,6 +198,17 @@ describe("uploads", () => {
     assert.match(reasonsOf(await plan(layout))["a.mp4"] ?? "", /^keep upload-unverified/);
   });
 
+  it("S1.6: a record that holds a signature is shown without it", async () => {
+    using layout = makeLayout({ stores: { videos: store } });
+    const file = layout.write("outputs/j1/a.mp4");
+    const { dev, ino, bytes, mtimeNs } = identityOf(file)!;
+    const url = "https://user:SECRET@films.example/a.mp4?sig=SECRET";
+    recordUpload(layout.root, { file, identity: { dev, ino, bytes, mtimeNs }, url, at: "2026-01-01T00:00:00Z", detail: "size" });
+    const [item] = (await plan(layout)).items;
+    assert.equal(item?.remote?.url, "https://films.example/a.mp4");
+    assert.doesNotMatch(JSON.stringify(item), /SECRET/);
+  });
+
   it("R35, R36: what the storage says now counts more than an old record, and a missing row more than both", async () => {
     using layout = makeLayout({
       database: { path: "data/app.db", uploads: { rows: "SELECT path, url FROM uploads" } },
@@ -161,6 +234,40 @@ describe("uploads", () => {
     assert.match(reasons["gone.mp4"] ?? "", /^keep upload-unverified/);
     assert.match(reasons["untold.mp4"] ?? "", /^reclaim upload-verified/, "where the storage cannot tell the record stands");
     assert.match(reasons["r.mp4"] ?? "", /^keep upload-unverified: no row/);
+  });
+
+  it("R19, R35: storages that do not answer are told, one warning per store, the commonest reason first", () => {
+    const one = (name: string, status: UploadCheck["status"], detail: string) => ({
+      store: name,
+      remote: { status, url: "s3://b/k", detail },
+    });
+    const problems = findUnchecked([
+      { store: "temp" },
+      one("videos", "unreachable", "the storage did not answer in time"),
+      one("videos", "unreachable", "the storage refuses access (403)"),
+      one("videos", "verified", "SHA-256 agrees"),
+      one("videos", "missing", "there is no such object"),
+      one("videos", "unreachable", "the storage refuses access (403)"),
+      one("clips", "unreachable", "no credentials were found for the storage"),
+      one("done", "verified", "SHA-256 agrees"),
+    ]);
+    assert.deepEqual(problems, [
+      {
+        severity: "warning",
+        source: "remote storage",
+        message:
+          '3 uploads of the store "videos" could not be checked: the storage refuses access (403), the storage did not answer in time; they are kept until the storage answers',
+      },
+      {
+        severity: "warning",
+        source: "remote storage",
+        message:
+          '1 upload of the store "clips" could not be checked: no credentials were found for the storage; it is kept until the storage answers',
+      },
+    ]);
+    const many = Array.from({ length: 50 }, (_, i) => one("videos", "unreachable", `reason ${i}`));
+    assert.match(findUnchecked(many)[0]?.message ?? "", /^50 uploads .*checked: reason 0, reason 1, reason 2; they/, "not fifty reasons");
+    assert.deepEqual(findUnchecked([one("videos", "unproven", "the storage knows no checksum")]), []);
   });
 
   it("R19: a record that cannot be understood proves nothing and stops nothing", async () => {

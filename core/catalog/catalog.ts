@@ -53,6 +53,8 @@ export interface Catalog {
 export interface CatalogOptions {
   readonly signal?: AbortSignal;
   readonly mediaCache?: MediaCache;
+  /** The owners whose finals are looked into; those of others count as not verified. Absent: everybody's. */
+  readonly finalsOf?: readonly string[];
   /** Look for damaged pages too. Needed once per plan, not for every look during a run. */
   readonly checkPages?: boolean;
   /** Milliseconds since 1970; leases are measured by it. */

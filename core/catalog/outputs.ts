@@ -30,11 +30,11 @@ export function existing(candidates: readonly string[]): string {
   return candidates.find((candidate) => fs.existsSync(candidate)) ?? candidates[0] ?? "";
 }
 
-/** Looks into the outputs of finished owners, several at a time. */
+/** Looks into the outputs of finished owners, several at a time; with `finalsOf` only into those of these owners. */
 export async function checkOutputs(
   outputs: readonly NamedOutput[],
   owners: ReadonlyMap<string, Owner>,
-  options: { readonly signal?: AbortSignal; readonly mediaCache?: MediaCache },
+  options: { readonly signal?: AbortSignal; readonly mediaCache?: MediaCache; readonly finalsOf?: readonly string[] },
 ): Promise<readonly Output[]> {
   const cache: MediaCache = options.mediaCache ?? new Map<string, MediaCheck>();
   const checked: Output[] = [];
@@ -45,6 +45,9 @@ export async function checkOutputs(
     // Only a finished project is ever cleaned, so only its final has to be looked into.
     if (owners.get(output.row.owner)?.state !== "succeeded")
       return { status: "unknown", format, bytes: 0, detail: t("not looked at: its project is not finished") };
+    // Of an owner that is finished this must be a doubt, whatever else it has made.
+    if (options.finalsOf?.includes(output.row.owner) === false)
+      return { status: "incomplete", format, bytes: 0, detail: t("not looked at: its owner is not what is cleaned") };
     const key = `${output.path}\0${statKey(output.path)}`;
     const known = cache.get(key);
     if (known) return known;

@@ -12,7 +12,7 @@ export function stateFiles(config: Config): readonly string[] {
   return [...databases, ...[...CONFIG_FILES, ".env", ".env.local"].map((name) => path.join(config.root, name))];
 }
 
-const STATE_NAME = /(^\.env(\.|$)|^\.git(keep|ignore|attributes|modules)$|\.(db3?|sqlite3?)(-wal|-shm|-journal)?$)/i;
+const STATE_NAME = /(^offcut\.(json|ya?ml)$|^\.env(\.|$)|^\.git(keep|ignore|attributes|modules)$|\.(db3?|sqlite3?)(-wal|-shm|-journal)?$)/i;
 
 /** Whether a file is state by its name. A store that names its files to their extension means what it says. */
 export function looksLikeState(store: TemplatedStore, file: string): boolean {

@@ -24,10 +24,14 @@ export function parseAddress(url: string): Address | undefined {
   return scheme === "azure" ? blobIn(first, path) : undefined;
 }
 
-/** The address as it may be shown: a query holds signatures, and what stands before an `@` is a password. */
+/**
+ * The address as it may be shown and written down: a query holds signatures, and what stands before an `@` is a password, which may
+ * have a slash. Only in addresses of the web everything behind a `?` is a query; elsewhere it may be part of a key, so there it goes
+ * when it assigns something.
+ */
 export function shownAddress(url: string): string {
-  const bare = url.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/@]*@/, "$1");
-  return /^https?:/i.test(bare) ? bare.replace(/[?#][^]*$/, "") : bare;
+  const bare = url.trim().replace(/^([a-z][a-z0-9+.-]*:\/\/)(?:[^/?#]*@|[^/?#@:]*:(?!\d*\/)[^@]*@)/i, "$1");
+  return bare.replace(/^https?:/i.test(bare) ? /[?#][^]*$/ : /\?[^]*=[^]*$/, "");
 }
 
 function parseWebAddress(url: string): Address | undefined {

@@ -63,5 +63,12 @@ describe("addresses of objects", () => {
     assert.equal(shownAddress("https://user:secret@a.example/b"), "https://a.example/b");
     assert.equal(shownAddress("s3://id:secret@bucket/key"), "s3://bucket/key");
     assert.equal(shownAddress("s3://bucket/what?#@now"), "s3://bucket/what?#@now");
+    assert.equal(shownAddress("s3://bucket/a.mp4?X-Amz-Signature=1&X-Amz-Date=2"), "s3://bucket/a.mp4");
+    assert.equal(shownAddress("gs://bucket/a=b.mp4?GoogleAccessId=1"), "gs://bucket/a=b.mp4");
+    assert.equal(shownAddress("s3://id:sec/ret+1@bucket/key"), "s3://bucket/key");
+    assert.equal(shownAddress("https://user:p@ss@a.example/b"), "https://a.example/b");
+    assert.equal(shownAddress("http://a.example:9000/b/c@2x.png"), "http://a.example:9000/b/c@2x.png");
+    assert.equal(shownAddress("\nHTTPS://user:secret@a.example/b?sig=1\n"), "HTTPS://a.example/b");
+    assert.equal(shownAddress("a.example/b?token=1"), "a.example/b");
   });
 });

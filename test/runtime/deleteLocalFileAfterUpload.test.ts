@@ -187,6 +187,64 @@ describe("deleteLocalFileAfterUpload", () => {
         workspace.dispose();
       }
     });
+
+    const records = (root: string): string[] => fs.readdirSync(path.join(root, ".offcut/uploads"));
+
+    const signed: readonly [string, string][] = [
+      ["https://user:SECRET@films.example/a.mp4?sig=SECRET", "https://films.example/a.mp4"],
+      ["s3://bucket/a.mp4?X-Amz-Signature=SECRET", "s3://bucket/a.mp4"],
+    ];
+    for (const [url, shown] of signed)
+      it(`S1.8: of ${shown} no password and no signature is written, logged or shown`, async function () {
+        const workspace = makeWorkspace({ schema: false });
+        try {
+          const file = workspace.write("out/a.mp4", 10);
+          for (const differing of [{ bytes: 9 }, {}, { bytes: 10, md5: "?" }])
+            assert.equal(await remove(file, { verified: { url, ...differing } }), false);
+          assert.doesNotMatch(heard.text(), /SECRET/);
+          assert.ok(heard.text().includes(shown));
+          if (!canChattr(workspace)) return this.skip(); // Nobody but root can make a file that root cannot delete.
+          workspace.write("offcut.json", Buffer.from(JSON.stringify({ stores: { out: { path: "out/{id}.mp4", role: "upload" } } })));
+          await withImmutable(file, async () => {
+            assert.equal(await remove(file, { root: workspace.root, verified: { url, bytes: 10 } }), false);
+          });
+          const [record] = records(workspace.root);
+          assert.ok(record);
+          const text = fs.readFileSync(path.join(workspace.root, ".offcut/uploads", record), "utf8");
+          assert.ok(text.includes(JSON.stringify(shown)));
+          assert.doesNotMatch(text + heard.text(), /SECRET/);
+          const { planFor, takenOf } = await import("../reclaim/world.ts");
+          const { plan } = await planFor(workspace);
+          assert.deepEqual(takenOf(plan), ["out/a.mp4"]);
+          assert.doesNotMatch(JSON.stringify(plan), /SECRET/);
+        } finally {
+          workspace.dispose();
+        }
+      });
+
+    it("S1.7: what was noted of a file is forgotten when a later call deletes it, or finds it gone", async function () {
+      const workspace = makeWorkspace({ schema: false });
+      try {
+        if (!canChattr(workspace)) return this.skip(); // Nobody but root can make a file that root cannot delete.
+        workspace.write("offcut.json", Buffer.from(JSON.stringify({ stores: { out: { path: "out/{id}.mp4", role: "upload" } } })));
+        const [first, second, other] = ["a", "b", "c"].map((name) => workspace.write(`out/${name}.mp4`, 10)) as [string, string, string];
+        const options = { root: workspace.root, verified: { url: URL, bytes: 10 } };
+        for (const file of [first, second, other]) await withImmutable(file, async () => assert.equal(await remove(file, options), false));
+        assert.equal(records(workspace.root).length, 3);
+        fs.symlinkSync(path.dirname(first), path.join(workspace.root, "link"));
+        assert.equal(await remove(path.join(workspace.root, "link/a.mp4"), options), true);
+        assert.equal(records(workspace.root).length, 2, "by whatever name it is called");
+        fs.rmSync(second);
+        assert.equal(await remove(second, { root: workspace.root }), true);
+        assert.equal(records(workspace.root).length, 1);
+        fs.rmSync(path.join(workspace.root, ".offcut/uploads"), { recursive: true });
+        workspace.write(".offcut/uploads", Buffer.from("no directory"));
+        assert.equal(await remove(other, options), true, "what cannot be forgotten does not undo what is done");
+        assert.match(heard.text(), /warn verified_upload_not_forgotten/);
+      } finally {
+        workspace.dispose();
+      }
+    });
   });
 
   describe("with a root", () => {
