@@ -7,6 +7,12 @@ import type * as Engine from "./engine.ts";
 let engine: Promise<typeof Engine> | undefined;
 
 export async function loadEngine(): Promise<typeof Engine> {
-  engine ??= import("./engine.ts");
-  return engine;
+  const loading = (engine ??= import("./engine.ts"));
+  try {
+    return await loading;
+  } catch (error) {
+    // Its file may be back the next time, e.g. after an installation that is under way.
+    if (engine === loading) engine = undefined;
+    throw error;
+  }
 }

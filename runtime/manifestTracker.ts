@@ -3,9 +3,11 @@ import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Manifest, ManifestEntry } from "../core/jobs/manifest.ts";
-import { checkJobId, LAYOUT } from "./layout.ts";
+import type * as Engine from "./engine.ts";
+import { checkJobId } from "./layout.ts";
 import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
+import type { Place } from "./place.ts";
 
 export interface TrackerOptions {
   /** The directory with `offcut.json`. */
@@ -25,17 +27,23 @@ export type EntryRole = ManifestEntry["role"];
 /** How a manifest becomes another one. Throws when it cannot. */
 export type Change = (old: Manifest | undefined) => Manifest;
 
+/** Changes of one manifest that wait to be written together. */
+interface Line {
+  readonly directory: string;
+  readonly id: string;
+  readonly changes: Waiting[];
+}
+
 interface Waiting {
   readonly change: Change;
   readonly resolve: (manifest: Manifest) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export interface Place {
-  /** Absolute. */
-  readonly directory: string;
-  readonly leaseMs: number;
-}
+/** Nobody can tell where the manifests are, because the settings cannot be read. */
+export class PlaceUnknown extends Error {}
+
+const LEASE_MS = 120_000;
 
 /** Functions throw a TypeError for an id that is none, and nothing else: what cannot be noted is logged, and its files are kept. */
 export class ManifestTracker {
@@ -43,8 +51,8 @@ export class ManifestTracker {
   readonly root: string;
   private readonly options: TrackerOptions;
   private readonly logger: Logger;
-  private readonly waiting = new Map<string, Waiting[]>();
-  private found: Promise<Place> | undefined;
+  private readonly waiting = new Map<string, Line>();
+  private found: { readonly place: Place; readonly signature: string } | undefined;
 
   constructor(options: TrackerOptions) {
     const { leaseMs } = options;
@@ -58,12 +66,10 @@ export class ManifestTracker {
   /** Makes the manifest of a job that begins now. One that is there keeps its files, and the job starts anew. */
   async createManifest(jobId: string, jobType: string, options: { readonly makesFinal?: boolean } = {}): Promise<Manifest | undefined> {
     checkJobId(jobId);
-    const place = await this.place();
-    const { myLease } = await loadEngine();
-    return this.note(jobId, (old) => ({
+    return this.note(jobId, ({ beginAfter, myLease }, { leaseMs }) => (old) => ({
       ...startedAnew(old, this.root),
-      job: { id: jobId, type: jobType, state: "running", started: this.date() },
-      lease: myLease(place.leaseMs),
+      job: { id: jobId, type: jobType, state: "running", started: beginAfter(old, this.now()) },
+      lease: myLease(leaseMs),
       makesFinal: options.makesFinal ?? true,
     }));
   }
@@ -81,11 +87,16 @@ export class ManifestTracker {
   /** Undefined when there is none, or when neither it nor its backup can be read, which is logged. */
   async getManifest(jobId: string): Promise<Manifest | undefined> {
     checkJobId(jobId);
+    return (await this.look(jobId))?.manifest;
+  }
+
+  /** As {@link getManifest}, with the directory that it is in. */
+  async look(jobId: string): Promise<{ readonly manifest: Manifest; readonly directory: string } | undefined> {
     try {
       const { directory } = await this.place();
       const found = (await loadEngine()).readManifest(directory, jobId);
       if (found?.problem) this.logger.warn(t("Job {0}: {1}", jobId, found.problem.message), { job: jobId });
-      return found?.manifest;
+      return found?.manifest && { manifest: found.manifest, directory };
     } catch (error) {
       this.complain(jobId, error);
       return undefined;
@@ -96,7 +107,7 @@ export class ManifestTracker {
   async removeFromManifest(jobId: string, file: string): Promise<boolean> {
     checkJobId(jobId);
     let was = false;
-    await this.note(jobId, (old) => {
+    await this.note(jobId, () => (old) => {
       const relative = this.relative(file);
       if (!old) return missing();
       const without = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] => entries.filter((entry) => entry.path !== relative);
@@ -106,23 +117,47 @@ export class ManifestTracker {
     return was;
   }
 
-  /** Where the manifests are, and how long leases last. */
+  /**
+   * Where the manifests are, and how long leases last. The settings are looked at each time, because whoever cleans goes by what they
+   * say then. Throws {@link PlaceUnknown} while they cannot be read: a manifest at the usual place may be one that nobody reads.
+   */
   async place(): Promise<Place> {
-    this.found ??= this.find();
-    return this.found;
+    const { directory, leaseMs } = this.options;
+    const { placeOf, settingsSignature } = await loadEngine();
+    const signature = settingsSignature(this.root);
+    if (this.found?.signature === signature) return this.found.place;
+    let written: Place | undefined;
+    try {
+      written = placeOf(this.root);
+    } catch (error) {
+      if (directory === undefined) throw new PlaceUnknown(messageOf(error), { cause: error });
+    }
+    const place = {
+      directory: directory === undefined && written ? written.directory : path.resolve(this.root, directory ?? ""),
+      leaseMs: leaseMs ?? written?.leaseMs ?? LEASE_MS,
+    };
+    if (written) this.found = { place, signature };
+    return place;
+  }
+
+  /** Where the manifests were when the settings could be read, else where they usually are. */
+  guessPlace(): Place {
+    return this.found?.place ?? { directory: path.join(this.root, ".offcut/jobs"), leaseMs: this.options.leaseMs ?? LEASE_MS };
   }
 
   /**
    * One change, with all that come in the same moment as one write. Rejects with the reason when it cannot be made. For the classes of
    * this library; a pipeline has the functions above.
    */
-  async change(jobId: string, change: Change): Promise<Manifest> {
+  async change(directory: string, jobId: string, change: Change): Promise<Manifest> {
     return new Promise((resolve, reject) => {
-      const line = this.waiting.get(jobId);
-      if (line) line.push({ change, resolve, reject });
+      const key = path.join(directory, jobId);
+      const line = this.waiting.get(key);
+      if (line) line.changes.push({ change, resolve, reject });
       else {
-        this.waiting.set(jobId, [{ change, resolve, reject }]);
-        void this.drain(jobId);
+        const first = { directory, id: jobId, changes: [{ change, resolve, reject }] };
+        this.waiting.set(key, first);
+        void this.drain(key, first);
       }
     });
   }
@@ -156,21 +191,23 @@ export class ManifestTracker {
     list: "files" | "directories",
     entry: Pick<ManifestEntry, "path" | "kind" | "role">,
     prepare: Change = (old) => old ?? missing(),
+    place?: Place,
   ): Promise<Manifest> {
     const relative = this.relative(entry.path);
     const { refuseEntryPath, refuseManifestTree } = await loadEngine();
-    const { directory, leaseMs } = await this.place();
+    const { directory, leaseMs } = place ?? (await this.place());
     // Asked here, so that one bad path does not take the others of the same moment with it.
     const refused = refuseEntryPath(relative) ?? refuseManifestTree({ root: this.root, jobs: { directory, leaseMs } }, relative);
     if (refused !== undefined) throw new Error(`${JSON.stringify(relative)} ${refused}`);
     if (typeof entry.kind !== "string" || entry.kind === "" || entry.kind.length > 256) throw new Error(t("its kind is no text"));
     const added = this.date();
-    return this.change(jobId, (old) => withEntry(prepare(old), list, { ...entry, path: relative, added }));
+    return this.change(directory, jobId, (old) => withEntry(prepare(old), list, { ...entry, path: relative, added }));
   }
 
-  private async note(jobId: string, change: Change): Promise<Manifest | undefined> {
+  private async note(jobId: string, changeOf: (engine: typeof Engine, place: Place) => Change): Promise<Manifest | undefined> {
     try {
-      return await this.change(jobId, change);
+      const place = await this.place();
+      return await this.change(place.directory, jobId, changeOf(await loadEngine(), place));
     } catch (error) {
       this.complain(jobId, error);
       return undefined;
@@ -181,71 +218,68 @@ export class ManifestTracker {
     this.logger.error(t("Job {0}: {1}", jobId, messageOf(error)), { job: jobId });
   }
 
-  private async drain(jobId: string): Promise<void> {
+  private async drain(key: string, { directory, id, changes }: Line): Promise<void> {
     for (;;) {
       await Promise.resolve(); // What comes in the same moment comes along.
-      const line = this.waiting.get(jobId)?.splice(0) ?? [];
-      if (line.length === 0) break;
-      await this.write(jobId, line);
+      const some = changes.splice(0);
+      if (some.length === 0) break;
+      await write(directory, id, some);
     }
-    this.waiting.delete(jobId);
+    this.waiting.delete(key);
   }
 
-  private async write(jobId: string, line: readonly Waiting[]): Promise<void> {
-    const refused = new Map<Waiting, unknown>();
-    try {
-      const [{ directory }, { updateManifest }] = [await this.place(), await loadEngine()];
-      const written = await updateManifest(directory, jobId, (old) => {
-        let manifest = old;
-        for (const one of line)
-          try {
-            manifest = one.change(manifest);
-          } catch (error) {
-            refused.set(one, error);
-          }
-        if (!manifest) throw refused.values().next().value;
-        return manifest;
-      });
-      for (const one of line) if (!refused.has(one)) one.resolve(written);
-    } catch (error) {
-      for (const one of line) if (!refused.has(one)) one.reject(error);
-    }
-    for (const [one, error] of refused) one.reject(error);
-  }
-
-  private async find(): Promise<Place> {
-    const { directory, leaseMs } = this.options;
-    const fallback = { directory: path.join(this.root, ".offcut/jobs"), leaseMs: 120_000 };
-    let written = fallback;
-    try {
-      const { configOf } = await loadEngine();
-      written = configOf(this.root, LAYOUT).jobs;
-    } catch (error) {
-      // Nothing is cleaned by a configuration that cannot be read; until it is mended the jobs are noted where they usually are.
-      this.logger.error(messageOf(error));
-    }
-    return {
-      directory: directory === undefined ? written.directory : path.resolve(this.root, directory),
-      leaseMs: leaseMs ?? written.leaseMs,
-    };
+  private now(): number {
+    return (this.options.now ?? Date.now)();
   }
 
   private date(): string {
-    return new Date((this.options.now ?? Date.now)()).toISOString();
+    return new Date(this.now()).toISOString();
   }
+}
+
+async function write(directory: string, id: string, changes: readonly Waiting[]): Promise<void> {
+  const refused = new Map<Waiting, unknown>();
+  try {
+    const { updateManifest } = await loadEngine();
+    const written = await updateManifest(directory, id, (old) => {
+      let manifest = old;
+      for (const one of changes)
+        try {
+          manifest = one.change(manifest);
+        } catch (error) {
+          refused.set(one, error);
+        }
+      if (!manifest) throw refused.values().next().value;
+      return manifest;
+    });
+    for (const one of changes) if (!refused.has(one)) one.resolve(written);
+  } catch (error) {
+    for (const one of changes) if (!refused.has(one)) one.reject(error);
+  }
+  for (const [one, error] of refused) one.reject(error);
 }
 
 /** A job that starts once more keeps what is left of its earlier try: it is cleaned, or protected, with the rest. */
 export function startedAnew(old: Manifest | undefined, root: string): Pick<Manifest, "schema" | "sequence" | "files" | "directories"> {
   const left = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] =>
-    entries.filter((entry) => fs.existsSync(path.join(root, entry.path))).map(({ bytes: _bytes, ...entry }) => entry);
+    entries.filter((entry) => fs.existsSync(path.join(root, entry.path))).map((entry) => (isPromise(entry) ? entry : withoutSize(entry)));
   return { schema: 1, sequence: old?.sequence ?? 0, files: left(old?.files ?? []), directories: left(old?.directories ?? []) };
+}
+
+function withoutSize({ bytes: _bytes, ...entry }: ManifestEntry): ManifestEntry {
+  return entry;
+}
+
+/** A final that somebody asked the path of: until the job ends it counts as one that has nothing in it yet. */
+export function isPromise({ role, bytes }: ManifestEntry): boolean {
+  return role === "final" && bytes === 0;
 }
 
 /** A path stands in a manifest once; what was said of it last counts, but a final does not become temporary by the way (R28). */
 export function withEntry(manifest: Manifest, list: "files" | "directories", entry: ManifestEntry): Manifest {
   const known = [...manifest.files, ...manifest.directories].find((one) => one.path === entry.path);
-  if (known?.role === entry.role && known.kind === entry.kind && manifest[list].includes(known)) return manifest;
+  if (known?.role === entry.role && known.kind === entry.kind && manifest[list].includes(known) && isPromise(known) === isPromise(entry))
+    return manifest;
   if (known?.role === "final" && entry.role !== "final")
     throw new Error(t("{0} is a final of the job; take it out of the manifest before it becomes temporary", entry.path));
   const others = (entries: readonly ManifestEntry[]): readonly ManifestEntry[] => entries.filter((one) => one !== known);

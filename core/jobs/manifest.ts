@@ -20,7 +20,7 @@ export interface ManifestEntry {
   readonly role: "temp" | "final";
   /** ISO 8601, UTC. */
   readonly added: string;
-  /** Of a final, as it was when the job ended. */
+  /** Of a final, as it was when the job ended; 0 while a running job has only asked for its path. */
   readonly bytes?: number;
 }
 

@@ -80,17 +80,23 @@ export function stateOfJob(
     if (heartbeat && isAnew(heartbeat, endedMs)) return { state: "unknown", status: t("started again, not noted") };
     return { state: job.state, status: job.state, endedMs };
   }
-  // A heartbeat from before belongs to a process that ran the same job earlier.
-  const current = heartbeat && Date.parse(heartbeat.at) >= Date.parse(job.started) ? heartbeat : undefined;
-  const lease = stateOfLease(manifest.lease, current ?? { at: job.started }, now);
+  const lease = stateOfLease(manifest.lease, currentOf(manifest, heartbeat) ?? { at: job.started }, now);
   if (lease.state === "live") return { state: "running", status: job.state, lease };
   if (lease.state === "unknown") return { state: "unknown", status: job.state, lease };
-  const signs = [
-    job.started,
-    ...(current ? [current.at] : []),
-    ...[...manifest.files, ...manifest.directories].map((entry) => entry.added),
-  ];
-  return { state: "failed", status: "abandoned", lease, endedMs: Math.max(...signs.map((sign) => Date.parse(sign))) };
+  return { state: "failed", status: "abandoned", lease, endedMs: lastSignOf(manifest, heartbeat) };
+}
+
+/** A heartbeat from before belongs to a process that ran the same job earlier. */
+function currentOf({ job }: Manifest, heartbeat: Heartbeat | undefined): Heartbeat | undefined {
+  return heartbeat && Date.parse(heartbeat.at) >= Date.parse(job.started) ? heartbeat : undefined;
+}
+
+/** When a job was heard of last, milliseconds since 1970. */
+export function lastSignOf(manifest: Manifest, heartbeat: Heartbeat | undefined): number {
+  const current = currentOf(manifest, heartbeat);
+  const entries = [...manifest.files, ...manifest.directories];
+  const signs = [manifest.job.started, ...(current ? [current.at] : []), ...entries.map((entry) => entry.added)];
+  return signs.reduce((latest, sign) => Math.max(latest, Date.parse(sign)), Number.NEGATIVE_INFINITY);
 }
 
 function isAnew(heartbeat: Heartbeat, endedMs: number): boolean {

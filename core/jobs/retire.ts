@@ -6,7 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { type Config, ConfigError, rootsOf, type TemplatedStore } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
-import { matchTemplate } from "../config/template.ts";
+import { isSafeId, matchTemplate } from "../config/template.ts";
 import type { ItemError } from "../model.ts";
 import { uptimeMs } from "../process.ts";
 import { Refusal } from "../reclaim/home.ts";
@@ -23,7 +23,10 @@ export async function retireJobs(config: Config, nowMs: number, only?: ReadonlyS
   if (!fs.existsSync(directory)) return [];
   // A drive that is away looks as if nothing were left (R76).
   if (compareRecords(config.root, rootsOf(config), nowMs).unreachable !== undefined) return [];
-  const done = readManifests(directory).filter((found) => (only === undefined || only.has(found.id)) && isDone(config, found, nowMs));
+  const found = only ? [...only].filter(isSafeId).flatMap((id) => readManifest(directory, id) ?? []) : readManifests(directory);
+  if (found.length === 0) return [];
+  const mayComeBack = ownersThatMayComeBack(config);
+  const done = found.filter((one) => !mayComeBack.has(one.id) && mayGoFurther(config, one) && isDone(config, one, nowMs));
   if (done.length === 0) return [];
   const errors: ItemError[] = [];
   for (let from = 0; from < done.length; from += MOST_AT_ONCE) {
@@ -67,6 +70,11 @@ function isDone(config: Config, { manifest, heartbeat }: ManifestFound, nowMs: n
   if (!manifest) return false;
   const { state } = stateOfJob({ manifest, ...(heartbeat && { heartbeat }) }, { wallMs: nowMs, uptimeMs: uptimeMs() });
   return (state === "succeeded" || state === "failed") && isEmpty(config, manifest);
+}
+
+/** What was noted as cleaned stays as it is for as long as it is what protects a final. */
+function mayGoFurther(config: Config, { manifest }: ManifestFound): boolean {
+  return manifest?.cleaned === undefined || finalsAreSafe(config, manifest);
 }
 
 /** By an undo, or because a crash came between intent and outcome. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import path from "node:path";
 import { ManifestTracker } from "../../runtime/index.ts";
+import { installRuntime } from "./package.ts";
 import { type Listener, makeListener, makeRoot, type Root } from "./world.ts";
 
 describe("ManifestTracker", () => {
@@ -86,4 +89,42 @@ describe("ManifestTracker", () => {
     assert.ok(fs.existsSync(root.path("state/jobs/ep1.json")));
     assert.ok(fs.existsSync(root.path("elsewhere/ep2.json")));
   });
+
+  it("follows offcut.json when that changes, and notes nothing while it cannot be read", async () => {
+    root.write("offcut.json", '{ "preset": "job-manifests", "jobs": { "directory": "state/jobs" } }');
+    assert.ok(await tracker.createManifest("ep1", "full"));
+    root.write("offcut.json", '{ "preset": "job-manifests", "jobs": ');
+    assert.equal(await tracker.createManifest("ep2", "full"), undefined);
+    assert.match(heard.text(), /error Job ep2: offcut\.json:1/);
+    root.write("offcut.json", '{ "preset": "job-manifests", "jobs": { "directory": "state/other" } }');
+    assert.ok(await tracker.createManifest("ep3", "full"));
+    assert.deepEqual(
+      ["state/jobs/ep1.json", "state/other/ep3.json", ".offcut/jobs"].map((file) => fs.existsSync(root.path(file))),
+      [true, true, false],
+    );
+  });
+
+  it("R88: an engine that cannot be loaded rejects nothing, and is loaded when it can be", async () => {
+    const engine = path.join(await installRuntime(root.root), "runtimeEngine.cjs");
+    fs.renameSync(engine, `${engine}.away`);
+    root.write(
+      "program.mjs",
+      `import fs from "node:fs";
+      import { JobManager, ManifestTracker } from "offcut";
+      const lines = [];
+      const note = (message) => void lines.push(message);
+      const options = { root: import.meta.dirname, logger: { info: note, warn: note, error: note } };
+      const tracker = new ManifestTracker(options);
+      const first = await tracker.createManifest("ep1", "subtitles");
+      const job = await new JobManager(options).startJob("ep2", "subtitles");
+      const wasTracked = job.tracked;
+      fs.renameSync(${JSON.stringify(`${engine}.away`)}, ${JSON.stringify(engine)});
+      const second = await tracker.createManifest("ep1", "subtitles");
+      await job.addFile("output/jobs/ep2/subtitles/a.srt");
+      console.log(JSON.stringify({ first: first === undefined, told: lines.length > 0, wasTracked, second: second?.job.id, tracked: job.tracked }));
+      process.exit();`,
+    );
+    const out = execFileSync(process.execPath, ["program.mjs"], { cwd: root.root, encoding: "utf8" });
+    assert.deepEqual(JSON.parse(out), { first: true, told: true, wasTracked: false, second: "ep1", tracked: true });
+  }).timeout(60_000);
 });

@@ -32,8 +32,8 @@ describe("jobs of several processes", function () {
     line(): Promise<string>;
   }
 
-  const start = (id: string, leaseMs: number): Worker => {
-    const child = spawn(process.execPath, [PROGRAM, root.root, id, String(leaseMs)], { stdio: ["pipe", "pipe", "ignore"] });
+  const start = (id: string, leaseMs: number, type = "subtitles"): Worker => {
+    const child = spawn(process.execPath, [PROGRAM, root.root, id, String(leaseMs), type], { stdio: ["pipe", "pipe", "ignore"] });
     children.push(child);
     // Without a listener a line that comes before anybody asks would be lost.
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -91,6 +91,45 @@ describe("jobs of several processes", function () {
     await kill(second);
     assert.equal((await job.complete()).deletedFiles, 2, heard.text());
     assert.deepEqual(temporary("a"), []);
+  });
+
+  it("R39: nobody ends a job that another living process is at work on: by its id, by a context of it, or by one of an earlier run", async () => {
+    await using mine = jobs();
+    const old = await mine.startJob("a", "subtitles");
+    root.write("output/jobs/a/subtitles/mine.srt");
+    assert.equal((await old.complete()).deletedFiles, 1, heard.text());
+    const worker = start("a", 1);
+    assert.equal(await worker.line(), "running");
+    const context = await mine.getJobContext("a");
+    assert.ok(context);
+    assert.equal(context.tracked, false);
+    assert.match(context.problem ?? "", /another process is at work on it/);
+    for (const end of [
+      async () => context.complete(),
+      async () => context.fail(),
+      async () => old.complete(),
+      async () => old.fail(),
+      async () => mine.completeJob("a", true),
+      async () => mine.completeJob("a", false),
+    ]) {
+      const result = await end();
+      assert.deepEqual([result.deletedFiles, result.errors.length], [0, 1]);
+      assert.match(result.errors[0]?.message ?? "", /another (process is at work on it|run of it began)/);
+      assert.equal(temporary("a").length, 1);
+    }
+    assert.equal(context.state, "running");
+    worker.child.stdin!.write("complete\n");
+    assert.equal((JSON.parse(await worker.line()) as { deletedFiles: number }).deletedFiles, 1, "the job is the worker's");
+  });
+
+  it("S2.1: a job whose process was killed is completed by its id, with the final that the process had asked the path of", async () => {
+    const worker = start("a", 60_000, "long_form");
+    assert.equal(await worker.line(), "running");
+    await kill(worker);
+    await using mine = jobs();
+    const result = await mine.completeJob("a", true);
+    assert.deepEqual([result.deletedFiles, result.errors], [1, []], heard.text());
+    assert.ok(root.files().includes("output/long_form/a.mp4"));
   });
 
   it("R41 S2.7: six processes that end their jobs in the same moment all clean up after themselves", async () => {
