@@ -4,8 +4,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { t } from "@vscode/l10n";
+import type { MediaCache } from "../core/catalog/outputs.ts";
 import { cleanUp, NOTHING } from "../core/cleanUp.ts";
 import { type Config, rootsOf } from "../core/config/config.ts";
+import { retireJobs } from "../core/jobs/retire.ts";
 import { makePlan } from "../core/makePlan.ts";
 import type { CleanResult, Plan, PlanItem, Pressure } from "../core/model.ts";
 import { brakeOf } from "../core/plan/brake.ts";
@@ -13,6 +15,7 @@ import type { Selection } from "../core/plan/build.ts";
 import { Refusal } from "../core/reclaim/home.ts";
 import { lockHolder } from "../core/reclaim/lock.ts";
 import { noteTime } from "../core/reclaim/records.ts";
+import { relieve } from "../core/relieve.ts";
 import { purge } from "../core/runs.ts";
 import { cleanupLine, formatBytes } from "../core/words.ts";
 import type { Layout } from "./layout.ts";
@@ -39,6 +42,11 @@ export interface CleanRequest {
   readonly confirm?: string;
   /** One owner only is looked at, so that whether anything is left cannot be told. */
   readonly narrowed?: boolean;
+  /**
+   * `config` with all that it leaves out to be fast: what a look at one owner cannot tell is asked of it. Jobs of which nothing is left
+   * are forgotten by it, and never by a part.
+   */
+  readonly whole?: Config;
   /** Where jobs have their directories: those that are empty now go, too. */
   readonly layout?: Layout;
   /** The marks of jobs that are long gone go, too. */
@@ -66,6 +74,10 @@ const WAIT_MS = 10_000;
 const TRIES = 8;
 
 const queues = new Map<string, Promise<unknown>>();
+
+/** By root: a final that was looked into is looked into again when it changed. */
+const mediaCaches = new Map<string, MediaCache>();
+const MOST_CACHED = 10_000;
 
 /** Throws for what makes a cleanup impossible: a configuration that cannot be used, a root that is away. */
 export async function clean(request: CleanRequest): Promise<Cleaned> {
@@ -104,18 +116,23 @@ async function cleanInTurn(request: CleanRequest): Promise<Cleaned> {
   }
 }
 
-async function cleanOnce(request: CleanRequest): Promise<Cleaned> {
+async function cleanOnce(request: CleanRequest, othersFinals = false): Promise<Cleaned> {
   const { config, label, logger, environment, mode, owner, orphans, signal, now } = request;
   const selection = owner === undefined ? request.selection : { ...request.selection, projects: [owner] };
+  const isPart = request.whole !== undefined && request.whole !== config;
   const options = {
     mode,
     environment,
+    mediaCache: mediaCacheOf(config.root),
     ...(selection && { selection }),
+    ...(isPart && owner !== undefined && !othersFinals && { finalsOf: [owner] }),
     ...(orphans !== undefined && { orphans }),
     ...(signal && { signal }),
     ...(now && { now }),
   };
   const plan = choose(await makePlan(config, options), request);
+  if (isPart && needsWhole(plan, request)) return cleanOnce({ ...request, config: request.whole });
+  if (options.finalsOf && plan.items.some((item) => item.reason === "final-unverified")) return cleanOnce(request, true);
   const files = plan.items.filter((item) => item.verdict === "reclaim");
   const outcome = { files, kept: plan.items.filter((item) => item.verdict === "keep"), pressures: plan.pressures };
   if (mode === "automatic" && !plan.autoCleanup.enabled) {
@@ -140,22 +157,53 @@ async function cleanOnce(request: CleanRequest): Promise<Cleaned> {
     logger.warn(t("Cleanup of {0} stopped: {1}", label, message));
     return { ...outcome, result: failedWith(message), outcome: "braked" };
   }
-  await purge(config.root, { expiredAt: (now ?? Date.now)() }, signal && { signal });
+  const purged = await purge(config.root, { expiredAt: (now ?? Date.now)() }, signal && { signal });
+  // R58: what is held goes before any file does.
+  const relieved = mode === "automatic" ? await relieve(config, plan, signal) : [];
+  for (const one of relieved) logger.info(t("of earlier cleanups: {0}", cleanupLine(one.deletedFiles, one.freedSpace)), { run: one.run });
   const result = await cleanUp(config, plan, { ...options, partial: request.only !== undefined });
-  if (request.layout && result.run !== "") await removeEmptyOf(config, request.layout, ownersOf(files));
-  await afterwards(request);
+  if (request.layout) await removeEmptyOf(config, request.layout, result.run === "" ? withoutFiles(plan, owner) : ownersOf(files));
+  await afterwards(
+    request,
+    [...purged, ...relieved].some((one) => one.deletedFiles > 0) || owner === undefined ? undefined : new Set([owner]),
+  );
   tell(result, plan, request);
   return { ...outcome, result, outcome: result.cancelled ? "cancelled" : "done" };
 }
 
-/** What the cleaning itself does not depend on: when another process is at work, the next time will do. */
-async function afterwards({ config, layout, marksOlderThanMs, notesTime, now = Date.now }: CleanRequest): Promise<void> {
+/** A part is enough for an owner that is known, unless the brake has to know what else there is. */
+function needsWhole(plan: Plan, request: CleanRequest): boolean {
+  return !plan.owners.some((one) => one.id === request.owner) || (request.narrowed !== true && plan.brake.length > 0);
+}
+
+function mediaCacheOf(root: string): MediaCache {
+  const known = mediaCaches.get(root);
+  if (known && known.size <= MOST_CACHED) return known;
+  const fresh: MediaCache = new Map();
+  mediaCaches.set(root, fresh);
+  return fresh;
+}
+
+/**
+ * What the cleaning itself does not depend on: when another process is at work, the next time will do. Jobs of which nothing is left
+ * are forgotten, all of them or `only` some.
+ */
+async function afterwards(request: CleanRequest, only: ReadonlySet<string> | undefined): Promise<void> {
+  const { config, whole, layout, logger, marksOlderThanMs, notesTime, now = Date.now } = request;
   try {
+    for (const { path, message } of whole ? await retireJobs(whole, now(), only) : [])
+      logger.warn(t("Cleanup: {0}: {1}", path, message), { path, error: message });
     if (layout && marksOlderThanMs !== undefined) await removeOldMarks(config, layout, now() - marksOlderThanMs);
     if (notesTime === true) await noteTime(config.root, rootsOf(config), now());
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
+}
+
+/** The owner that was named, when it ended and has nothing but finals. */
+function withoutFiles(plan: Plan, owner: string | undefined): readonly string[] {
+  const hasEnded = plan.owners.some((one) => one.id === owner && (one.state === "succeeded" || one.state === "failed"));
+  return owner === undefined || !hasEnded || plan.items.some((item) => item.role !== "final") ? [] : [owner];
 }
 
 function isUnknown(plan: Plan, owner: string): boolean {

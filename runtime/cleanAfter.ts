@@ -27,11 +27,15 @@ export async function cleanAfter(id: string, success: boolean, options: AfterOpt
     const config = policy ? engine.withPolicy(written, await policy.current()) : written;
     if (!success && config.policy.preserveOnFailure) return NOTHING_CLEANED;
     if (engine.isRetained(config)) {
+      // Nothing is looked for, so nothing else says what is wrong with the policy.
+      for (const problem of config.problems.filter((one) => !written.problems.includes(one)))
+        logger.warn(t("Cleanup: {0}: {1}", problem.source, problem.message));
       logger.info(t("Job {0}: its temporary files stay until their retention is over", id), { job: id });
       return NOTHING_CLEANED;
     }
     const { result } = await engine.clean({
       config: engine.narrowTo(config, id),
+      whole: config,
       label: id,
       logger,
       environment,

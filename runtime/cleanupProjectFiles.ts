@@ -27,9 +27,11 @@ export async function cleanupProjectFiles(projectId: string, options: CleanupOpt
   const logger = loggerOr(options.logger);
   const { signal } = options;
   try {
-    const { clean, loadConfig } = await loadEngine();
+    const { clean, loadConfig, narrowTo } = await loadEngine();
+    const whole = loadConfig(path.resolve(options.root ?? ""));
     const { result } = await clean({
-      config: loadConfig(path.resolve(options.root ?? "")),
+      config: narrowTo(whole, projectId),
+      whole,
       label: projectId,
       logger,
       environment: options.environment ?? process.env,

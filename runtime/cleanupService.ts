@@ -126,6 +126,7 @@ export class CleanupService {
       const config = await this.config(change);
       const cleaned = await engine.clean({
         config: wanted.owner === undefined ? config : engine.narrowTo(config, wanted.owner),
+        whole: config,
         label,
         logger: this.logger,
         environment,

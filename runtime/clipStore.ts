@@ -1,19 +1,20 @@
 /** A directory of temporary clips, one per event, that stays within limits of age and size (S4). */
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { t } from "@vscode/l10n";
-import { isSafeId } from "../core/config/template.ts";
+import { isSafeId, parseTemplate, TemplateError } from "../core/config/template.ts";
 import { parseSize } from "../core/config/units.ts";
 import type { ClipLimits } from "./configOf.ts";
 import { loadEngine } from "./load.ts";
 import { type Logger, loggerOr, messageOf } from "./logger.ts";
 
 export interface ClipStoreOptions {
-  /** The directory that holds `{eventId}.mp4`. */
+  /** The directory that holds `{eventId}.mp4`: a real one, no link, with a plain name. */
   readonly directory: string;
   /**
-   * The directory whose `.offcut` keeps the journal, above that of the clips and on the same filesystem. Default: the working directory
-   * when the clips are below it, else the directory that holds theirs.
+   * The directory whose `.offcut` keeps the journal, above that of the clips and on the same filesystem; neither `/` nor a home directory.
+   * Default: the working directory when the clips are below it and it may be one, else the directory that holds theirs.
    */
   readonly root?: string;
   /** Default 1. */
@@ -45,7 +46,7 @@ interface Waiting {
 
 /**
  * Makes the directory, clears what is stale, and goes on doing so in the background until it is closed. The constructor throws a
- * TypeError for limits that cannot be, {@link cleanupClip} one for an id that is none; nothing else throws.
+ * TypeError for limits and directories that cannot be, {@link cleanupClip} one for an id that is none; nothing else throws.
  */
 export class ClipStore implements AsyncDisposable {
   /** Absolute. */
@@ -68,6 +69,7 @@ export class ClipStore implements AsyncDisposable {
     this.directory = path.resolve(options.directory);
     this.root = path.resolve(options.root ?? rootOf(this.directory));
     if (!isBelow(this.directory, this.root)) throw new TypeError(`the clips in ${this.directory} are not below ${this.root}`);
+    checkPlain(this.directory, this.root);
     const everyMs = hoursOrMinutes(options.everyMinutes ?? 15, "everyMinutes", 0) * MINUTE;
     this.limits = { directory: this.directory, every: `${Math.max(1000, Math.round(everyMs))}ms`, ...readLimits(options) };
     this.ready = this.start(everyMs);
@@ -183,8 +185,32 @@ export class ClipStore implements AsyncDisposable {
 
 const MOST_AT_ONCE = 256;
 
+/** Services are often started in `/` or in a home directory, and neither may be a root (R2). */
 function rootOf(directory: string): string {
-  return isBelow(directory, process.cwd()) ? process.cwd() : path.dirname(directory);
+  const here = process.cwd();
+  const mayBeRoot = here !== path.parse(here).root && here !== homeDirectory();
+  return mayBeRoot && isBelow(directory, here) ? here : path.dirname(directory);
+}
+
+function homeDirectory(): string | undefined {
+  try {
+    return fs.realpathSync(os.homedir());
+  } catch {
+    return undefined; // There is none: nothing to protect.
+  }
+}
+
+/** Stores are described by templates, and a path is a path (R8): no name in it may stand for other directories, too. */
+function checkPlain(directory: string, root: string): void {
+  const relative = path.relative(root, directory).split(path.sep).join("/");
+  let why = "a placeholder or a wildcard in it would stand for other directories, too";
+  try {
+    if (parseTemplate(`${relative}/`).prefix === relative) return;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    why = error.message;
+  }
+  throw new TypeError(`clips cannot be in ${directory}: ${why}`);
 }
 
 function isBelow(directory: string, root: string): boolean {

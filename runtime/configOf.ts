@@ -1,11 +1,15 @@
 /** The configuration that a class of the runtime works with: that of the root, changed by what its caller said. */
 import { createHash } from "node:crypto";
+import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { type Config, ConfigError, type TemplatedStore } from "../core/config/config.ts";
 import { findConfigFile } from "../core/config/file.ts";
 import { loadConfig, parseConfig } from "../core/config/load.ts";
-import type { Segment } from "../core/config/template.ts";
+import { isSafeId, type Segment } from "../core/config/template.ts";
+import type { Problem } from "../core/model.ts";
+import { checkRoot } from "../core/reclaim/guard.ts";
+import { Refusal } from "../core/reclaim/home.ts";
 import { readPins } from "../core/reclaim/records.ts";
 import { type Layout, LAYOUT } from "./layout.ts";
 import type { PolicyValues } from "./policyValues.ts";
@@ -50,7 +54,14 @@ export function layoutProblems(config: Config, layout: Layout): readonly string[
       ),
     ];
   });
-  return [...unclean, ...unsafe];
+  return [...unclean, ...unsafe, ...unknownKinds(config)];
+}
+
+/** A kind that is written wrong is never cleaned, which nobody would notice. */
+function unknownKinds({ policy, stores }: Pick<Config, "policy" | "stores">): readonly string[] {
+  const kinds = stores.map((store) => store.name);
+  const foreign = policy.fileTypes?.filter((kind) => !kinds.includes(kind)) ?? [];
+  return foreign.map((kind) => t('the cleanup policy names the kind "{0}", which there is not; the kinds are {1}', kind, kinds.join(", ")));
 }
 
 export interface PolicyChange extends Partial<PolicyValues> {
@@ -75,7 +86,8 @@ export function withPolicy(config: Config, change: PolicyChange): Config {
   const stores = config.stores.map((store) =>
     store.retentionMs === undefined ? store : { ...store, retentionMs: least(Math.max(store.retentionMs, (retentionHours ?? 0) * HOUR)) },
   );
-  return rehash({ ...config, policy, stores });
+  const problems = unknownKinds({ policy, stores }).map((message): Problem => ({ severity: "warning", source: t("policy"), message }));
+  return rehash({ ...config, policy, stores, problems: [...config.problems, ...problems] });
 }
 
 /** Whether everything of a job that ended just now has to stay for a while, so that there is nothing to look for. */
@@ -85,15 +97,46 @@ export function isRetained(config: Config): boolean {
 
 /** Looks only at the directories of one owner, where a store has one for each. Verdicts stay what they are. */
 export function narrowTo(config: Config, owner: string): Config {
-  const exactly = new RegExp(`^(${owner.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")})$`);
+  // What is no id never is in a path as one, and a pattern made of it could match what no template does.
+  if (!isSafeId(owner)) return config;
+  const exactly = new RegExp(`^(${owner.replaceAll(".", "\\.")})$`);
+  const narrowed = new Set(narrowable(config.stores));
   const narrow = (store: TemplatedStore): TemplatedStore => {
-    const whole = `{${store.ownerCapture ?? ""}}`;
-    const segments = store.template.segments.map((segment): Segment =>
-      segment.source === whole ? { ...segment, pattern: exactly } : segment,
-    );
+    const own = ownSegment(store);
+    const segments = store.template.segments.map((segment, i): Segment => (i === own ? { ...segment, pattern: exactly } : segment));
     return { ...store, template: { ...store.template, segments } };
   };
-  return rehash({ ...config, stores: config.stores.map((store) => (store.ownerCapture === undefined ? store : narrow(store))) }, owner);
+  return rehash({ ...config, stores: config.stores.map((store) => (narrowed.has(store) ? narrow(store) : store)) }, owner);
+}
+
+/**
+ * The stores of which a part can be looked at alone. Not those with a limit, which is a matter of all of its files; nor those with a
+ * directory in which another store, looked at as a whole or by another name of it, would be given files that are theirs.
+ */
+function narrowable(stores: readonly TemplatedStore[]): readonly TemplatedStore[] {
+  let found = stores.filter((store) => store.maxBytes === undefined && ownSegment(store) !== -1);
+  for (;;) {
+    const fit = found.filter((store) =>
+      stores.every((other) => !areNested(store, other) || (found.includes(other) && depthOf(store) === depthOf(other))),
+    );
+    if (fit.length === found.length) return fit;
+    found = fit;
+  }
+}
+
+/** Which of its segments is the owner and nothing else; -1 when there is none. */
+function ownSegment({ template, ownerCapture }: TemplatedStore): number {
+  return ownerCapture === undefined ? -1 : template.segments.findIndex(({ source }) => source === `{${ownerCapture}}`);
+}
+
+/** Where in an absolute path the owner is. */
+function depthOf(store: TemplatedStore): number {
+  return store.root.split(path.sep).filter(Boolean).length + ownSegment(store);
+}
+
+function areNested(a: TemplatedStore, b: TemplatedStore): boolean {
+  const [one, other] = [a, b].map(({ root, template }) => path.join(root, template.prefix, path.sep)) as [string, string];
+  return one.startsWith(other) || other.startsWith(one);
 }
 
 export interface ClipLimits {
@@ -114,6 +157,7 @@ export function clipConfig(
   limits: ClipLimits,
   clips?: readonly string[],
 ): { readonly config: Config; readonly store: string } {
+  checkPlaces(root, limits.directory);
   const prefix = path.relative(root, limits.directory).split(path.sep).join("/");
   const own = findConfigFile(root) ? loadConfig(root) : undefined;
   const same = own?.stores.find((store) => path.join(store.root, store.template.prefix) === limits.directory && store.role === "clip");
@@ -126,6 +170,9 @@ export function clipConfig(
   const brake = { share: 1, files: Number.MAX_SAFE_INTEGER, bytes: "8000TB" };
   const settings = { stores: Object.fromEntries(stores), policy: { undo: "0s", retention: "0s", brake } };
   const { file: _file, ...config } = parseConfig(root, JSON.stringify(settings));
+  // Invariant: the directory is taken as it is written, whatever templates may be able to say some day (R8).
+  if (config.stores.some((store) => store.template.prefix !== prefix))
+    throw new Refusal(t("the directory {0} stands for others, too", prefix));
   if (!own) return { config, store: name };
   // What another store has other rules for is none of the clips' business: finals stay, uploads want a proof.
   const clash = own.stores.find((one) => one.role !== "clip" && mayMatchIn(one, limits.directory));
@@ -142,6 +189,27 @@ export function clipConfig(
     throw new ConfigError([{ severity: "error", source: own.file ?? root, message: t('the store "{0}" is pinned', name) }]);
   const policy = { ...config.policy, enabled: own.policy.enabled, debugModeDisables: own.policy.debugModeDisables };
   return { config: rehash({ ...config, databases: own.databases, jobs: own.jobs, policy }), store: name };
+}
+
+/** Throws a {@link Refusal} that says what to write instead, where nothing in the directory could ever be cleaned (R1, R2). */
+function checkPlaces(root: string, directory: string): void {
+  try {
+    checkRoot(root);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new Refusal(t('{0}. The option "root" names it: the clips have to be below it, in {1}', error.message, directory));
+  }
+  const real = realPathOf(directory);
+  if (real !== undefined && real !== path.join(fs.realpathSync(root), path.relative(root, directory)))
+    throw new Refusal(t("{0} leads through a link, and links are not followed; let the clips have the directory {1}", directory, real));
+}
+
+function realPathOf(directory: string): string | undefined {
+  try {
+    return fs.realpathSync(directory);
+  } catch {
+    return undefined; // It is not there, or cannot be looked at: the scan says so.
+  }
 }
 
 /** Whether a store could have a file `*.mp4` in this directory. */

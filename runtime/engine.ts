@@ -1,7 +1,7 @@
 /** What the light classes load when they need it: everything that plans, cleans, and reads settings and manifests. */
 export { recordUpload } from "../core/uploads.ts";
-export { heartbeatFile, myLease, startHeartbeat } from "../core/jobs/lease.ts";
-export { manifestFile, readManifest, updateManifest } from "../core/jobs/manifests.ts";
+export { heartbeatFile, myLease, readHeartbeat, startHeartbeat } from "../core/jobs/lease.ts";
+export { lockManifests, manifestFile, readManifest, removeManifest, updateManifest } from "../core/jobs/manifests.ts";
 export { refuseEntryPath } from "../core/jobs/manifest.ts";
 export { refuseManifestTree } from "../core/jobs/owners.ts";
 export { clean, type CleanRequest, type Cleaned } from "./clean.ts";
@@ -9,5 +9,6 @@ export { clipConfig, configOf, isRetained, layoutProblems, narrowTo, withPolicy 
 export { loadConfig } from "../core/config/load.ts";
 export { readPolicyFile } from "./policyFile.ts";
 export { whyProtected } from "./whyProtected.ts";
-export { whoElse } from "./whoElse.ts";
+export { placeOf, settingsSignature } from "./place.ts";
+export { beginAfter, isRunOf, whoElse } from "./whoElse.ts";
 export { isEnabled } from "./isEnabled.ts";

@@ -1,10 +1,10 @@
 // Bundles the rooms into dist/. `--watch` rebuilds on change; `--release` minifies and leaves source maps out.
-import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 import { bundleOptions, metaUrl } from "./bundleOptions.mjs";
+import { writeDeclarations } from "./declarations.mjs";
 import { runtimeBuilds } from "./runtimeBuilds.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
@@ -96,8 +96,7 @@ if (watch) {
   fs.rmSync(path.join(root, "dist"), { recursive: true, force: true });
   for (const { metafile } of await Promise.all(builds.map((options) => build({ ...options, metafile: true })))) checkRemoteApart(metafile);
   fs.chmodSync(path.join(root, "dist/cli.cjs"), 0o755);
-  const tsc = path.join(root, "node_modules/.bin/tsc");
-  execFileSync(tsc, ["-p", path.join(root, "tsconfig.runtime.json")], { stdio: "inherit", shell: process.platform === "win32" });
+  writeDeclarations(path.join(root, "dist/types"));
 }
 
 /** Invariant: the libraries of the vendors are in their own bundles only, whatever imports what. */

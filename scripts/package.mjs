@@ -106,7 +106,8 @@ try {
 }
 
 function packForNpm(stage) {
-  fillStage(stage, NPM, NOT_NPM);
+  // For whatever does not read "exports"; in the repository "main" is the extension's.
+  fillStage(stage, NPM, NOT_NPM, { main: "./dist/runtime.cjs", types: "./dist/types/runtime/index.d.cts" });
   const tarball = path.join(root, "dist/offcut.tgz");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const name = execFileSync(npm, ["pack", "--silent", "--pack-destination", scratch], { cwd: stage, encoding: "utf8" })
@@ -132,13 +133,14 @@ function packForNpm(stage) {
     throw new Error(`dist/offcut.tgz does not work once installed: ${seen.join()}`);
 }
 
-function fillStage(stage, contents, foreignKeys) {
+function fillStage(stage, contents, foreignKeys, more = {}) {
   for (const name of contents) fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
   // The page of an installed extension finds no picture by a relative path.
   const readme = path.join(stage, "README.md");
   fs.writeFileSync(readme, fs.readFileSync(readme, "utf8").replace(/^!\[.*\]\(docs\/.*\)\n+/gm, ""));
   const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
   for (const key of foreignKeys) delete manifest[key];
+  Object.assign(manifest, more);
   fs.writeFileSync(path.join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return fs
     .readdirSync(stage, { recursive: true, withFileTypes: true })

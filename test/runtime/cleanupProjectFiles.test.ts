@@ -91,4 +91,55 @@ describe("cleanupProjectFiles", () => {
     const known = await cleanupProjectFiles("p1", { root, logger, environment: {} });
     assert.ok(known.deletedFiles > 0 && known.errors.length === 0, lines.join("\n"));
   });
+
+  it("S0.12: looks into the directories of this project only, where each has its own", async () => {
+    const link = ws.path(".cache/audio/linked");
+    fs.symlinkSync("p2", link);
+    const result = await clean();
+    assert.ok(result.deletedFiles >= 20);
+    assert.doesNotMatch(lines.join("\n"), /symbolic link/);
+    const other = await cleanupProjectFiles("nobody", { root: ws.root, logger, environment: {} });
+    assert.equal(other.errors.length, 1);
+    assert.match(lines.join("\n"), /linked: A symbolic link/, "of somebody who is not known everything is asked");
+  });
+
+  it("S0.3 R27: what another project needs that is not finished stays, wherever it lies", async () => {
+    addProject(ws, "one", { clips: ["nasa/shared"] });
+    addProject(ws, "two", { clips: ["nasa/shared"], status: "assembly" });
+    const settings = { preset: "video-generator", policy: { undo: "0h", grace: "0s" }, stores: { provider: { automatic: true } } };
+    ws.write("offcut.json", Buffer.from(JSON.stringify(settings)));
+    const shared = ws.files().filter((file) => file.includes("nasa/shared"));
+    assert.ok(shared.length > 0);
+    assert.ok((await cleanupProjectFiles("one", { root: ws.root, logger, environment: {} })).deletedFiles > 0, lines.join("\n"));
+    assert.deepEqual(
+      ws.files().filter((file) => file.includes("nasa/shared")),
+      shared,
+    );
+  });
+
+  for (const alone of [true, false])
+    it(`R20: a project ${alone ? "that is all there is stops" : "beside another one is no surprise"}`, async () => {
+      const database = {
+        path: "data/app.db",
+        owners: "SELECT id, status FROM projects",
+        outputs: "SELECT project_id AS owner, file_path AS path FROM rendered_videos",
+        states: { succeeded: ["complete"] },
+      };
+      const stores = { audio: { path: ".cache/audio/{project}/", role: "temp" } };
+      ws.write("offcut.json", Buffer.from(JSON.stringify({ database, stores, policy: { retention: "0s", undo: "0h", grace: "0s" } })));
+      if (alone) fs.rmSync(ws.path(".cache/audio/p2"), { recursive: true });
+      const result = await clean();
+      assert.equal(result.deletedFiles, alone ? 0 : 10, lines.join("\n"));
+      if (alone) assert.match(lines.join("\n"), /stopped: nothing would be left: all 10 files/);
+    });
+
+  it("R75: a database without projects is named with all the files that speak against it", async () => {
+    ws.sql("DELETE FROM projects");
+    const count = ws.files().length;
+    const result = await clean();
+    assert.equal(result.deletedFiles, 0);
+    assert.match(lines.join("\n"), /lists no projects, but there are (\d+) files; is it the right database\?/);
+    const told = Number(/there are (\d+) files/.exec(lines.join("\n"))?.[1]);
+    assert.ok(told > 22 && told <= count, `${told} of ${count}`);
+  });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
-import { CleanupService, type CleanupServiceOptions, JobManager } from "../../runtime/index.ts";
+import { ClipStore, CleanupService, type CleanupServiceOptions, JobManager } from "../../runtime/index.ts";
 import { canChattr, withImmutable } from "../reclaim/world.ts";
 import { makeWorkspace } from "../workspace.ts";
 import { AT_ONCE, type Listener, makeListener, makeRoot, type Root } from "./world.ts";
@@ -45,6 +45,52 @@ describe("CleanupService", () => {
     assert.ok(!root.directories().includes("output/jobs/a"));
   });
 
+  it("R70: when the time for an undo is over, the manifests go with what was held, also of jobs that left nothing", async () => {
+    root.write("offcut.json", JSON.stringify({ ...AT_ONCE, policy: { ...AT_ONCE.policy, undo: "1ms" } }));
+    const manifests = (): string[] => fs.readdirSync(root.path(".offcut/jobs")).filter((name) => name.endsWith(".json"));
+    for (const id of ["a", "b", "c"]) await makeJob(id);
+    for (const file of ["subtitles/a.srt", "slides/1.png"]) fs.rmSync(root.path(`output/jobs/c/${file}`));
+    assert.equal((await make().cleanupJob("a")).deletedFiles, 2, heard.text());
+    assert.deepEqual(manifests(), ["a.json", "b.json", "c.json"], "what is held can come back");
+    assert.equal((await make().cleanupJob("b")).deletedFiles, 2, heard.text());
+    assert.deepEqual(manifests(), ["b.json"]);
+    await make().cleanupByAge(0);
+    assert.deepEqual(manifests(), []);
+  });
+
+  it("R70: the manifest of a job that left nothing goes when it is cleaned; one of which nothing is listed stays with its files", async () => {
+    const manifests = (): string[] => fs.readdirSync(root.path(".offcut/jobs")).filter((name) => name.endsWith(".json"));
+    for (const id of ["a", "b"]) await makeJob(id);
+    for (const file of ["subtitles/a.srt", "slides/1.png"]) fs.rmSync(root.path(`output/jobs/a/${file}`));
+    await using _clips = await ClipStore.open({ directory: root.path("clips"), root: root.root, logger: heard.logger, everyMinutes: 0 });
+    assert.deepEqual(manifests(), ["a.json", "b.json"], "clips know nothing of jobs");
+    assert.equal((await make({ policy: { retentionHours: 5 } }).cleanupJob("b")).deletedFiles, 0);
+    assert.equal((await make().cleanupJob("a")).deletedFiles, 0);
+    assert.deepEqual(manifests(), ["b.json"]);
+    assert.ok(!root.directories().includes("output/jobs/a"), "nor is an empty directory left");
+    assert.equal(temporary("b").length, 2);
+  });
+
+  it("S2.5: a kind that there is not is told, whether anything is cleaned now or later", async () => {
+    for (const retentionHours of [0, 24]) {
+      await using jobs = new JobManager({
+        root: root.root,
+        logger: heard.logger,
+        environment: {},
+        policy: { retentionHours, fileTypesToClean: ["slide", "videos"] },
+      });
+      heard.lines.length = 0;
+      const job = await jobs.startJob(`a${retentionHours}`, "subtitles");
+      fs.writeFileSync(`${job.directory("slides")}/1.png`, "slide");
+      assert.equal((await job.complete()).deletedFiles, 0);
+      const told = heard.of("warn").filter((line) => /names the kind "slide", .* the kinds are slides, expressions/.test(line.message));
+      assert.equal(told.length, 1, heard.text());
+    }
+    heard.lines.length = 0;
+    await make({ policy: { fileTypesToClean: ["slides", "videos"] } }).cleanupByAge(0);
+    assert.doesNotMatch(heard.text(), /names the kind/);
+  });
+
   it("S2.4 R37: a failed job keeps everything, unless the caller says otherwise", async () => {
     await makeJob("a", false);
     assert.equal((await make().cleanupJob("a")).deletedFiles, 0);
@@ -71,8 +117,8 @@ describe("CleanupService", () => {
 
   it("S2.4: cleanupByAge takes the jobs that ended longer ago, and no younger ones", async () => {
     await makeJob("a");
-    assert.equal((await make().cleanupByAge(2)).deletedFiles, 0);
     const later = make({ now: () => Date.now() + 3 * HOUR });
+    assert.equal((await later.cleanupByAge(4)).deletedFiles, 0);
     assert.equal((await later.cleanupByAge(2)).deletedFiles, 2, heard.text());
     for (const hours of [-1, Number.NaN, "1"]) await assert.rejects(later.cleanupByAge(hours as number), TypeError);
   });
@@ -91,9 +137,9 @@ describe("CleanupService", () => {
 
   it("P9: cleanupByAge never undercuts the retention of the policy", async () => {
     await makeJob("a");
-    const policy = { retentionHours: 5 };
-    assert.equal((await make({ policy, now: () => Date.now() + 3 * HOUR }).cleanupByAge(1)).deletedFiles, 0);
-    assert.equal((await make({ policy, now: () => Date.now() + 6 * HOUR }).cleanupByAge(1)).deletedFiles, 2, heard.text());
+    const now = (): number => Date.now() + 6 * HOUR;
+    assert.equal((await make({ policy: { retentionHours: 7 }, now }).cleanupByAge(1)).deletedFiles, 0);
+    assert.equal((await make({ policy: { retentionHours: 5 }, now }).cleanupByAge(1)).deletedFiles, 2, heard.text());
   });
 
   it("S2.8 P7: manualCleanup works while automatic cleaning is off; first it tells, then it does", async () => {

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import { cleanUp } from "../../core/cleanUp.ts";
+import { loadConfig } from "../../core/config/load.ts";
+import { makePlan } from "../../core/makePlan.ts";
 import { addPin } from "../../core/reclaim/records.ts";
+import { clipConfig } from "../../runtime/configOf.ts";
 import { ClipStore, type ClipStoreOptions } from "../../runtime/index.ts";
 import { type Listener, makeListener, makeRoot, type Root } from "./world.ts";
 
@@ -114,6 +119,22 @@ describe("ClipStore", () => {
     assert.deepEqual(heard.of("warn"), []);
   });
 
+  it("S4.3 R58 R52: what a cleanup by hand holds goes first, and counts against no clip after that", async () => {
+    atAge(0);
+    const settings = { stores: { clips: { path: "clips/{clip}.mp4", role: "clip", maxBytes: "10KB", targetBytes: "9KB" } } };
+    root.write("offcut.json", JSON.stringify(settings));
+    for (let i = 0; i < 12; i++) root.write(`clips/e${i}.mp4`, Buffer.alloc(1024));
+    const config = loadConfig(root.root);
+    const byHand = { environment: {}, now: () => Date.now() + 2000 };
+    const held = await cleanUp(config, await makePlan(config, byHand), byHand);
+    assert.deepEqual([held.deletedFiles, held.heldSpace], [3, 3072]);
+    atAge(0.01);
+    await using store = await open({ maxBytes: 10 * 1024, targetBytes: 9 * 1024 });
+    assert.equal(await store.cleanupOldClips(), 0, heard.text());
+    assert.equal(clips().length, 9);
+    assert.match(heard.text(), /of earlier cleanups: Cleanup: Deleted 3 files/);
+  });
+
   it("S4.4: at the start the directory is made and stale clips are cleared", async () => {
     fs.mkdirSync(root.path("clips"));
     root.write("clips/stale.mp4");
@@ -188,6 +209,69 @@ describe("ClipStore", () => {
     ])
       assert.throws(() => new ClipStore({ ...base, ...options }), TypeError, JSON.stringify(options));
     assert.deepEqual(fs.readdirSync(root.root), []);
+  });
+
+  for (const name of ["{tenant}", "{clip}", "cl*", "*", "**", "a{b", "a}", "${t}", "%d%", "a\\b"])
+    it(`R8: a directory called ${name} is a TypeError, and nothing beside it is touched`, function () {
+      if (process.platform === "win32") return this.skip(); // Such names cannot be made there.
+      const others = ["data/other/precious.mp4", "data/clips-final/precious.mp4", `data/${name}/old.mp4`];
+      for (const file of others) root.write(file);
+      const options = { root: root.root, logger: heard.logger, everyMinutes: 0, now: () => nowMs };
+      assert.throws(() => new ClipStore({ ...options, directory: root.path(`data/${name}`) }), TypeError);
+      assert.throws(() => new ClipStore({ ...options, directory: root.path(`data/${name}/clips`) }), TypeError);
+      assert.deepEqual(root.files(), [...others].sort());
+      const limits = { directory: root.path(`data/${name}`), maxAge: "1h", maxBytes: "1GB", targetBytes: "900MB", every: "15m" };
+      assert.throws(() => clipConfig(root.root, limits));
+      assert.throws(() => clipConfig(root.root, limits, ["old"]));
+    });
+
+  for (const name of ["clips?", "[a]", "a,b", "clips ", "~", "$", "100%", "\u00fc", "u\u0308", "a'b\"c"])
+    it(`R8: a directory called ${JSON.stringify(name)} is taken as it is written`, async function () {
+      if (process.platform === "win32") return this.skip(); // Such names cannot be made there.
+      const others = ["data/clips-1/precious.mp4", "data/a/precious.mp4"];
+      for (const file of [...others, `data/${name}/old.mp4`]) root.write(file);
+      await using store = await open({ directory: root.path(`data/${name}`) });
+      root.write(`data/${name}/e1.mp4`);
+      assert.equal(await store.cleanupClip("e1"), true, heard.text());
+      assert.deepEqual(root.files(), [...others].sort());
+    });
+
+  it("R8: what is special above the root is no matter", async () => {
+    root.write("{tenant}*/clips/old.mp4");
+    await using _store = await open({ directory: root.path("{tenant}*/clips"), root: root.path("{tenant}*") });
+    assert.deepEqual(fs.readdirSync(root.path("{tenant}*/clips")), [], heard.text());
+  });
+
+  for (const at of ["/", "home"])
+    it(`S4.4 R2: a service that was started in ${at === "/" ? at : "a home directory"} cleans its clips`, () => {
+      root.write("a/clips/old.mp4");
+      const program = `
+        import { ClipStore } from ${JSON.stringify(new URL("../../runtime/index.ts", import.meta.url).href)};
+        const directory = ${JSON.stringify(root.path("a/clips"))};
+        const store = await ClipStore.open({ directory, everyMinutes: 0, now: () => Date.now() + 7_200_000 });
+        console.log(store.root);`;
+      const cwd = at === "/" ? at : root.root;
+      const env = { ...process.env, HOME: root.root, USERPROFILE: root.root };
+      const printed = execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd, env, encoding: "utf8" });
+      assert.equal(printed.trim().split("\n").at(-1), root.path("a"), printed);
+      assert.deepEqual(fs.readdirSync(root.path("a/clips")), []);
+    });
+
+  it("S4.4 R2: a root that may not be one is told with the option that names it", async () => {
+    await using store = await open({ root: "/" });
+    assert.equal(await store.cleanupOldClips(), 0);
+    assert.match(heard.text(), /error .*is the root of a filesystem; .*The option "root" names it/);
+  });
+
+  it("S4.4 R1: clips behind a link stay, and the directory to use is named", async () => {
+    root.write("big/clips/old.mp4");
+    fs.symlinkSync("big/clips", root.path("clips"));
+    await using store = await open();
+    assert.equal(await store.cleanupClip("old"), false);
+    assert.deepEqual(root.files(), ["big/clips/old.mp4", "clips"]);
+    for (const line of heard.of("error")) assert.ok(line.message.endsWith(root.path("big/clips")), line.message);
+    await using _right = await open({ directory: root.path("big/clips") });
+    assert.deepEqual(root.files(), ["clips"]);
   });
 
   it("R28: a directory that offcut.json calls finals is never cleaned", async () => {

@@ -1,0 +1,1 @@
+export declare function writeDeclarations(outdir: string): void;
