@@ -41,7 +41,10 @@ export function enforceInBackground(tools: Tools): vscode.Disposable {
     }),
     server.onDidEnforce(({ folder: uri, ...answer }) => {
       const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.parse(uri));
-      if (folder) show(tools, folder, answer);
+      if (!folder) return;
+      show(tools, folder, answer);
+      // The item and the views have to say the same.
+      if (answer.outcome === "failed") void tools.state.refresh([folder]);
     }),
   );
 }
@@ -63,7 +66,8 @@ function isWanted(folder: vscode.WorkspaceFolder): boolean {
 function show(tools: Tools, folder: vscode.WorkspaceFolder, answer: EnforceAnswer): void {
   if (answer.outcome === "braked") askAboutMuch(tools, folder, answer.message);
   else if (answer.result) offerUndo(tools, folder, { ...answer.result, message: answer.message });
-  else if (answer.outcome === "refused" || answer.outcome === "failed") showFailure(new Error(answer.message));
+  else if (answer.outcome === "failed") showWhatFailed(answer.message);
+  else if (answer.outcome === "refused") showFailure(new Error(answer.message));
   else void vscode.window.showInformationMessage(answer.message);
 }
 
@@ -76,5 +80,13 @@ function askAboutMuch(tools: Tools & { readonly documents: Documents }, folder: 
       if (chosen === preview) return previewCleanup(tools.state, tools.documents);
       return chosen === clean ? cleanUp(tools, folder) : undefined;
     })
+    .catch(showFailure);
+}
+
+/** The view has what mends it: a line to go to, or a manifest to set aside. */
+function showWhatFailed(message: string): void {
+  const problems = vscode.l10n.t("Show Problems");
+  void Promise.resolve(vscode.window.showErrorMessage(`Offcut: ${message}`, problems))
+    .then((chosen) => (chosen === problems ? vscode.commands.executeCommand("offcut.reclaimable.focus") : undefined))
     .catch(showFailure);
 }

@@ -1,20 +1,22 @@
 /** Which command does what. Titles, menus and conditions stand in package.json. */
 import * as vscode from "vscode";
-import { pinRequest, type PinParams } from "../server/protocol.ts";
 import { checkWorkspace, showFilesOf, showMakersOf } from "./analysis.ts";
 import type { CallSites } from "./callSites.ts";
 import type { CallSitesTree, SiteNode } from "./callSitesTree.ts";
 import { enforceNow } from "./background.ts";
+import { chooseOwner, chooseRun } from "./choose.ts";
 import { cleanUp, confirmFree, freeSpace, showFailure, type Tools, undo } from "./cleanUp.ts";
 import { createConfig } from "./createConfig.ts";
-import type { RunNode } from "./historyTree.ts";
-import { kindsOf } from "./ownerLook.ts";
+import { forgetManifest } from "./forget.ts";
+import { isHeld, type RunNode } from "./historyTree.ts";
+import { pin, unpin } from "./pins.ts";
 import { previewCleanup } from "./preview.ts";
 import { holdAgain, release } from "./release.ts";
 import { showRun } from "./runDetails.ts";
 import { isCancelled } from "./server.ts";
-import { toggleAuto } from "./toggleAuto.ts";
 import type { OwnerKind } from "./reasons.ts";
+import type { Report } from "./state.ts";
+import { toggleAuto } from "./toggleAuto.ts";
 import type { FileNode, MoreNode, Node, OwnerNode, PlanTree } from "./tree.ts";
 
 export interface Trees {
@@ -31,20 +33,22 @@ export function registerCommands(tools: Tools & { readonly callSites: CallSites 
   const commands: Readonly<Record<string, (node?: AnyNode) => unknown>> = {
     "offcut.preview": () => previewCleanup(state, documents),
     "offcut.cleanUp": () => inFolder((folder) => cleanUp(tools, folder)),
-    "offcut.cleanProject": (node) => cleanOwner(tools, node, "project"),
-    "offcut.cleanJob": (node) => cleanOwner(tools, node, "job"),
+    "offcut.cleanProject": (node) => cleanOwner(tools, ownerIn(node), "project"),
+    "offcut.cleanJob": (node) => cleanOwner(tools, ownerIn(node), "job"),
     "offcut.release": (node) => release(tools, ownerIn(node)),
     "offcut.holdAgain": (node) => holdAgain(tools, ownerIn(node)),
     "offcut.undo": () => inFolder((folder) => undo(tools, folder)),
     "offcut.freeSpace": () => inFolder((folder) => freeSpace(tools, folder)),
-    "offcut.undoRun": (node) => inRun(node, ({ folder, run }) => undo(tools, folder, run.run)),
-    "offcut.freeRun": (node) => inRun(node, (one) => freeRun(tools, one)),
-    "offcut.showRun": (node) => inRun(node, (one) => showRun(tools, one)),
+    "offcut.undoRun": (node) =>
+      inRun(tools, node, vscode.l10n.t("The cleanup to undo"), "held", ({ folder, run }) => undo(tools, folder, run.run)),
+    "offcut.freeRun": (node) => inRun(tools, node, vscode.l10n.t("The cleanup whose space is freed"), "held", (one) => freeRun(tools, one)),
+    "offcut.showRun": (node) => inRun(tools, node, vscode.l10n.t("The cleanup to show"), "any", (one) => showRun(tools, one)),
     "offcut.enforce": () => inFolder((folder) => enforceNow(tools, folder)),
     "offcut.toggleAuto": () => inFolder((folder) => toggleAuto(tools, folder)),
     "offcut.refresh": () => state.refresh(),
-    "offcut.pin": (node) => changePin(tools, node, false),
-    "offcut.unpin": (node) => changePin(tools, node, true),
+    "offcut.pin": (node) => pin(tools, pinnableIn(node)),
+    "offcut.unpin": (node) => unpin(tools, pinnableIn(node)),
+    "offcut.forget": (node) => forgetManifest(tools, damagedIn(node)),
     "offcut.createConfig": () => inFolder(createConfig),
     "offcut.checkWorkspace": () => checkWorkspace(callSites),
     "offcut.showFiles": (node) => showFilesOf(server, trees.reclaimable, node),
@@ -76,49 +80,48 @@ async function inFolder(run: (folder: vscode.WorkspaceFolder) => Promise<void>):
 }
 
 /** From the tree its project or job; from the palette one that has reclaimable files. */
-async function cleanOwner(tools: Tools, node: AnyNode | undefined, kind: OwnerKind): Promise<void> {
-  const chosen = node?.kind === "owner" ? node : await pickOwner(tools, kind);
+async function cleanOwner(tools: Tools, node: OwnerNode | undefined, kind: OwnerKind): Promise<void> {
+  const isKind = ({ owner }: OwnerNode): boolean => (owner?.kind ?? "project") === kind;
+  const words =
+    kind === "job"
+      ? { placeHolder: vscode.l10n.t("The job to clean up"), none: vscode.l10n.t("No job has reclaimable files.") }
+      : { placeHolder: vscode.l10n.t("The project to clean up"), none: vscode.l10n.t("No project has reclaimable files.") };
+  const chosen = node ?? (await chooseOwner(tools.state, ["reclaim"], isKind, words));
   if (chosen?.id !== undefined) await cleanUp(tools, chosen.report.folder, { projects: [chosen.id] });
 }
 
-async function pickOwner({ state }: Tools, kind: OwnerKind): Promise<Pick<OwnerNode, "id" | "report"> | undefined> {
-  await state.ensure();
-  const owners = state.reports.flatMap((report) => {
-    const kinds = kindsOf(report.plan);
-    const ids = new Set(report.plan?.groups.flatMap((group) => (group.verdict === "reclaim" ? (group.owner ?? []) : [])));
-    return [...ids].filter((id) => kinds(id) === kind).map((id) => ({ label: id, description: report.folder.name, id, report }));
-  });
-  if (owners.length === 0)
-    throw new Error(kind === "job" ? vscode.l10n.t("No job has reclaimable files.") : vscode.l10n.t("No project has reclaimable files."));
-  const placeHolder = kind === "job" ? vscode.l10n.t("The job to clean up") : vscode.l10n.t("The project to clean up");
-  return vscode.window.showQuickPick(owners, { placeHolder });
-}
-
-function ownerIn(node: AnyNode | undefined): OwnerNode {
-  if (node?.kind !== "owner") throw new Error(vscode.l10n.t("Choose a project or a job in the Offcut view first."));
-  return node;
-}
-
-async function inRun(node: AnyNode | undefined, act: (run: RunNode) => Promise<void>): Promise<void> {
-  if (node?.kind !== "run") throw new Error(vscode.l10n.t("Choose a cleanup in the view History first."));
-  await act(node);
+/** From the view History its cleanup; from the palette one that still holds files, or any. */
+async function inRun(
+  { server }: Tools,
+  node: AnyNode | undefined,
+  placeHolder: string,
+  which: "held" | "any",
+  act: (run: RunNode) => Promise<void>,
+): Promise<void> {
+  const words = {
+    placeHolder,
+    none: which === "held" ? vscode.l10n.t("No cleanup holds files.") : vscode.l10n.t("Nothing was cleaned up yet."),
+  };
+  const chosen = node?.kind === "run" ? node : await chooseRun(server, (run) => which === "any" || isHeld(run), words);
+  if (chosen) await act(chosen);
 }
 
 async function freeRun(tools: Tools, { folder, run }: RunNode): Promise<void> {
   if (await confirmFree({ files: run.heldFiles, bytes: run.heldSpace })) await freeSpace(tools, folder, run.run);
 }
 
-async function changePin({ server, state }: Tools, node: AnyNode | undefined, remove: boolean): Promise<void> {
-  if (node?.kind !== "owner" && node?.kind !== "file")
-    throw new Error(vscode.l10n.t("Choose a project, a job or a file in the Offcut view first."));
-  const { folder } = node.report;
-  const params: PinParams = { folder: folder.uri.toString(), ...pinOf(node), remove };
-  await server.request(pinRequest, params);
-  await state.refresh([folder]);
+function ownerIn(node: AnyNode | undefined): OwnerNode | undefined {
+  return node?.kind === "owner" ? node : undefined;
 }
 
-function pinOf(node: OwnerNode | FileNode): Pick<PinParams, "kind" | "value"> {
-  return node.kind === "owner" ? { kind: "project", value: node.id ?? "" } : { kind: "file", value: node.item.uri };
+function pinnableIn(node: AnyNode | undefined): OwnerNode | FileNode | undefined {
+  return node?.kind === "owner" || node?.kind === "file" ? node : undefined;
+}
+
+/** A job in the view Kept, or the problem that its manifest is. */
+function damagedIn(node: AnyNode | undefined): { readonly job: string; readonly report: Report } | undefined {
+  const job = node?.kind === "owner" ? node.id : node?.kind === "problem" ? node.problem.job : undefined;
+  return job !== undefined && (node?.kind === "owner" || node?.kind === "problem") ? { job, report: node.report } : undefined;
 }
 
 function showMore(trees: Trees, node: AnyNode | undefined): void {

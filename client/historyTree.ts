@@ -35,26 +35,30 @@ class HistoryTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposable
   }
 
   async getChildren(node?: RunNode): Promise<RunNode[]> {
-    if (node) return [];
-    const lists = await Promise.all((vscode.workspace.workspaceFolders ?? []).map((folder) => this.runsOf(folder)));
-    return lists
-      .flat()
-      .sort((a, b) => (a.run.started < b.run.started ? 1 : -1))
-      .slice(0, MOST_RUNS);
+    return node ? [] : [...(await readRuns(this.server))];
   }
 
   dispose(): void {
     this.changed.dispose();
   }
+}
 
-  private async runsOf(folder: vscode.WorkspaceFolder): Promise<RunNode[]> {
-    try {
-      const runs = await this.server.request<HistoryAnswer>(historyRequest, { folder: folder.uri.toString() });
-      return runs.filter(({ state }) => state !== "empty").map((run) => ({ kind: "run", folder, run }));
-    } catch (error) {
-      if (isCancelled(error)) return [];
-      throw error;
-    }
+/** The newest first, of all folders. */
+export async function readRuns(server: Server): Promise<readonly RunNode[]> {
+  const lists = await Promise.all((vscode.workspace.workspaceFolders ?? []).map((folder) => readRunsOf(server, folder)));
+  return lists
+    .flat()
+    .sort((a, b) => (a.run.started < b.run.started ? 1 : -1))
+    .slice(0, MOST_RUNS);
+}
+
+async function readRunsOf(server: Server, folder: vscode.WorkspaceFolder): Promise<RunNode[]> {
+  try {
+    const runs = await server.request<HistoryAnswer>(historyRequest, { folder: folder.uri.toString() });
+    return runs.filter(({ state }) => state !== "empty").map((run) => ({ kind: "run", folder, run }));
+  } catch (error) {
+    if (isCancelled(error)) return [];
+    throw error;
   }
 }
 
@@ -101,12 +105,17 @@ function runItemOf({ folder, run }: RunNode): vscode.TreeItem {
       ? [vscode.l10n.t("Of: {0}", run.owners.slice(0, 20).join(", ") + (run.owners.length > 20 ? ", …" : ""))]
       : []),
   ]);
-  item.contextValue = run.heldFiles > 0 && run.state !== "unreachable" ? "run.held" : "run";
+  item.contextValue = isHeld(run) ? "run.held" : "run";
   item.command = { command: "offcut.showRun", title: vscode.l10n.t("Show Details"), arguments: [{ kind: "run", folder, run }] };
   return item;
 }
 
-function wordState(run: RunSummary): string {
+/** Whether it can be undone or freed now. */
+export function isHeld({ heldFiles, state }: RunSummary): boolean {
+  return heldFiles > 0 && state !== "unreachable";
+}
+
+export function wordState(run: RunSummary): string {
   const held = formatBytes(run.heldSpace);
   switch (run.state) {
     case "running":

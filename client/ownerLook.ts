@@ -78,6 +78,11 @@ export function factsOfOwner(owner: OwnerSummary | undefined, look: OwnerLook, n
   ];
 }
 
+/** Whether a pin keeps all of it. */
+export function isPinned(groups: readonly Group[]): boolean {
+  return groups.length > 0 && groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned"));
+}
+
 /** Of an owner's id whether it is a project or a job. */
 export type OwnerKinds = (id: string | undefined) => OwnerKind;
 

@@ -57,8 +57,7 @@ export function labelOf(reason: Reason, kind: OwnerKind = "project"): string {
 
 /** What keeps a store from its target. */
 export function labelOfBlock(reason: Pressure["blocked"][number]["reason"]): string {
-  if (reason === "not-managed") return vscode.l10n.t("not managed by Offcut");
-  return reason === "held" ? vscode.l10n.t("held for undo") : labelOf(reason);
+  return reason === "not-managed" ? vscode.l10n.t("not managed by Offcut") : labelOf(reason);
 }
 
 /** The most frequent reason, and how many more there are. */

@@ -10,6 +10,7 @@ import {
   type ItemsParams,
   planRequest,
   type PlanSummary,
+  type ShownProblem,
 } from "../server/protocol.ts";
 import { isCancelled, type Server } from "./server.ts";
 
@@ -17,7 +18,7 @@ export interface Report {
   readonly folder: vscode.WorkspaceFolder;
   /** Absent when none could be made; `problems` say why. */
   readonly plan?: PlanSummary;
-  readonly problems: readonly Problem[];
+  readonly problems: readonly ShownProblem[];
 }
 
 export class State implements vscode.Disposable {
@@ -109,7 +110,7 @@ export class State implements vscode.Disposable {
         const request = this.server.request<PlanSummary>(planRequest, { folder: key });
         this.take(folder, await vscode.window.withProgress({ location: { viewId: "offcut.reclaimable" } }, () => request));
       } catch (error) {
-        if (!isCancelled(error)) this.latest.set(key, { folder, problems: problemsOf(error) });
+        if (!isCancelled(error)) this.latest.set(key, { folder, problems: problemsOf(error, folder) });
         this.changed.fire();
       }
     } while (this.again.has(key));
@@ -117,9 +118,10 @@ export class State implements vscode.Disposable {
   }
 }
 
-function problemsOf(error: unknown): readonly Problem[] {
+/** What is no fault of the configuration is told of the folder. */
+function problemsOf(error: unknown, folder: vscode.WorkspaceFolder): readonly Problem[] {
   if (error instanceof ResponseError && error.code === configInvalid) return (error.data as ConfigInvalidData).problems;
-  return [{ severity: "error", source: "Offcut", message: error instanceof Error ? error.message : String(error) }];
+  return [{ severity: "error", source: folder.name, message: error instanceof Error ? error.message : String(error) }];
 }
 
 /** The server's URIs may be spelled differently (`c%3A`). */

@@ -25,18 +25,21 @@ export function factsOfPressure(pressure: Pressure): readonly string[] {
   const { usedBytes, maxBytes, targetBytes, unmanagedBytes, heldBytes, freeBytes, blocked } = pressure;
   return [
     vscode.l10n.t("{0} in use, the limit is {1}", formatBytes(usedBytes), formatBytes(maxBytes)),
+    ...(unmanagedBytes > 0 ? [vscode.l10n.t("{0} of it are files that Offcut does not manage", formatBytes(unmanagedBytes))] : []),
+    ...(heldBytes > 0 ? [vscode.l10n.t("{0} of it are held for undo", formatBytes(heldBytes))] : []),
     vscode.l10n.t("Cleaning up frees {0}", formatBytes(freeBytes)),
     ...(blocked.length === 0
-      ? [
-          vscode.l10n.t("The target of {0} is within reach", formatBytes(targetBytes)),
-          ...(unmanagedBytes > 0 ? [vscode.l10n.t("{0} of it are files that Offcut does not manage", formatBytes(unmanagedBytes))] : []),
-          ...(heldBytes > 0 ? [vscode.l10n.t("{0} of it are held for undo", formatBytes(heldBytes))] : []),
-        ]
-      : [
-          vscode.l10n.t("The target of {0} is out of reach. What stays:", formatBytes(targetBytes)),
-          ...blocked.map(({ reason, files, bytes }) => `${labelOfBlock(reason)}: ${countFiles(files)}, ${formatBytes(bytes)}`),
-        ]),
+      ? [vscode.l10n.t("The target of {0} is within reach", formatBytes(targetBytes))]
+      : [vscode.l10n.t("The target of {0} is out of reach. What stays:", formatBytes(targetBytes)), ...blocked.map(wordBlocker)]),
   ];
+}
+
+/** `not managed by Offcut: 3 files, 1.4 MB, the largest: tmp/raw.mp4 (1.0 MB)` (R56). */
+function wordBlocker({ reason, files, bytes, largest }: Pressure["blocked"][number]): string {
+  const what = `${labelOfBlock(reason)}: ${countFiles(files)}, ${formatBytes(bytes)}`;
+  if (largest.length === 0) return what;
+  const named = largest.map((file) => `${file.path} (${formatBytes(file.bytes)})`).join(", ");
+  return largest.length < files ? vscode.l10n.t("{0}, the largest: {1}", what, named) : `${what}: ${named}`;
 }
 
 type UploadStatus = NonNullable<Group["uploads"]>[number]["status"];

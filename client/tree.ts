@@ -1,7 +1,7 @@
 /** The model of both trees: project or job → kind → file, asked for when opened. */
 import * as vscode from "vscode";
-import type { PlanItem, Pressure, Problem } from "../core/model.ts";
-import type { Group, OwnerSummary } from "../server/protocol.ts";
+import type { PlanItem, Pressure } from "../core/model.ts";
+import type { Group, OwnerSummary, ShownProblem } from "../server/protocol.ts";
 import { compareAttention } from "./ownerLook.ts";
 import type { Report, State } from "./state.ts";
 import { treeItemOf } from "./treeItem.ts";
@@ -24,11 +24,11 @@ export interface PressureNode extends Base {
 }
 export interface ProblemsNode extends Base {
   readonly kind: "problems";
-  readonly problems: readonly Problem[];
+  readonly problems: readonly ShownProblem[];
 }
 export interface ProblemNode extends Base {
   readonly kind: "problem";
-  readonly problem: Problem;
+  readonly problem: ShownProblem;
 }
 export interface OwnerNode extends Base {
   readonly kind: "owner";
@@ -180,7 +180,8 @@ function hasSeveralFolders(): boolean {
   return (vscode.workspace.workspaceFolders ?? []).length > 1;
 }
 
-function ownersIn(report: Report, verdict: TreeVerdict): Node[] {
+/** Projects and jobs with their files of one verdict. Without a configuration no files are known, but the jobs are. */
+export function ownersIn(report: Report, verdict: TreeVerdict): OwnerNode[] {
   const byOwner = new Map<string | undefined, Group[]>();
   for (const group of report.plan?.groups ?? []) {
     if (group.verdict !== verdict) continue;
@@ -188,6 +189,8 @@ function ownersIn(report: Report, verdict: TreeVerdict): Node[] {
     if (groups) groups.push(group);
     else byOwner.set(group.owner, [group]);
   }
+  if (verdict === "keep" && report.plan?.configFile === undefined)
+    for (const { id, kind } of report.plan?.owners ?? []) if (kind === "job") byOwner.set(id, byOwner.get(id) ?? []);
   const owners = ownersOf(report);
   return [...byOwner].map(([id, groups]) => ownerNode({ verdict, report }, id, groups, owners)).sort(compareAttention);
 }
@@ -211,7 +214,7 @@ function pressuresOf({ plan }: Report): readonly Pressure[] {
 }
 
 /** A folder without offcut.json, or without trust, has a welcome text instead; storage pressure has a place of its own. */
-function shownProblems(report: Report): readonly Problem[] {
+export function shownProblems(report: Report): readonly ShownProblem[] {
   if (report.plan && (report.plan.configFile === undefined || !vscode.workspace.isTrusted)) return [];
   const pressed = new Set(pressuresOf(report).map((pressure) => pressure.store));
   return report.problems.filter((problem) => !pressed.has(problem.source));

@@ -5,7 +5,7 @@ import type { Role } from "../core/model.ts";
 import type { FileNode, FolderNode, MoreNode, Node, OwnerNode, PressureNode, ProblemNode, ProblemsNode, StoreNode } from "./tree.ts";
 import { CONFIG_FILES } from "./createConfig.ts";
 import { listFacts } from "./markdown.ts";
-import { factsOfOwner, lookOf, whyKept } from "./ownerLook.ts";
+import { factsOfOwner, isPinned, lookOf, whyKept } from "./ownerLook.ts";
 import { labelOf, labelOfAll } from "./reasons.ts";
 import { barOf, factsOfPressure, unverifiedIn, UPLOAD_WORDS, wordPressure } from "./storage.ts";
 import { countFiles, formatAge, formatBytes } from "./words.ts";
@@ -72,6 +72,7 @@ function problemItem({ problem, report }: ProblemNode): vscode.TreeItem {
   item.description = problem.line === undefined ? problem.source : `${problem.source}:${problem.line}`;
   item.tooltip = listFacts(item.description, [problem.message]);
   item.iconPath = severityIcon(problem.severity);
+  item.contextValue = problem.job === undefined ? "problem" : "problem.damaged";
   if (CONFIG_FILES.includes(problem.source)) {
     const line = (problem.line ?? 1) - 1;
     const uri = vscode.Uri.joinPath(report.folder.uri, problem.source);
@@ -104,21 +105,24 @@ function ownerItem(node: OwnerNode): vscode.TreeItem {
   const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
   const name = id ?? vscode.l10n.t("Nobody's Files");
   const look = lookOf(owner, groups, id);
-  const item = new vscode.TreeItem(name, Collapsed);
+  const item = new vscode.TreeItem(name, groups.length === 0 ? None : Collapsed);
   item.id = `${verdict}:${report.folder.uri.toString()}:${id ?? ""}`;
   item.description =
-    verdict === "keep"
-      ? `${whyKept(owner, groups)} · ${formatBytes(bytes)}`
-      : [...(owner?.state === "failed" ? [look.words] : []), countFiles(files), formatBytes(bytes)].join(" · ");
+    groups.length === 0
+      ? look.words
+      : verdict === "keep"
+        ? `${whyKept(owner, groups)} · ${formatBytes(bytes)}`
+        : [...(owner?.state === "failed" ? [look.words] : []), countFiles(files), formatBytes(bytes)].join(" · ");
   item.iconPath = look.icon;
   item.tooltip = listFacts(name, [
     ...factsOfOwner(owner, look),
-    `${countFiles(files)}, ${formatBytes(bytes)}`,
+    groups.length === 0 ? vscode.l10n.t("no configuration says where its files are") : `${countFiles(files)}, ${formatBytes(bytes)}`,
     ...groups.map((group) => `${group.store}: ${verdict === "keep" ? whyKept(owner, [group]) : labelOfAll([group], owner?.kind)}`),
   ]);
   if (id !== undefined) {
-    const pinned = groups.every((group) => group.reasons.every(({ reason }) => reason === "pinned"));
-    item.contextValue = `${owner?.kind ?? "project"}${look.mark === "" ? "" : `.${look.mark}`}${pinnedMark(pinned)}`;
+    const damaged = report.problems.some(({ job }) => job === id);
+    const mark = damaged ? ".damaged" : look.mark === "" ? "" : `.${look.mark}`;
+    item.contextValue = `${owner?.kind ?? "project"}${mark}${pinnedMark(isPinned(groups))}`;
   }
   return item;
 }

@@ -1,13 +1,14 @@
 /** Enforces the policy of folders while the editor is open, where the user wants it and nobody else does it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { t } from "@vscode/l10n";
+import { ConfigError } from "../core/config/config.ts";
 import { loadConfig } from "../core/config/load.ts";
 import { roundIntervalMs, startRounds } from "../core/rounds.ts";
 import { type Claim, claimRounds, readSchedule, type RoundNote } from "../core/schedule.ts";
 import { pathOf, uriOf } from "./convert.ts";
 import { explain } from "./edge.ts";
 import { type BackgroundParams, enforcedNotification, type EnforcedParams } from "./protocol.ts";
-import { answerOf, type Finished, runRound } from "./round.ts";
+import { answerOf, type Finished, runRound, unusable } from "./round.ts";
 import { tellSchedule } from "./schedule.ts";
 import type { Session } from "./session.ts";
 
@@ -89,8 +90,10 @@ async function keepEnforcing(session: Session, root: string, options: Required<B
         using claim = await claimRounds(root, { by: "editor", everyMs, signal });
         await goRound(session, root, { claim, everyMs, signal, tell });
       } catch (error) {
-        // Somebody else does it, or the configuration cannot be used; whoever plans hears of that.
-        if (!signal.aborted) session.connection.console.info(`${root}: ${explain(error)}`);
+        if (signal.aborted) break;
+        // Usually somebody else does it. A configuration that cannot be used is told here as in any round.
+        if (error instanceof ConfigError) tell(unusable(error, session.now()));
+        else session.connection.console.info(`${root}: ${explain(error)}`);
       }
       await delay(options.againMs, undefined, { signal });
     }
@@ -148,19 +151,34 @@ function timeLeft(last: RoundNote | undefined, everyMs: number, nowMs: number): 
   return ago < 0 ? 0 : Math.max(0, everyMs - ago);
 }
 
-/** Tells what needs somebody when it comes up, and not again before it was over. */
+/** Tells what needs somebody when it comes up, each cause once, and not again before it was over. */
 function createTeller(session: Session, root: string): (finished: Finished) => void {
-  let before: RoundNote["outcome"] | undefined;
-  return ({ note, round }) => {
+  let before: string | undefined;
+  return (finished) => {
+    const { note, round } = finished;
     const { outcome, message } = note;
-    const news = outcome !== before;
-    before = outcome;
+    const cause = causeOf(finished);
+    const news = cause !== before;
+    before = cause;
     session.connection.console.info(`${root}: ${outcome}: ${message}`);
     if (!news || !["braked", "failed", "configuration", "error"].includes(outcome)) return;
-    const answer = round
-      ? answerOf(round, session.now())
-      : { outcome: "failed" as const, message: t("The policy cannot be enforced: {0}", message) };
+    const answer = round ? answerOf(round, session.now()) : { outcome: "failed" as const, message: wordFailure(message) };
     const params: EnforcedParams = { folder: uriOf(root), ...answer };
     void session.connection.sendNotification(enforcedNotification, params);
   };
+}
+
+/** A configuration may have many mistakes, one in each line; a notification has room for one. */
+function wordFailure(message: string): string {
+  const [first = "", ...more] = message.split("\n");
+  return more.length === 0
+    ? t("The policy cannot be enforced: {0}", first)
+    : t("The policy cannot be enforced: {0} (and {1} more)", first, more.length);
+}
+
+/** Figures change from round to round, and other files fail: neither is another cause. */
+function causeOf({ note: { outcome, message }, round }: Finished): string {
+  if (!round) return `${outcome}: ${message}`;
+  const blind = outcome === "failed" ? round.problems.filter((problem) => problem.severity === "error") : [];
+  return [outcome, ...blind.map((problem) => `${problem.source}: ${problem.message}`)].join("\n");
 }

@@ -7,8 +7,17 @@ import { clean, undoRun } from "./clean.ts";
 import { uriOf } from "./convert.ts";
 import type { Work } from "./edge.ts";
 import { planFolder, prepare } from "./plan.ts";
-import { serverCommands } from "./protocol.ts";
 import { type Session, tell } from "./session.ts";
+
+/** `workspace/executeCommand`, for editors that know none of the above. Each takes the folder's URI, or none when there is one folder. */
+export const serverCommands = {
+  /** Plans, shows the totals as a message, answers with a PlanSummary. */
+  preview: "offcut.server.preview",
+  /** Plans, asks by `window/showMessageRequest`, cleans, shows the result, answers with a CleanAnswer or null. */
+  clean: "offcut.server.clean",
+  /** Puts the newest run back and says so, answers with an UndoAnswer. */
+  undo: "offcut.server.undo",
+} as const;
 
 export async function executeCommand(session: Session, params: ExecuteCommandParams, signal: AbortSignal): Promise<unknown> {
   const run = COMMANDS.get(params.command);

@@ -2,10 +2,10 @@
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { Refusal } from "../core/reclaim/home.ts";
-import { addPin, removePin } from "../core/reclaim/records.ts";
-import { pathOf } from "./convert.ts";
+import { addPin, readPins, removePin } from "../core/reclaim/records.ts";
+import { pathOf, uriOf } from "./convert.ts";
 import { requireTrust } from "./edge.ts";
-import type { PinParams } from "./protocol.ts";
+import type { FolderParams, PinParams, PinsAnswer } from "./protocol.ts";
 import type { Session } from "./session.ts";
 
 export function changePin(session: Session, params: PinParams): null {
@@ -17,6 +17,16 @@ export function changePin(session: Session, params: PinParams): null {
     throw new Refusal(t("{0} is not kept by itself; a pin on its kind, project or directory keeps it", value));
   session.changed(root);
   return null;
+}
+
+/** Looks only. */
+export function listPins(_session: Session, { folder }: FolderParams): PinsAnswer {
+  const root = pathOf(folder);
+  return readPins(root).list.map(({ kind, value }) => ({
+    kind,
+    value: kind === "file" ? uriOf(path.resolve(root, value)) : value,
+    name: value,
+  }));
 }
 
 /** Pins travel with the workspace, so they name paths below it without it. */

@@ -72,6 +72,12 @@ export interface Schedule {
   readonly next?: string;
 }
 
+/** In the words of an editor: paths below the folder without it. */
+export interface ShownProblem extends Problem {
+  /** The job whose manifest is damaged, where {@link forgetRequest} sets it aside. */
+  readonly job?: string;
+}
+
 /** A plan without its files. They are asked for by {@link itemsRequest} while the plan lives. */
 export interface PlanSummary {
   readonly folder: string;
@@ -82,7 +88,7 @@ export interface PlanSummary {
   readonly groups: readonly Group[];
   readonly totals: { readonly reclaim: Totals; readonly keep: Totals };
   readonly owners: readonly OwnerSummary[];
-  readonly problems: readonly Problem[];
+  readonly problems: readonly ShownProblem[];
   readonly autoCleanup: AutoCleanup;
   readonly brake: readonly string[];
   /** Stores with a limit of bytes. */
@@ -197,6 +203,12 @@ export interface ReleaseParams extends FolderParams {
   readonly owner: string;
   /** Hold its files again. */
   readonly hold?: boolean;
+}
+
+export interface ForgetParams extends FolderParams {
+  readonly job: string;
+  /** The user was asked and agreed. Without it the answer is what to ask about. */
+  readonly confirmed?: boolean;
 }
 
 export interface BackgroundParams extends FolderParams {
@@ -325,6 +337,9 @@ export const runRequest = "offcut/run";
 /** Client → server: let the files of a failed project or job go, which are held for debugging, or hold them again. */
 export const releaseRequest = "offcut/release";
 
+/** Client → server: set the damaged manifest of a job aside. Answers with {@link Told}, fails with {@link refused} when it can be read. */
+export const forgetRequest = "offcut/forget";
+
 /**
  * Client → server, notification, at the start, when the setting changes and when trust is given: whether the policy of a folder is
  * enforced while the editor is open. Without trust nothing comes of it (R82).
@@ -348,6 +363,10 @@ export const autoRequest = "offcut/auto";
 /** Client → server: always keep a file, a store or a project. */
 export const pinRequest = "offcut/pin";
 
+/** Client → server: what is always kept, as {@link pinRequest} takes it, with the name that people know. */
+export const pinsRequest = "offcut/pins";
+export type PinsAnswer = readonly (Pick<PinParams, "kind" | "value"> & { readonly name: string })[];
+
 /** Client → server, when the view of call sites is shown, and to check the whole workspace. Cancelling ends the check. */
 export const callSitesRequest = "offcut/callSites";
 
@@ -367,16 +386,6 @@ export const trustedNotification = "offcut/trusted";
 /** Server → client, notification, after a run, an undo, a purge, a pin, a release or a change of the switch, of offcut.json, of a database or of a job: what is shown is old. */
 export const changedNotification = "offcut/changed";
 export type ChangedParams = FolderParams;
-
-/** `workspace/executeCommand`, for editors that know none of the above. Each takes the folder's URI, or none when there is one folder. */
-export const serverCommands = {
-  /** Plans, shows the totals as a message, answers with a {@link PlanSummary}. */
-  preview: "offcut.server.preview",
-  /** Plans, asks by `window/showMessageRequest`, cleans, shows the result, answers with a {@link CleanAnswer} or null. */
-  clean: "offcut.server.clean",
-  /** Puts the newest run back and says so, answers with an {@link UndoAnswer}. */
-  undo: "offcut.server.undo",
-} as const;
 
 /** Error codes of responses, outside the ranges that JSON-RPC and LSP reserve. */
 export const planExpired = -31001;

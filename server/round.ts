@@ -28,10 +28,15 @@ export async function runRound(session: Session, root: string, options: Pick<Enf
     const round = await enforceOnce(session, config, options);
     return { note: noteOf(round), round, config };
   } catch (error) {
-    const defect = !(error instanceof ConfigError);
-    if (defect) session.connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return { note: { at, outcome: defect ? "error" : "configuration", message: explain(error) } };
+    if (error instanceof ConfigError) return unusable(error, Date.parse(at));
+    session.connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return { note: { at, outcome: "error", message: explain(error) } };
   }
+}
+
+/** No round can begin with such a configuration. */
+export function unusable(error: ConfigError, atMs: number): Finished {
+  return { note: { at: new Date(atMs).toISOString(), outcome: "configuration", message: explain(error) } };
 }
 
 /** Because somebody asked: the same round, so it obeys the switch and the brake, too. */

@@ -19,7 +19,7 @@ export function scheduleOf(config: Config): Schedule {
       pid !== undefined && {
         running: { by: running.by, pid, here: running.here, ...(host !== undefined && host !== os.hostname() && { host }) },
       }),
-    ...(last && { last }),
+    ...(last && { last: { ...last, message: last.message.replaceAll(config.root + path.sep, "") } }),
     ...(next !== undefined && { next }),
   };
 }

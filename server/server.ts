@@ -14,12 +14,13 @@ import type { ThreadOptions } from "./analysis/thread.ts";
 import { switchAuto } from "./auto.ts";
 import { type Background, type BackgroundOptions, createBackground } from "./background.ts";
 import { clean, purgeRuns, undoRun } from "./clean.ts";
-import { executeCommand } from "./commands.ts";
+import { executeCommand, serverCommands } from "./commands.ts";
 import { pathOf, uriOf } from "./convert.ts";
 import { answer, guard } from "./edge.ts";
 import { cancelExpiry } from "./expiry.ts";
+import { forget } from "./forget.ts";
 import { describeRun, history } from "./history.ts";
-import { changePin } from "./pin.ts";
+import { changePin, listPins } from "./pin.ts";
 import { pageItems, planFolder, prepare } from "./plan.ts";
 import * as protocol from "./protocol.ts";
 import { recoverFolders } from "./recovery.ts";
@@ -69,9 +70,11 @@ export function startServer(options: ServerOptions): void {
   connection.onRequest(protocol.historyRequest, answer(session, history));
   connection.onRequest(protocol.runRequest, answer(session, describeRun));
   connection.onRequest(protocol.releaseRequest, answer(session, release));
+  connection.onRequest(protocol.forgetRequest, answer(session, forget));
   connection.onRequest(protocol.enforceRequest, answer(session, enforceNow));
   connection.onRequest(protocol.autoRequest, answer(session, switchAuto));
   connection.onRequest(protocol.pinRequest, answer(session, changePin));
+  connection.onRequest(protocol.pinsRequest, answer(session, listPins));
   connection.onNotification(protocol.trustedNotification, () => trust(session, analysis, background));
   connection.onNotification(protocol.backgroundNotification, (params: protocol.BackgroundParams) => background.set(params));
   connection.onExecuteCommand((params, token) => guard(session, (signal) => executeCommand(session, params, signal), token));
@@ -121,7 +124,7 @@ function initialize(session: Session, params: InitializeParams): InitializeResul
     capabilities: {
       textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: true },
       ...analysisCapabilities,
-      executeCommandProvider: { commands: Object.values(protocol.serverCommands) },
+      executeCommandProvider: { commands: Object.values(serverCommands) },
       workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
     },
   };

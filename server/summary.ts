@@ -4,6 +4,7 @@ import type { Config } from "../core/config/config.ts";
 import type { PlanItem } from "../core/model.ts";
 import { listRuns } from "../core/runs.ts";
 import { uriOf } from "./convert.ts";
+import { showProblems } from "./problems.ts";
 import type { Group, Held, OwnerSummary, PlanSummary } from "./protocol.ts";
 import { scheduleOf } from "./schedule.ts";
 import type { StoredPlan } from "./session.ts";
@@ -19,7 +20,7 @@ export function summarise(folder: string, config: Config, { plan, groups }: Stor
     groups: [...groups.values()].flatMap((items) => describeGroup(items) ?? []),
     totals: plan.totals,
     owners: plan.owners.map(({ source: _source, makesNoFinal: _makesNoFinal, ...owner }): OwnerSummary => owner),
-    problems: plan.problems,
+    problems: showProblems(config, plan.problems),
     autoCleanup: plan.autoCleanup,
     brake: plan.brake,
     pressures: plan.pressures,

@@ -9,6 +9,7 @@ import type { PurgeResult } from "../core/reclaim/purge.ts";
 import type { UndoResult } from "../core/reclaim/undo.ts";
 import type { Recovered } from "../core/reclaim/recover.ts";
 import { cleanupLine, countFiles, formatBytes } from "../core/words.ts";
+import { wordProblem } from "./problems.ts";
 import type { Question } from "./protocol.ts";
 
 /** The local time of day; with the date when it is not today. */
@@ -72,7 +73,7 @@ function whyNothing(plan: Plan): string {
     plan.totals.keep.files === 0
       ? t("No files of any store were found.")
       : t("Kept: {0} ({1}); the reasons stand beside them.", countFiles(plan.totals.keep.files), formatBytes(plan.totals.keep.bytes));
-  return problem ? `${kept}\n${problem.source}: ${problem.message}` : kept;
+  return problem ? `${kept}\n${wordProblem(plan.root, problem)}` : kept;
 }
 
 /** The line of S0.8 and what else is true: what is held until when, what stayed, why nothing was freed. */
@@ -88,6 +89,7 @@ export function wordCleanup(result: CleanResult, nowMs: number): string {
       ? [t("{0} could not be removed: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")]
       : []),
     ...(result.skipped.length > 0 ? [t("{0} kept: {1}", countFiles(result.skipped.length), result.skipped[0]?.reason ?? "")] : []),
+    ...(result.notes ?? []),
   ];
   return [`${line}${held}`, ...more].join(". ");
 }
@@ -115,6 +117,9 @@ export function wordRound(round: Enforcement, nowMs: number): string {
   if (outcome === "braked" && plan)
     return [t("Automatic cleanup stopped, because this is more than usual: {0}", plan.brake.join("; ")), ...earlier].join(". ");
   if (outcome === "off" && plan) return t("Automatic cleanup is off ({0}), so nothing was cleaned up.", plan.autoCleanup.source);
+  const blind = plan?.problems.find((problem) => problem.severity === "error");
+  if (outcome === "failed" && plan && blind && result?.run === "" && result.errors.length === 0)
+    return [t("Nothing can be cleaned up: {0}", wordProblem(plan.root, blind)), ...earlier].join(" ");
   if (result && (result.run !== "" || result.errors.length > 0)) return [wordCleanup(result, nowMs), ...earlier].join(". ");
   if (earlier.length > 0) return earlier.join("");
   if (outcome === "nothing" && plan) return t("Nothing is to be cleaned up automatically; {0} kept.", countFiles(plan.totals.keep.files));
@@ -130,7 +135,8 @@ export function wordUndo(result: UndoResult): string {
       ? [t("{0} could not be put back: {1}", countFiles(result.errors.length), result.errors[0]?.message ?? "")]
       : []),
   ];
-  return [t("Undone: {0} ({1}) are back", countFiles(result.restoredFiles), formatBytes(result.restoredSpace)), ...more].join(". ");
+  const line = t("Undone: {0} ({1}) are back", countFiles(result.restoredFiles), formatBytes(result.restoredSpace));
+  return [line, ...more, ...(result.notes ?? [])].join(". ");
 }
 
 /** What a crash left and what became of it (R23). */

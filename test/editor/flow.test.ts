@@ -3,7 +3,18 @@ import fs from "node:fs";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { startVSCode, type VSCode } from "./harness.ts";
 import { poll } from "./poll.ts";
-import { listCommands, modalDialog, notification, openPane, openView, runCommand, squiggles, statusBarItem, treeItem } from "./pages.ts";
+import {
+  listCommands,
+  modalDialog,
+  notification,
+  openPane,
+  openView,
+  pick,
+  runCommand,
+  squiggles,
+  statusBarItem,
+  treeItem,
+} from "./pages.ts";
 
 /** A finished project, an unfinished one that uses one of its clips, a failed one. */
 function makePipeline(): Workspace {
@@ -96,6 +107,7 @@ describe("the editor, before Offcut is set up", () => {
       const { page } = code;
       await openView(page, "Offcut");
       await page.getByRole("button", { name: "Create offcut.json" }).click();
+      await pick(page, "video-generator");
       await page.locator(".tab.active", { hasText: "offcut.json" }).waitFor();
       const reclaimable = await openPane(page, "Reclaimable");
       await treeItem(page, "p1", reclaimable).waitFor();

@@ -158,6 +158,44 @@ describe("server: policy in the background", () => {
     await poll("the clips to go", () => layout.files().length === 0);
   });
 
+  it("tells that the configuration cannot be used, also when it was so before the window was opened", async () => {
+    layout.write("offcut.json", '{ "stores": { "clips": { "paht": 1 } } }');
+    const window = await watch();
+    await enable(window);
+    let looks = 0;
+    window.client.connection.onNotification("window/logMessage", ({ message }: { message: string }) => {
+      if (message.includes("configuration: offcut.json:1")) looks += 1;
+    });
+    await poll("three looks", () => looks >= 3);
+    assert.deepEqual(
+      window.enforced.map(({ outcome, message }) => [outcome, message.startsWith("The policy cannot be enforced: offcut.json:1: ")]),
+      [["failed", true]],
+    );
+    layout.settings({ stores: { clips } });
+    await poll("the clips to go", () => layout.files().length === 0);
+  });
+
+  it("R32: tells each manifest that stops everything once", async () => {
+    layout.settings({ stores: { clips: { ...clips, maxAge: "10h" } } });
+    const window = await watch();
+    await enable(window);
+    await rounds(1);
+    layout.write(".offcut/jobs/first.json", "{ torn");
+    await rounds(3);
+    const told = () =>
+      window.enforced.map(({ outcome, message }) => [outcome, message.slice(0, "Nothing can be cleaned up: first.json".length)]);
+    assert.deepEqual(told(), [["failed", "Nothing can be cleaned up: first.json"]]);
+    assert.ok(!(window.enforced[0]?.message ?? "").includes(layout.root), window.enforced[0]?.message);
+    fs.rmSync(layout.path(".offcut/jobs/first.json"));
+    layout.write(".offcut/jobs/other.json", "{ torn");
+    await rounds(3);
+    assert.deepEqual(told().at(-1), ["failed", "Nothing can be cleaned up: other.json"]);
+    assert.equal(window.enforced.length, 2);
+    const { schedule } = await window.client.request<PlanSummary>("offcut/plan");
+    assert.equal(schedule.last?.outcome, "failed");
+    assert.ok(!JSON.stringify(schedule).includes(layout.root), JSON.stringify(schedule));
+  });
+
   it("R82: without trust nothing comes of it, and with trust it begins", async () => {
     const window = await watch({ options: { trusted: false } });
     await enable(window);
