@@ -10,6 +10,7 @@ import { homeOf, Refusal } from "../core/reclaim/home.ts";
 import { reserveOf } from "../core/reclaim/reserve.ts";
 import { readSchedule } from "../core/schedule.ts";
 import { formatBytes, formatDuration } from "../core/words.ts";
+import { quote } from "./args.ts";
 import { clock } from "./show.ts";
 
 export interface Check {
@@ -44,7 +45,16 @@ export async function checkJobs(config: Config): Promise<readonly Check[]> {
     if (!manifest || manifest.job.state !== "running") continue;
     const { state, lease } = stateOfJob({ manifest, ...(heartbeat && { heartbeat }) }, now);
     if (state === "failed") add(true, t("{0} was abandoned: {1}; its files are held like those of a failed job", id, lease?.words ?? ""));
-    if (state === "unknown") add(true, t("nobody can tell from here whether {0} runs: {1}; its files are kept", id, lease?.words ?? ""));
+    if (state === "unknown")
+      add(
+        true,
+        t(
+          "nobody can tell from here whether {0} runs: {1}; its files are kept. Once nobody is at work on it: offcut jobs forget {2}",
+          id,
+          lease?.words ?? "",
+          quote(id),
+        ),
+      );
   }
   const count = (state: string): number => owners.filter((owner) => owner.state === state).length;
   if (owners.length > 0)

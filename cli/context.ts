@@ -85,17 +85,22 @@ export async function planOf(context: Context, config: Config, verifier?: Upload
     const known = plan.owners.some((owner) => owner.id === project) || plan.items.some((item) => item.owner === project);
     if (!known && plan.problems.every((problem) => problem.severity !== "error"))
       throw new UsageError(
-        t(
-          'there is no project "{0}"; the projects are {1}',
+        noOwner(
           project,
-          plan.owners
-            .map((owner) => owner.id)
-            .slice(0, 20)
-            .join(", ") || t("none"),
+          plan.owners.map((owner) => owner.id),
         ),
       );
   }
   return { ...plan, problems: [...plan.problems, ...findUnmigrated(config)] };
+}
+
+const NAMED = 20;
+
+/** That nobody has this id, and who is there. */
+export function noOwner(id: string, known: readonly string[]): string {
+  if (known.length === 0) return t('there is no project or job "{0}"; there are none', id);
+  const names = [...known.slice(0, NAMED), ...(known.length > NAMED ? ["…"] : [])];
+  return t('there is no project or job "{0}"; there are: {1}', id, names.join(", "));
 }
 
 /** Databases whose status is to be tracked (S0.11) before `offcut migrate` made the columns for it. */

@@ -12,7 +12,7 @@ function summarise(): Readonly<Record<string, string>> {
     purge: t("free the space that cleanups hold for undo"),
     history: t("list the cleanups, or the files of one"),
     watch: t("clean by itself, on schedule, as automatic cleaning does"),
-    jobs: t("list the jobs; release or hold what a failed one left; forget a damaged manifest"),
+    jobs: t("list the jobs; release or hold what a failed one left; forget one that is damaged or lost"),
     pin: t("always keep a file, a project or a store"),
     auto: t("tell or change AUTO_CLEANUP_ENABLED"),
     migrate: t("add cleanup_status to the project database (status tracking)"),
@@ -62,6 +62,18 @@ function explainOptions(): Readonly<Partial<Record<OptionName, readonly [option:
   };
 }
 
+/** Options that mean something else to a command. */
+function explainOtherwise(): Readonly<Record<string, ReturnType<typeof explainOptions>>> {
+  return {
+    pin: {
+      project: ["--project ID", t("always keep this project (again for more)")],
+      job: ["--job ID", t("always keep this job; the same as --project")],
+      store: ["--store NAME", t("always keep this kind of file (again for more)")],
+    },
+    jobs: { yes: ["-y, --yes", t("forget without being asked")] },
+  };
+}
+
 const ARGUMENTS: Readonly<Record<string, string>> = {
   undo: " [RUN]",
   purge: " [RUN]",
@@ -78,6 +90,7 @@ function explainFurther(): Readonly<Record<string, readonly string[]>> {
     watch: [
       t("There is one per workspace. A round begins at once and then every 15 minutes, unless offcut.json says otherwise; offcut.json is"),
       t("read anew each time. Only what changed is told, and whatever needs somebody's attention; on a terminal every round is."),
+      t("With --once what stays wrong is told once a day, because cron mails whatever is told."),
       "",
       t("Signals: SIGHUP begins a round now; SIGINT and SIGTERM stop between two files, a second one at once."),
       t("Exit codes: 0 stopped; with --once: done, nothing to do, or automatic cleanup is off · 2 usage or configuration ·"),
@@ -87,7 +100,8 @@ function explainFurther(): Readonly<Record<string, readonly string[]>> {
       t("release ID  the job (or project) failed and its files are held for debugging: let them go with the next cleanup"),
       t("hold ID     take that back"),
       t("forget ID   set a damaged manifest aside; what only it protects is nobody's then, and stays until somebody takes it by hand;"),
-      t("            or forget that a job was started when that could not be noted and its process is gone"),
+      t("            or forget that a job was started when that could not be noted and its process is gone;"),
+      t("            or count a job as failed that says it is running, where nobody can see its process and it gives no signs of life"),
     ],
     check: [
       t("A PATH is a file or a directory below the workspace, from the working directory or from the workspace; default: all of it."),
@@ -110,7 +124,7 @@ function explainShortly(): readonly string[] {
 export function helpFor(command: string): string {
   const known = COMMANDS[command];
   if (!known) return overview();
-  const meanings = explainOptions();
+  const meanings = { ...explainOptions(), ...explainOtherwise()[command] };
   const options = [...known.options, "root" as const, "json" as const].map((name) => {
     const [option, meaning] = meanings[name] ?? [name, ""];
     return `  ${option.padEnd(OPTION_WIDTH)}${meaning}`;

@@ -19,6 +19,7 @@ import { EXIT, type ExitCode } from "./exit.ts";
 import { helpFor } from "./help.ts";
 import { loadTranslation } from "./locale.ts";
 import { createTerminal, formatProblem, type Terminal, visible } from "./terminal.ts";
+import { hushWarnings } from "./warnings.ts";
 
 declare const OFFCUT_VERSION: string | undefined;
 
@@ -49,6 +50,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     if (args.has("help") || COMMANDS[args.command] === undefined)
       return args.command === "lsp" && !args.has("help") ? await serve() : say(terminal, helpFor(args.command));
     requireNode();
+    hushWarnings(args.has("verbose"), process.env);
     return await run(args, terminal);
   } catch (error) {
     return explain(terminal, error, argv.includes("watch"));

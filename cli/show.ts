@@ -1,6 +1,6 @@
 /** A plan as a table that leads with project, kind, bytes, age and reason; then the total. */
 import { t } from "@vscode/l10n";
-import type { Plan, PlanItem } from "../core/model.ts";
+import type { Blocker, Plan, PlanItem } from "../core/model.ts";
 import { countFiles, formatBytes, formatDuration } from "../core/words.ts";
 import { formatProblem, table, type Terminal, visible } from "./terminal.ts";
 
@@ -21,7 +21,7 @@ export function showSummary(terminal: Terminal, plan: Plan): void {
     group[0]?.reason ?? "",
   ]);
   const columns = [
-    { title: t("PROJECT") },
+    { title: ownerTitle(items, plan) },
     { title: t("KIND") },
     { title: t("FILES"), align: "right" },
     { title: t("BYTES"), align: "right" },
@@ -45,6 +45,14 @@ export function showProblems(terminal: Terminal, plan: Plan, notes: boolean): vo
     if (problem.severity !== "info" || notes)
       terminal.warn(terminal.style(problem.severity === "error" ? "red" : "yellow", formatProblem(problem)));
   }
+}
+
+/** What those are called that the files belong to. */
+function ownerTitle(items: readonly PlanItem[], { owners }: Plan): string {
+  const kinds = new Map(owners.map((owner) => [owner.id, owner.kind ?? "project"]));
+  const found = new Set(items.flatMap((item) => (item.owner === undefined ? [] : (kinds.get(item.owner) ?? "project"))));
+  if (!found.has("job")) return t("PROJECT");
+  return found.has("project") ? t("PROJECT/JOB") : t("JOB");
 }
 
 function groupBy(items: readonly PlanItem[], keyOf: (item: PlanItem) => string): PlanItem[][] {
@@ -74,9 +82,9 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
   showProblems(terminal, plan, options.why);
   const reclaim = plan.items.filter((item) => item.verdict === "reclaim");
   const keep = plan.items.filter((item) => item.verdict === "keep");
-  showReclaimable(terminal, reclaim, options);
+  showReclaimable(terminal, reclaim, ownerTitle(reclaim, plan), options);
   showKept(terminal, keep, options);
-  showLimits(terminal, plan);
+  showLimits(terminal, plan, options);
   terminal.print(
     "",
     terminal.style("bold", t("Would reclaim {0} in {1}; keeps {2} in {3}.", ...sayTotals(plan))),
@@ -95,13 +103,13 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
     terminal.print(visible(t("Automatic cleanup is off ({0}); nothing would be taken.", plan.autoCleanup.source)));
 }
 
-function showReclaimable(terminal: Terminal, items: readonly PlanItem[], options: ShowOptions): void {
+function showReclaimable(terminal: Terminal, items: readonly PlanItem[], owners: string, options: ShowOptions): void {
   if (items.length === 0) return terminal.print(t("Nothing is reclaimable."));
   const shown = options.all || terminal.columns === Infinity ? items : items.slice(0, ROWS);
   const lines = table(
     terminal,
     [
-      { title: t("PROJECT") },
+      { title: owners },
       { title: t("KIND") },
       { title: t("BYTES"), align: "right" },
       { title: t("AGE"), align: "right" },
@@ -166,8 +174,8 @@ function showKept(terminal: Terminal, items: readonly PlanItem[], options: ShowO
   }
 }
 
-/** Stores with a limit of bytes; what blocks the target of one that is too full is said in its warning. */
-function showLimits(terminal: Terminal, { pressures }: Plan): void {
+/** Stores with a limit of bytes, and on request what blocks the target of one that is too full (R56). */
+function showLimits(terminal: Terminal, { pressures }: Plan, { why }: ShowOptions): void {
   if (pressures.length === 0) return;
   const lines = table(
     terminal,
@@ -191,7 +199,19 @@ function showLimits(terminal: Terminal, { pressures }: Plan): void {
       ].join(", "),
     ]),
   );
-  terminal.print("", ...lines);
+  terminal.print("", lines[0] ?? "");
+  for (const [i, { blocked }] of pressures.entries())
+    terminal.print(lines[i + 1] ?? "", ...(why ? blocked.flatMap((blocker) => blockerLines(terminal, blocker)) : []));
+}
+
+/** The reason, then the largest files that stay for it. */
+function blockerLines(terminal: Terminal, { reason, files, bytes, largest }: Blocker): string[] {
+  const more = files - largest.length;
+  return [
+    t("    in the way: {0}: {1} in {2}", reason, formatBytes(bytes), countFiles(files)),
+    ...largest.map((file) => `      ${file.path}  ${formatBytes(file.bytes)}`),
+    ...(more > 0 && largest.length > 0 ? [t("      and {0} more", countFiles(more))] : []),
+  ].map((line) => terminal.style("dim", line));
 }
 
 /** The local time of day, as people read a clock; with the date when it is not today. */

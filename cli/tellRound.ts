@@ -1,11 +1,12 @@
 /** What people and programs are told of the rounds of `offcut watch`. */
 import { t } from "@vscode/l10n";
 import type { Enforcement } from "../core/enforce.ts";
-import type { Problem } from "../core/model.ts";
+import type { ItemError, Problem } from "../core/model.ts";
 import type { RoundNote } from "../core/schedule.ts";
 import { countFiles } from "../core/words.ts";
 import type { Log } from "./log.ts";
-import { formatProblem } from "./terminal.ts";
+import { formatProblem, wordProblem } from "./terminal.ts";
+import type { Memory } from "./told.ts";
 
 /** Paths that failed which are named one by one; the history has them all. */
 const NAMED = 20;
@@ -23,6 +24,8 @@ export interface TellerOptions {
   readonly choices: string;
   /** What became of the round before. */
   readonly before?: RoundNote["outcome"];
+  /** Of a process that does one round of many: then nothing that is known is said again, whomever it needs. */
+  readonly memory?: Memory;
 }
 
 /**
@@ -30,20 +33,24 @@ export interface TellerOptions {
  * somebody: a brake, a refusal, a failure, a store that is too full.
  */
 export function createTeller(log: Log, options: TellerOptions): Teller {
-  const { all, choices } = options;
+  const { all, choices, memory } = options;
   let known: ReadonlySet<string> = new Set();
   let { before } = options;
+  /** What the memory is not asked about it forgets, so it is asked even where everything is told. */
+  const isDue = (words: string, otherwise: boolean): boolean => (memory ? memory.isNews(words) || all : otherwise || all);
 
   return {
     round(round) {
-      const problems = round.problems.filter((problem) => problem.severity !== "info" || all);
+      const blind = whatBlinds(round);
+      const problems = round.problems.filter((problem) => problem !== blind && (problem.severity !== "info" || all));
       for (const problem of problems)
-        if (all || !known.has(keyOf(problem)) || isPressing(round, problem))
+        if (isDue(lastingKeyOf(round, problem), !known.has(keyOf(problem)) || isPressing(round, problem)))
           log.tell(problem.severity === "info" ? "info" : problem.severity, formatProblem(problem));
       known = new Set(problems.map(keyOf));
       const calm = round.outcome === "nothing" || round.outcome === "off";
-      if (round.outcome === "braked") tellBrake(log, round, before !== "braked", choices);
-      else if (round.outcome === "refused" || round.outcome === "failed") tellFailure(log, round);
+      if (round.outcome === "braked") {
+        if (isDue(round.message, true)) tellBrake(log, round, memory !== undefined || before !== "braked", choices);
+      } else if (round.outcome === "refused" || round.outcome === "failed") tellFailure(log, round, (words) => isDue(words, true));
       else if (all || !calm || isNews(before, round.outcome)) log.tell("info", messageOf(round));
       before = round.outcome;
     },
@@ -69,12 +76,26 @@ function messageOf({ message, result }: Enforcement): string {
   return result && result.run !== "" ? `${message} (${result.run})` : message;
 }
 
-function tellFailure(log: Log, round: Enforcement): void {
-  const errors = [...(round.result?.errors ?? []), ...round.purged.flatMap((one) => one.errors)];
-  for (const { path, message } of errors.slice(0, NAMED)) log.tell("error", t("failed: {0}: {1}", path, message));
-  if (errors.length > NAMED) log.tell("error", t("failed: and {0} more", countFiles(errors.length - NAMED)));
-  if (round.outcome === "refused") log.tell("warning", t("refused: {0}", round.message));
-  else log.tell("error", messageOf(round));
+function errorsOf({ result, purged }: Enforcement): readonly ItemError[] {
+  return [...(result?.errors ?? []), ...purged.flatMap((one) => one.errors)];
+}
+
+/** Why nothing can be decided, when that is all that failed: the message of the round names it. */
+function whatBlinds(round: Enforcement): Problem | undefined {
+  if (round.outcome !== "failed" || errorsOf(round).length > 0) return undefined;
+  return round.problems.find((problem) => problem.severity === "error" && round.message.includes(problem.message));
+}
+
+function tellFailure(log: Log, round: Enforcement, isDue: (words: string) => boolean): void {
+  const errors = errorsOf(round);
+  const due = errors.filter(({ path, message }) => isDue(`${path}: ${message}`));
+  for (const { path, message } of due.slice(0, NAMED)) log.tell("error", t("failed: {0}: {1}", path, message));
+  if (due.length > NAMED) log.tell("error", t("failed: and {0} more", countFiles(due.length - NAMED)));
+  const worked = (round.result?.deletedFiles ?? 0) > 0 || round.purged.some((one) => one.deletedFiles > 0);
+  if (!isDue(round.message) && due.length === 0 && !worked) return;
+  if (round.outcome === "refused") return log.tell("warning", t("refused: {0}", round.message));
+  const blind = whatBlinds(round);
+  log.tell("error", blind ? round.message.replace(`${blind.source}: ${blind.message}`, () => wordProblem(blind)) : messageOf(round));
 }
 
 /** Every time, and the first time so that nobody misses it (R20). */
@@ -91,6 +112,11 @@ function tellBrake(log: Log, { plan, message }: Enforcement, first: boolean, cho
 
 function keyOf({ source, line, message }: Problem): string {
   return `${source}:${line ?? ""}:${message}`;
+}
+
+/** A store that is too full is told with figures and files, and it is the same trouble when they change. */
+function lastingKeyOf(round: Enforcement, problem: Problem): string {
+  return isPressing(round, problem) ? `${problem.source}:${problem.message.split(/\d/)[0] ?? ""}` : keyOf(problem);
 }
 
 /** One round as a line of JSON. */

@@ -1,4 +1,5 @@
 /** What the terminal shell writes and asks. Results go to stdout, everything about the work to stderr. */
+import path from "node:path";
 import readline from "node:readline/promises";
 import tty from "node:tty";
 import { styleText } from "node:util";
@@ -120,10 +121,15 @@ export function createTerminal(json: boolean): Terminal {
   };
 }
 
-/** `offcut.json:12: message`, the way compilers write it. */
+/** `warning: offcut.json:12: message`, the way compilers write it. */
 export function formatProblem(problem: Problem): string {
-  const where = `${problem.source}${problem.line === undefined ? "" : `:${problem.line}`}`;
-  return visible(`${problem.severity === "info" ? "note" : problem.severity}: ${where}: ${problem.message}`);
+  return visible(`${problem.severity === "info" ? "note" : problem.severity}: ${wordProblem(problem)}`);
+}
+
+/** `offcut.json:12: message`. What the message names itself, or a long path in it, is told once. */
+export function wordProblem({ source, line, message }: Problem): string {
+  if (line === undefined && (message.startsWith(`${source} `) || (path.isAbsolute(source) && message.includes(source)))) return message;
+  return `${source}${line === undefined ? "" : `:${line}`}: ${message}`;
 }
 
 export interface Column {

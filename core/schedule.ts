@@ -11,7 +11,7 @@ import type { Enforcement } from "./enforce.ts";
 import { lookForProcess, type ProcessIdentity, thisProcess, uptimeMs } from "./process.ts";
 import { homeOf, readState, Refusal, replaceFile, STATE_SCHEMA } from "./reclaim/home.ts";
 import { acquireLocks, lockHolder } from "./reclaim/lock.ts";
-import { withRoom } from "./reclaim/reserve.ts";
+import { makeReserve, withRoom } from "./reclaim/reserve.ts";
 import { explainErrno } from "./reclaim/retry.ts";
 
 /** What became of a round. `configuration`: it could not be used, so nothing was looked at. `error`: a defect, or a disk that fails. */
@@ -127,6 +127,7 @@ export async function claimRounds(root: string, options: ClaimOptions): Promise<
     ...lastOf(root),
   };
   write(root, own);
+  makeReserve(homeOf(root)); // R57: the disk may be full before there is anything to clean.
   return {
     note({ everyMs, last, nextUptimeMs }) {
       refuseOther(root);

@@ -11,6 +11,7 @@ import { type Context, configOf, openVerifier, planOf, planOptions } from "../co
 import { EXIT, type ExitCode, exitOf } from "../exit.ts";
 import { clock, planJson, showPlan, showProblems, showSummary } from "../show.ts";
 import { visible } from "../terminal.ts";
+import { mendUnknown } from "./forget.ts";
 
 /** More than usual, and nobody named the plan (R20). */
 export class Braked extends Refusal {
@@ -42,7 +43,8 @@ export async function clean(context: Context): Promise<ExitCode> {
   if (off) {
     return finish(context, plan, NOTHING, t("Automatic cleanup is off ({0}); nothing was touched.", plan.autoCleanup.source));
   }
-  if (plan.totals.reclaim.files === 0) return finish(context, plan, NOTHING, whyNothing(plan));
+  if (plan.totals.reclaim.files === 0)
+    return finish(context, plan, { ...NOTHING, notes: mendsOf(context, config, plan) }, whyNothing(plan));
 
   const undoMs = args.has("permanently") ? 0 : config.policy.undoMs;
   if (!(await confirm(context, config, plan, undoMs))) return finish(context, plan, NOTHING, t("Nothing was touched."));
@@ -54,7 +56,7 @@ export async function clean(context: Context): Promise<ExitCode> {
     onRunProgress: ({ done, total, bytes }) => terminal.progress(t("Cleaning … {0} of {1}, {2}", done, total, formatBytes(bytes))),
   });
   terminal.progress(undefined);
-  return finish(context, plan, result);
+  return finish(context, plan, { ...result, notes: [...(result.notes ?? []), ...mendsOf(context, config, plan)] });
 }
 
 /** What can no longer be undone is not held any longer than until the next cleanup, and that is said. */
@@ -102,7 +104,7 @@ async function confirm(context: Context, config: Config, plan: Plan, undoMs: num
 function finish(context: Context, plan: Plan, result: CleanResult, note?: string): ExitCode {
   const { args, terminal } = context;
   if (args.json) {
-    const { run, deletedFiles, freedSpace, heldSpace, undoUntil, removedDirectories, errors, skipped, cancelled } = result;
+    const { run, deletedFiles, freedSpace, heldSpace, undoUntil, removedDirectories, errors, skipped, cancelled, notes = [] } = result;
     terminal.printJson({
       run,
       deletedFiles,
@@ -114,6 +116,7 @@ function finish(context: Context, plan: Plan, result: CleanResult, note?: string
       skipped,
       cancelled,
       ...(note !== undefined && { note }),
+      ...(notes.length > 0 && { notes }),
       problems: plan.problems,
     });
   } else {
@@ -124,6 +127,7 @@ function finish(context: Context, plan: Plan, result: CleanResult, note?: string
     if (result.run !== "") terminal.print(...projectLines(plan, result).map(visible), terminal.style("bold", resultLine(result)));
     if (result.heldSpace > 0 && result.undoUntil !== undefined)
       terminal.print(terminal.style("dim", t("Undo: offcut undo {0}   Free the space now: offcut purge", result.run)));
+    terminal.print(...(result.notes ?? []).map(visible));
     if (result.cancelled) terminal.print(t("Stopped as you asked; what was not reached is untouched."));
   }
   if (result.cancelled) return EXIT.interrupted;
@@ -148,6 +152,12 @@ function resultLine(result: Pick<CleanResult, "deletedFiles" | "freedSpace" | "h
   const line = cleanupLine(result.deletedFiles, result.freedSpace);
   if (result.heldSpace === 0 || result.undoUntil === undefined) return line;
   return `${line} (${t("{0} MB held for undo until {1}", (result.heldSpace / 1024 ** 2).toFixed(2), clock(result.undoUntil))})`;
+}
+
+/** Of jobs that were named nobody may know whether they run: that is not mended by waiting. */
+function mendsOf({ args }: Context, config: Config, plan: Plan): readonly string[] {
+  const unknown = plan.owners.filter((owner) => owner.kind === "job" && owner.state === "unknown" && args.projects?.includes(owner.id));
+  return unknown.flatMap(({ id }) => mendUnknown(config, id) ?? []);
 }
 
 /** Nothing to do is explained, not just said (R84). */

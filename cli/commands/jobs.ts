@@ -4,10 +4,9 @@ import path from "node:path";
 import { t } from "@vscode/l10n";
 import type { Config } from "../../core/config/config.ts";
 import type { Manifest } from "../../core/jobs/manifest.ts";
-import { heartbeatFile } from "../../core/jobs/lease.ts";
 import { readUnnotedStart } from "../../core/jobs/owners.ts";
 import { isSafeId } from "../../core/config/template.ts";
-import { lockManifests, manifestFile, readManifest, readManifests, setAsideManifest } from "../../core/jobs/manifests.ts";
+import { readManifests } from "../../core/jobs/manifests.ts";
 import { releaseOwner, unreleaseOwner } from "../../core/jobs/release.ts";
 import { makePlan } from "../../core/makePlan.ts";
 import type { Owner, Plan, PlanItem, Totals } from "../../core/model.ts";
@@ -19,6 +18,7 @@ import { type Context, configOf, planOptions } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { showProblems } from "../show.ts";
 import { table, visible } from "../terminal.ts";
+import { forget, mendUnknown } from "./forget.ts";
 
 type State = "running" | "succeeded" | "failed" | "released" | "abandoned" | "unknown" | "unreadable";
 
@@ -34,6 +34,10 @@ interface Row {
   readonly ended?: string;
   /** It was started, or started again, and its manifest does not say so. */
   readonly unnoted: boolean;
+  /** It says that it is running, and its process cannot be seen from here. */
+  readonly unseen: boolean;
+  /** What to do about a job of which nobody knows whether it runs. */
+  readonly mend?: string;
   /** Who runs it, or what it failed with. */
   readonly detail?: string;
   /** What is left of it, finals aside, and what of that can go now. */
@@ -105,6 +109,7 @@ function toRow(config: Config, owner: Owner, items: readonly PlanItem[], manifes
     : items.filter((item) => item.reason === "final-output").map((item) => path.join(item.root, item.path));
   const sign = kind === "job" && owner.state === "unknown" && isSafeId(id) ? readUnnotedStart(config.jobs.directory, id) : undefined;
   const words = sign && t("{0}; last sign of life {1}", owner.status, sign.at);
+  const mend = kind === "job" && owner.state === "unknown" ? mendUnknown(config, id) : undefined;
   const detail = words ?? manifest?.job.error ?? lease ?? (kind === "project" ? `${owner.source} = ${owner.status}` : undefined);
   return {
     id,
@@ -113,6 +118,8 @@ function toRow(config: Config, owner: Owner, items: readonly PlanItem[], manifes
     state: stateOf(owner),
     held: owner.state === "failed" && owner.released !== true && config.policy.preserveOnFailure,
     unnoted: sign !== undefined,
+    unseen: mend !== undefined && sign === undefined,
+    ...(mend !== undefined && { mend }),
     ...(startedMs !== undefined && { started: new Date(startedMs).toISOString() }),
     ...(endedMs !== undefined && { ended: new Date(endedMs).toISOString() }),
     ...(detail !== undefined && { detail }),
@@ -157,22 +164,16 @@ function adviceOn(rows: readonly Row[]): string[] {
   const one = held[0];
   const damaged = rows.find((row) => row.state === "unreadable");
   const unnoted = rows.find((row) => row.unnoted);
+  const unseen = rows.find((row) => row.unseen);
   return [
-    ...(one || damaged || unnoted ? [""] : []),
+    ...(one || damaged || unnoted || unseen ? [""] : []),
     ...(one
       ? [t("Held for debugging: {0}. Let go: offcut jobs release {1}", formatBytes(bytes), held.length === 1 ? quote(one.id) : "ID")]
       : []),
     ...(damaged
       ? [t("While a manifest cannot be read nothing is cleaned. Restore it, or set it aside: offcut jobs forget {0}", quote(damaged.id))]
       : []),
-    ...(unnoted
-      ? [
-          t(
-            "A start that nobody could note keeps the files of its job. Start it again, or, once nobody is at work on it: offcut jobs forget {0}",
-            quote(unnoted.id),
-          ),
-        ]
-      : []),
+    ...[unnoted, unseen].flatMap((row) => (row?.mend === undefined ? [] : [row.mend])),
   ];
 }
 
@@ -181,6 +182,8 @@ async function release(context: Context, id: string): Promise<ExitCode> {
   const config = configOf(context);
   const options = { ...planOptions(context), selection: { projects: [id] } };
   const owner = await findOwner(context, config, id);
+  const mend = owner.kind === "job" && owner.state === "unknown" ? mendUnknown(config, id) : undefined;
+  if (mend !== undefined) throw new Refusal(mend);
   {
     using _lock = await acquireLocks([root]);
     releaseOwner(root, owner, Date.now());
@@ -212,7 +215,11 @@ async function findOwner(context: Context, config: Config, id: string): Promise<
   const owner = owners.find((one) => one.id === id);
   if (owner) return owner;
   const failed = owners.flatMap((one) => (one.state === "failed" ? one.id : [])).slice(0, 20);
-  throw new UsageError(t('there is no job or project "{0}"; those that failed are {1}', id, failed.join(", ") || t("none")));
+  throw new UsageError(
+    failed.length === 0
+      ? t('there is no project or job "{0}", and none failed', id)
+      : t('there is no project or job "{0}"; those that failed: {1}', id, failed.join(", ")),
+  );
 }
 
 async function hold({ args, terminal, root }: Context, id: string): Promise<ExitCode> {
@@ -221,73 +228,4 @@ async function hold({ args, terminal, root }: Context, id: string): Promise<Exit
   if (args.json) terminal.printJson({ root, held: id });
   else terminal.print(visible(t("{0} is held for debugging again.", id)));
   return EXIT.done;
-}
-
-/** Only what nobody can read is set aside: a manifest that can be read is what protects the files of its job. */
-async function forget(context: Context, id: string): Promise<ExitCode> {
-  const { args, terminal, root, signal } = context;
-  const config = configOf(context);
-  const { directory } = config.jobs;
-  if (isSafeId(id) && readUnnotedStart(directory, id)) return await forgetStart(context, config, id);
-  const problem = whyUnreadable(directory, id);
-  const question = t("Set it aside? What only it protects is nobody's then: it is kept, and taken by hand only (--orphans). [y/N] ");
-  if (!(await confirm(context, problem, question))) return EXIT.done;
-  using _lock = await lockManifests(directory, [id], signal);
-  whyUnreadable(directory, id);
-  const aside = setAsideManifest(directory, id);
-  if (args.json) terminal.printJson({ root, forgotten: id, aside: path.relative(root, aside) });
-  else terminal.print(visible(t("The manifest of {0} is now {1}; nothing reads it there.", id, path.relative(root, aside))));
-  return EXIT.done;
-}
-
-/** A process began with the job and is gone, and what it was at nobody noted: then its last sign of life is all that there is. */
-async function forgetStart(context: Context, { jobs }: Config, id: string): Promise<ExitCode> {
-  const { args, terminal, root, signal } = context;
-  const refuseFresh = (): string => {
-    const at = readUnnotedStart(jobs.directory, id)?.at;
-    const ageMs = at === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(at);
-    if (at === undefined || (ageMs >= 0 && ageMs <= jobs.leaseMs))
-      throw new Refusal(t("somebody is at work on {0}: its last sign of life is from {1}", id, at ?? t("just now")));
-    return at;
-  };
-  const problem = t("The start of {0} could not be noted; its last sign of life is from {1}.", id, refuseFresh());
-  const question = t(
-    "Forget that it was started? Be sure that no process is at work on it: then its files are what they were before. [y/N] ",
-  );
-  if (!(await confirm(context, problem, question))) return EXIT.done;
-  using _lock = await lockManifests(jobs.directory, [id], signal);
-  refuseFresh();
-  fs.rmSync(heartbeatFile(jobs.directory, id), { force: true });
-  if (args.json) terminal.printJson({ root, forgotten: id });
-  else terminal.print(visible(t("The start of {0} is forgotten.", id)));
-  return EXIT.done;
-}
-
-async function confirm({ args, terminal }: Context, problem: string, question: string): Promise<boolean> {
-  if (args.has("yes")) return true;
-  if (!terminal.interactive) throw new UsageError(t("nobody is there to confirm; add --yes: {0}", problem));
-  terminal.warn(visible(problem));
-  if (/^y(es)?$/i.test(await terminal.ask(question))) return true;
-  terminal.print(t("Nothing was touched."));
-  return false;
-}
-
-/** Throws unless the manifest is damaged for good: one that can be read, is newer, or may only not be opened is left alone. */
-function whyUnreadable(directory: string, id: string): string {
-  const found = readManifest(directory, id);
-  if (!found) throw new UsageError(t('there is no manifest of "{0}" in {1}', id, directory));
-  const { manifest, problem, from } = found;
-  if (manifest || !problem)
-    throw new Refusal(t("the manifest of {0} can be read; clean its files with: offcut clean --job {1}", id, quote(id)));
-  if (from !== "nothing" || !mayRead(manifestFile(directory, id))) throw new Refusal(problem.message);
-  return problem.message;
-}
-
-function mayRead(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.R_OK);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT";
-  }
 }

@@ -5,6 +5,7 @@ import { retireAfterPurge } from "../../core/jobs/retire.ts";
 import { checkRoot } from "../../core/reclaim/guard.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
 import { compareRecords } from "../../core/reclaim/records.ts";
+import type { RunState } from "../../core/reclaim/runState.ts";
 import { cleanupLine, countFiles, formatBytes } from "../../core/words.ts";
 import { UsageError } from "../args.ts";
 import type { Context } from "../context.ts";
@@ -35,7 +36,7 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
           { title: t("HELD"), align: "right" },
           { title: t("FREED"), align: "right" },
           { title: t("UNDO UNTIL") },
-          { title: t("PROJECTS"), flexible: true },
+          { title: t("PROJECTS/JOBS"), flexible: true },
         ],
         runs.map((run) => [
           run.run,
@@ -56,14 +57,20 @@ function showRuns({ args, terminal, root }: Context): ExitCode {
   return EXIT.done;
 }
 
+/** A name that is mistyped is the same mistake, whatever was to be done with the run. */
+function requireRun(root: string, name: string): RunState {
+  const run = readRun(root, name);
+  if (!run) throw new UsageError(t('there is no cleanup "{0}"; "offcut history" lists them', name));
+  return run;
+}
+
 /** It still holds files that can no longer be undone for sure. */
 function isOver({ heldFiles, undoUntil }: { readonly heldFiles: number; readonly undoUntil?: string }): boolean {
   return heldFiles > 0 && undoUntil !== undefined && Date.parse(undoUntil) <= Date.now();
 }
 
 function showRun({ args, terminal, root }: Context, name: string): ExitCode {
-  const run = readRun(root, name);
-  if (!run) throw new UsageError(t('there is no cleanup "{0}"; "offcut history" lists them', name));
+  const run = requireRun(root, name);
   const files = run.files.map(({ path, owner, store, bytes, reason, state, note, restoredTo }) => ({
     path,
     owner,
@@ -81,7 +88,7 @@ function showRun({ args, terminal, root }: Context, name: string): ExitCode {
         terminal,
         [
           { title: t("STATE") },
-          { title: t("PROJECT") },
+          { title: t("PROJECT/JOB") },
           { title: t("KIND") },
           { title: t("BYTES"), align: "right" },
           { title: t("REASON") },
@@ -104,12 +111,17 @@ function showRun({ args, terminal, root }: Context, name: string): ExitCode {
 export async function undo(context: Context): Promise<ExitCode> {
   const { args, terminal } = context;
   checkRoot(context.root);
+  const [run] = args.positionals;
   const tracked = loadTracked(context.root);
   for (const problem of tracked.problems) terminal.warn(formatProblem(problem));
-  const result = await undoRun(tracked, args.positionals[0], {
+  const result = await undoRun(tracked, run, {
     ...(args.paths && { paths: args.paths }),
     signal: context.signal,
     onProgress: ({ done, total }) => terminal.progress(t("Restoring … {0} of {1}", done, total)),
+  }).catch((error: unknown) => {
+    // Only now: one whose journal was damaged is known again after its recovery.
+    if (error instanceof Refusal && run !== undefined) requireRun(context.root, run);
+    throw error;
   });
   terminal.progress(undefined);
   if (args.json) terminal.printJson(result);
@@ -121,6 +133,7 @@ export async function undo(context: Context): Promise<ExitCode> {
         "bold",
         t("Undo: Restored {0}, {1} MB", countFiles(result.restoredFiles), (result.restoredSpace / 1024 ** 2).toFixed(2)),
       ),
+      ...(result.notes ?? []).map(visible),
     );
   }
   if (result.cancelled) return EXIT.interrupted;
@@ -146,7 +159,10 @@ export async function purge(context: Context): Promise<ExitCode> {
   for (const one of unreachable) terminal.warn(t("{0} is out of reach and stays as it is: mount its drive", one.run));
   const files = held.reduce((sum, one) => sum + one.heldFiles, 0);
   const bytes = held.reduce((sum, one) => sum + one.heldSpace, 0);
-  if (run !== undefined && held.length === 0) throw new Refusal(t("{0} holds no files", run));
+  if (run !== undefined && held.length === 0) {
+    requireRun(root, run);
+    throw new Refusal(t("{0} holds no files", run));
+  }
   if (files > 0 && !args.has("yes") && !args.has("expired")) {
     if (!terminal.interactive) throw new UsageError(t("nobody is there to confirm; add --yes to delete {0} for good", countFiles(files)));
     const answer = await terminal.ask(t("Delete {0} ({1}) held below {2} for good? [y/N] ", countFiles(files), formatBytes(bytes), root));

@@ -12,7 +12,7 @@ import { Refusal } from "../../core/reclaim/home.ts";
 import { addPin, readPins, removePin } from "../../core/reclaim/records.ts";
 import { walkStores } from "../../core/scan/walk.ts";
 import { UsageError } from "../args.ts";
-import { type Context, configOf } from "../context.ts";
+import { type Context, configOf, noOwner } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { formatProblem, table, visible } from "../terminal.ts";
 import { isOf } from "./scan.ts";
@@ -71,9 +71,8 @@ async function checkProject({ terminal, signal }: Context, config: Config, id: s
     if (files.some((file) => isOf([id], config.stores, file))) return;
   }
   if (unavailable !== undefined)
-    return terminal.warn(visible(t('note: whether there is a project "{0}" is not known: {1}', id, unavailable)));
-  const known = [...owners.keys()].slice(0, 20).join(", ");
-  throw new UsageError(t('there is no project "{0}"; the projects are {1}', id, known || t("none")));
+    return terminal.warn(visible(t('note: whether there is a project or job "{0}" is not known: {1}', id, unavailable)));
+  throw new UsageError(noOwner(id, [...owners.keys()]));
 }
 
 /** Tells or changes AUTO_CLEANUP_ENABLED. */

@@ -5,7 +5,7 @@ import { t } from "@vscode/l10n";
 import { DatabaseError, loadSqlite } from "../../core/catalog/open.ts";
 import { readContents } from "../../core/catalog/contents.ts";
 import { migrate as runMigration, MIGRATION, planMigration } from "../../core/catalog/write.ts";
-import { type Config, rootsOf } from "../../core/config/config.ts";
+import { type Config, PRESETS, rootsOf } from "../../core/config/config.ts";
 import { checkRoot } from "../../core/reclaim/guard.ts";
 import { ensureHome, HOME, Refusal } from "../../core/reclaim/home.ts";
 import { acquireLocks, lockHolder } from "../../core/reclaim/lock.ts";
@@ -17,6 +17,7 @@ import { UsageError } from "../args.ts";
 import { type Check, checkJobs, checkReserve, checkSchedule } from "../checks.ts";
 import { type Context, configOf, findUnmigrated } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
+import { findFittingPreset } from "../fittingPreset.ts";
 import { visible } from "../terminal.ts";
 
 /** Finishes what a crash left, then looks at everything a cleanup depends on. */
@@ -64,7 +65,7 @@ async function lookAround(config: Config): Promise<Check[]> {
     ok: config.file !== undefined,
     message:
       config.file === undefined
-        ? t('there is no offcut.json; write { "preset": "video-generator" }')
+        ? adviseConfig(config.root)
         : t("{0}, {1}", countStores(config.stores.length), countDatabases(config.databases.length)),
   });
   for (const root of rootsOf(config)) {
@@ -122,6 +123,15 @@ async function lookAround(config: Config): Promise<Check[]> {
           ),
   });
   return checks;
+}
+
+function adviseConfig(root: string): string {
+  const fit = findFittingPreset(root);
+  if (fit) {
+    const example = `{ "preset": "${fit.preset}" }`;
+    return t("there is no offcut.json; what is there ({0}) fits the preset {1}, so write {2}", fit.found.join(", "), fit.preset, example);
+  }
+  return t("there is no offcut.json; write its stores, or {0} with one of {1}", '{ "preset": "…" }', PRESETS.join(", "));
 }
 
 function countStores(count: number): string {

@@ -18,6 +18,7 @@ import { EXIT, type ExitCode } from "../exit.ts";
 import { createLog, type Log } from "../log.ts";
 import { createTeller, roundJson, type Teller } from "../tellRound.ts";
 import { formatProblem } from "../terminal.ts";
+import { type Memory, recallTold } from "../told.ts";
 
 /** Cleans on schedule until it is told to stop. One per root. */
 export async function watch(context: Context): Promise<ExitCode> {
@@ -26,11 +27,15 @@ export async function watch(context: Context): Promise<ExitCode> {
   const everyMs = everyOf(args.every);
   const log = createLog(terminal, environment);
   const choices = args.root === undefined ? "" : ` --root ${quote(args.root)}`;
-  // One round of many processes goes on where the one before it was.
-  const before = args.has("once") ? readSchedule(context.root).last?.outcome : undefined;
-  const teller = createTeller(log, { all: args.has("verbose") || log.live, choices, ...(before && { before }) });
-  await using rounds = new RoundRunner(context, teller);
-  if (args.has("once")) return rounds.once();
+  const telling = { all: args.has("verbose") || log.live, choices };
+  if (args.has("once")) {
+    // One round of many processes goes on where the one before it was.
+    const before = readSchedule(context.root).last?.outcome;
+    const memory = recallTold(context.root, Date.now());
+    await using round = new RoundRunner(context, createTeller(log, { ...telling, memory, ...(before && { before }) }));
+    return await round.once(memory);
+  }
+  await using rounds = new RoundRunner(context, createTeller(log, telling));
   return await keepWatching(context, { config, rounds, log, everyOf: (current) => everyMs ?? roundIntervalMs(current) });
 }
 
@@ -45,11 +50,12 @@ class RoundRunner implements AsyncDisposable {
     this.#teller = teller;
   }
 
-  async once(): Promise<ExitCode> {
-    const { root, signal } = this.#context;
+  async once(memory: Memory): Promise<ExitCode> {
+    const { args, root, signal } = this.#context;
     const config = loadConfig(root);
     const round = await this.#enforce(config, signal);
     this.#tell(round);
+    if (!args.json) memory.save();
     noteRound(root, noteOf(round));
     return exitOf(round);
   }

@@ -16,6 +16,7 @@ interface JobJson {
   readonly state: string;
   readonly held: boolean;
   readonly unnoted: boolean;
+  readonly unseen: boolean;
   readonly detail?: string;
   readonly left: { readonly files: number; readonly bytes: number };
   readonly reclaimable: { readonly files: number; readonly bytes: number };
@@ -224,6 +225,39 @@ describe("offcut jobs", function () {
     assert.deepEqual(left("lone"), ["output/jobs/lone/slides/1.png"], "R30: what is nobody's is taken by hand only");
   });
 
+  it("R39 R37: a job whose process nobody can see counts as failed once somebody says that it is over; one that is live does not", async () => {
+    const lease = { ...myLease(1000), host: "a-container-that-is-gone", namespace: "pid:[1]", boot: "another" };
+    await addJob("lost", "running", lease);
+    await addJob("live", "running");
+    await addJob("fresh", "running", { ...lease, durationMs: 24 * HOUR });
+    const mend = "Once nobody is at work on it: offcut jobs forget lost";
+    const before = await list();
+    assert.deepEqual([before.get("lost")?.state, before.get("lost")?.unseen, before.get("live")?.unseen], ["unknown", true, false]);
+    assert.ok((await offcut(["jobs"], ws)).stdout.includes(mend));
+    const early = await offcut(["jobs", "release", "lost"], ws);
+    assert.deepEqual([early.code, early.stderr.includes(mend)], [4, true], early.stderr);
+    const kept = await offcut(["clean", "--yes", "--job", "lost"], ws);
+    assert.deepEqual([kept.code, kept.stdout.includes(mend)], [0, true], kept.stdout);
+    for (const id of ["live", "fresh"]) {
+      const refused = await offcut(["jobs", "forget", id, "--yes"], ws);
+      assert.deepEqual([refused.code, refused.stderr.includes(`somebody is at work on ${id}: process `)], [4, true], refused.stderr);
+    }
+    const asked = await offcut(["jobs", "forget", "lost"], ws);
+    assert.equal(asked.code, 2, "nobody is there to confirm");
+    assert.match(asked.stderr, /add --yes: lost says that it is running: process \d+ on a-container-that-is-gone cannot be seen from here/);
+    assert.match((await offcut(["doctor"], ws)).stdout, /whether lost runs: .*; its files are kept\. Once .*: offcut jobs forget lost$/m);
+    assert.equal((await list()).get("lost")?.state, "unknown");
+    const forgotten = await offcut(["jobs", "forget", "lost", "--yes"], ws);
+    assert.equal(forgotten.code, 0, forgotten.stderr);
+    assert.match(forgotten.stdout, /^lost counts as failed now\.\nLet go what it left: offcut jobs release lost\n$/);
+    const failed = (await list()).get("lost");
+    assert.deepEqual([failed?.state, failed?.held, failed?.left.files, failed?.reclaimable.files], ["failed", true, 2, 0]);
+    assert.match(failed?.detail ?? "", /^abandoned; process \d+ on a-container-that-is-gone /);
+    assert.equal((await offcut(["jobs", "release", "lost"], ws)).code, 0);
+    assert.equal((await offcut(["clean", "--yes", "--job", "lost"], ws)).code, 0);
+    assert.deepEqual([left("lost").length, left("live").length, left("fresh").length], [0, 2, 2]);
+  });
+
   it("R71: a manifest of a newer version is neither read nor set aside", async () => {
     await addJob("new", "succeeded");
     const text = fs.readFileSync(`${manifests}/new.json`, "utf8");
@@ -251,5 +285,46 @@ describe("offcut jobs", function () {
       pressures.map(({ store, over, freeBytes }) => [store, over, freeBytes]),
       [["clips", true, 30 * 1024]],
     );
+  });
+
+  it("R56: plan --why names the largest files that are in the way of the target, by reason", async () => {
+    configure({ stores: { clips: { path: "clips/{event}.mp4", role: "clip", maxBytes: "30KB", targetBytes: "20KB" } } });
+    ws.write("clips/e1.mp4", 1024);
+    for (const [name, kilobytes] of [
+      ["a.txt", 40],
+      ["b.txt", 30],
+      ["c.txt", 2],
+      ["d.txt", 1],
+    ] as const)
+      ws.write(`clips/${name}`, kilobytes * 1024);
+    const why = (await offcut(["plan", "--why"], ws)).stdout;
+    assert.match(
+      why,
+      /in the way: not-managed: 73\.0 KB in 4 files\n +clips\/a\.txt  40\.0 KB\n +clips\/b\.txt  30\.0 KB\n +clips\/c\.txt  2\.0 KB\n +and 1 file more/,
+    );
+    assert.doesNotMatch((await offcut(["plan"], ws)).stdout, /in the way/);
+  });
+
+  it("tables call jobs jobs", async () => {
+    await addJob("good", "succeeded");
+    assert.match((await offcut(["plan"], ws)).stdout, /^JOB +KIND/m);
+    assert.match((await offcut(["clean", "--yes"], ws)).stdout, /^JOB +KIND/m);
+    assert.match((await offcut(["history"], ws)).stdout, /PROJECTS\/JOBS\n.* good$/m);
+  });
+
+  it("R58: what somebody should know of a cleanup and of an undo is told after it, in text and JSON", async () => {
+    const clips = { path: "clips/{event}.mp4", role: "clip", maxBytes: "30KB", targetBytes: "20KB" };
+    for (const flags of [[], ["--json"]]) {
+      configure({ stores: { clips } });
+      for (let n = 0; n < 4; n++) ws.write(`clips/e${n}.mp4`, 10 * 1024, (4 - n) * 60_000);
+      const cleaned = await offcut(["clean", "--yes", ...flags], ws);
+      assert.equal(cleaned.code, 0, cleaned.stderr);
+      const words = flags.length === 0 ? cleaned.stdout : (json<{ notes: string[] }>(cleaned).notes[0] ?? "");
+      assert.match(words, /with what is held the store "clips" is above its limit, so automatic cleaning frees it first/);
+      const undone = await offcut(["undo", ...flags], ws);
+      assert.equal(undone.code, 0, undone.stderr);
+      const after = flags.length === 0 ? undone.stdout : (json<{ notes: string[] }>(undone).notes[0] ?? "");
+      assert.match(after, /the limits of the store "clips" hold for what came back, too/);
+    }
   });
 });

@@ -46,7 +46,7 @@ describe("offcut: what it says, and what it does not accept in silence", () => {
     assert.match(typo.stderr, /typo\.mp3 is not there/);
     const nope = await offcut(["pin", "--project", "nope"], ws);
     assert.equal(nope.code, 2);
-    assert.match(nope.stderr, /there is no project "nope"; the projects are p1/);
+    assert.match(nope.stderr, /there is no project or job "nope"; there are: p1$/m);
     ws.write(".cache/audio/only-files/scene-1.mp3");
     for (const args of [["--project", "p1"], ["--project", "only-files"], [".cache/audio/p1"], [".cache/audio/only-files/scene-1.mp3"]])
       assert.equal((await offcut(["pin", ...args], ws)).code, 0, args.join(" "));
@@ -56,7 +56,7 @@ describe("offcut: what it says, and what it does not accept in silence", () => {
     fs.writeFileSync(ws.path("data/app.db"), "no database");
     const unknown = await offcut(["pin", "--project", "perhaps"], ws);
     assert.equal(unknown.code, 0, unknown.stderr);
-    assert.match(unknown.stderr, /note: whether there is a project "perhaps" is not known/);
+    assert.match(unknown.stderr, /note: whether there is a project or job "perhaps" is not known/);
   });
 
   it("--exit-code says 2 when nothing could be decided", async () => {
@@ -145,6 +145,34 @@ describe("offcut: what it says, and what it does not accept in silence", () => {
     } finally {
       child.kill();
     }
+  });
+
+  it("who is not there is the same mistake for every command, with who is", async () => {
+    for (const args of [["history"], ["undo"], ["purge", "--yes"]]) {
+      const { code, stderr } = await offcut([...args, "20260101-101010-abcdef"], ws);
+      assert.deepEqual(
+        [code, stderr],
+        [2, 'offcut: there is no cleanup "20260101-101010-abcdef"; "offcut history" lists them\n'],
+        args.join(" "),
+      );
+    }
+    const nobody = 'offcut: there is no project or job "zzz"';
+    assert.equal((await offcut(["plan", "--job", "zzz"], ws)).stderr, `${nobody}; there are: p1\n`);
+    assert.equal((await offcut(["jobs", "release", "zzz"], ws)).stderr, `${nobody}, and none failed\n`);
+    ws.sql("DELETE FROM projects");
+    for (const name of [".cache", "assets"]) fs.rmSync(ws.path(name), { recursive: true });
+    assert.equal((await offcut(["plan", "--job", "zzz"], ws)).stderr, `${nobody}; there are none\n`);
+  });
+
+  it("warnings of libraries reach only who looks for trouble", async () => {
+    const noisy = { NODE_OPTIONS: `--import "data:text/javascript,process.once('beforeExit',()=>process.emitWarning('of_a_library'))"` };
+    const quiet = await offcut(["watch", "--once", "--json"], { ...ws, env: noisy });
+    assert.deepEqual([quiet.code, quiet.stderr], [0, ""]);
+    for (const [args, env] of [
+      [["watch", "--once", "--json", "--verbose"], noisy],
+      [["plan"], { ...noisy, OFFCUT_DEBUG: "1" }],
+    ] as const)
+      assert.match((await offcut(args, { ...ws, env })).stderr, /Warning: of_a_library/);
   });
 
   it("explains unknown and incomplete options in its own words", async () => {

@@ -24,6 +24,8 @@ describe("offcut: usage, configuration, switch, upkeep", () => {
     const help = await offcut(["help", "clean"]);
     assert.equal(help.code, 0);
     assert.equal(help.stdout, `${helpFor("clean")}\n`);
+    assert.match(helpFor("plan"), /--project ID +only this project/);
+    assert.match(helpFor("pin"), /--project ID +always keep this project[^]*--store NAME +always keep this kind/);
   });
 
   it("exits with 2 and names file, line and mend when the configuration is wrong", async () => {
@@ -140,6 +142,45 @@ describe("offcut: usage, configuration, switch, upkeep", () => {
     const outcome = await offcut(["doctor"], ws);
     assert.equal(outcome.code, 3);
     assert.match(outcome.stdout, /✗ database: data\/app\.db is not an SQLite database/);
+  });
+
+  it("doctor names the preset that fits what is there", async () => {
+    fs.rmSync(ws.path("offcut.json"));
+    const advice = async (): Promise<string> => /✗ configuration: (.*)/.exec((await offcut(["doctor"], ws)).stdout)?.[1] ?? "";
+    assert.match(
+      await advice(),
+      /what is there \(data\/app\.db, .*\) fits the preset video-generator, so write \{ "preset": "video-generator" \}$/,
+    );
+    for (const name of ["data", ".cache", "assets"]) fs.rmSync(ws.path(name), { recursive: true });
+    assert.match(
+      await advice(),
+      /^there is no offcut\.json; write its stores, or .* with one of video-generator, upload-outputs, job-manifests, /,
+    );
+    for (const [file, preset] of [
+      ["data/clips/e1.mp4", "clip-store"],
+      ["outputs/jobs/a/scenes/1/video.mp4", "upload-outputs"],
+      [".offcut/jobs/a.json", "job-manifests"],
+    ] as const) {
+      ws.write(file);
+      if (preset === "upload-outputs") ws.write("outputs/videos/1.mp4");
+      assert.match(await advice(), new RegExp(`fits the preset ${preset}, `));
+    }
+  });
+
+  it("R56: scan says how many files in the directories of the stores match none of them", async () => {
+    const stores = { clips: { path: "data/clips/{event}.mp4", role: "clip" }, covers: { path: "data/clips/{event}.jpg", role: "clip" } };
+    ws.write("offcut.json", Buffer.from(JSON.stringify({ stores: { ...stores, deep: { path: "data/{name}.wav", role: "temp" } } })));
+    for (const name of ["a.mp4", "b.jpg", "c.txt", "deep/d.mp4"]) ws.write(`data/clips/${name}`, 1024);
+    ws.write("data/e.bin", 2048);
+    fs.rmSync(ws.path("data/app.db"));
+    const rest = [
+      { path: "data/clips", files: 2, bytes: 2048 },
+      { path: "data", files: 1, bytes: 2048 },
+    ];
+    assert.deepEqual(json<{ unmatched: object }>(await offcut(["scan", "--json"], ws)).unmatched, rest);
+    const { stdout } = await offcut(["scan", "--store", "covers"], ws);
+    assert.match(stdout, /^1\.0 KB in 1 file\n2 files in data\/clips \(2\.0 KB\) match no store, so they always stay$/m);
+    assert.deepEqual(json<{ unmatched: object }>(await offcut(["scan", "--json", "--project", "p1"], ws)).unmatched, []);
   });
 
   it("scan counts by kind and needs no database", async () => {

@@ -49,7 +49,7 @@ describe("offcut watch: stores with limits, uploads, a full disk", function () {
     await poll(() => watcher.text().includes("out of reach"));
     assert.match(
       watcher.text(),
-      /has 70\.0 KB and may have 50\.0 KB; cleaning frees 0 B\. The target of 40\.0 KB is out of reach: pinned 70\.0 KB \(7 files\)\n/,
+      /has 70\.0 KB and may have 50\.0 KB; cleaning frees 0 B\. The target of 40\.0 KB is out of reach: pinned 70\.0 KB \(7 files: clips\/e2\.mp4, clips\/e3\.mp4, clips\/e4\.mp4, …\)\n/,
     );
     watcher.kill("SIGHUP");
     await poll(() => watcher.text().match(/out of reach/g)?.length === 2);
