@@ -3,6 +3,9 @@ import type { AnalysisSettings } from "../analysis/check.ts";
 import type { Problem, Store } from "../model.ts";
 import type { Template } from "./template.ts";
 
+/** Built-in layouts, `core/config/presets`. */
+export const PRESETS = ["video-generator", "upload-outputs", "job-manifests", "clip-store"] as const;
+
 export interface TemplatedStore extends Store {
   readonly template: Template;
 }

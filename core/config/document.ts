@@ -2,7 +2,7 @@
 import { t } from "@vscode/l10n";
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type ParseError, type ParseErrorCode } from "jsonc-parser";
 import type { Problem } from "../model.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError, PRESETS } from "./config.ts";
 import { readYaml } from "./yaml.ts";
 
 export interface ConfigDocument {
@@ -21,7 +21,7 @@ export function parseDocument(text: string, label: string): ConfigDocument {
 function parseYaml(text: string, label: string): ConfigDocument {
   const document = readYaml(text, label);
   if (document.value !== null) return document;
-  const message = t('is empty; write "preset: video-generator" or run "offcut doctor" for what is missing');
+  const message = sayEmpty((preset) => `"preset: ${preset}"`);
   throw new ConfigError([{ severity: "error", source: label, line: 1, message }]);
 }
 
@@ -30,19 +30,17 @@ function parseJson(text: string, label: string): ConfigDocument {
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const tree = parseTree(source, errors, { allowTrailingComma: true });
   const line = (offset: number): number => source.slice(0, offset).split(/\r\n|\r|\n/).length;
-  const problems: Problem[] = errors.map((error) => ({
-    severity: "error",
-    source: label,
-    line: line(error.offset),
-    message: t("is not valid JSON with comments: {0}", nameSyntaxError(error.error)),
-  }));
-  if (!tree && problems.length === 0)
-    problems.push({
-      severity: "error",
-      source: label,
-      line: 1,
-      message: t('is empty; write { "preset": "video-generator" } or run "offcut doctor" for what is missing'),
-    });
+  const refuse = (at: number, message: string): Problem => ({ severity: "error", source: label, line: at, message });
+  if (!tree && errors.every((error) => printParseErrorCode(error.error) === "ValueExpected"))
+    throw new ConfigError([
+      refuse(
+        1,
+        sayEmpty((preset) => `{ "preset": "${preset}" }`),
+      ),
+    ]);
+  const problems = errors.map((error) =>
+    refuse(line(error.offset), t("is not valid JSON with comments: {0}", nameSyntaxError(error.error))),
+  );
   if (problems.length > 0 || !tree) throw new ConfigError(problems);
   return {
     label,
@@ -55,6 +53,11 @@ function parseJson(text: string, label: string): ConfigDocument {
       return 1;
     },
   };
+}
+
+function sayEmpty(write: (preset: string) => string): string {
+  const [usual, ...others] = PRESETS;
+  return t("is empty; write {0}, or name the layout {1}", write(usual), others.join(", "));
 }
 
 function nameSyntaxError(error: ParseErrorCode): string {

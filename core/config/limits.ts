@@ -21,7 +21,7 @@ export function resolveLimits(store: StoreFile, at: At): Limits {
   const maxBytes = store.maxBytes === undefined ? undefined : parseSize(store.maxBytes);
   const low = store.targetBytes === undefined ? undefined : parseSize(store.targetBytes);
   if (low !== undefined && maxBytes === undefined) at("targetBytes", "error", t('has no "maxBytes" to go with it'));
-  if (low !== undefined && maxBytes !== undefined && low >= maxBytes)
+  if (low !== undefined && maxBytes !== undefined && maxBytes > 0 && low >= maxBytes)
     at("targetBytes", "error", t("must be less than maxBytes ({0})", store.maxBytes ?? ""));
   if (low === 0) at("targetBytes", "error", t("is 0, which would empty the store; write the size that it may keep"));
   if (maxBytes === 0) at("maxBytes", "error", t("is 0, which would empty the store; write the size that it may have"));
@@ -52,12 +52,29 @@ function durationOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseDuration(text);
 }
 
+/**
+ * What stands before an `@` is a name and a password; so is `name:` that no port follows, because keys of Amazon may have a slash. A query
+ * of the web holds signatures.
+ */
+const SECRET = /^(?:[A-Za-z][A-Za-z0-9+.-]*:\/\/)?[^/[]*(?:@|:(?!\/\/|\d*(?:\/|$)))|^https?:[^?]*\?/;
+
 const PLACEHOLDER = /\{([^{}]*)\}/g;
 
 /** Where the remote copies are. Only an address that names one object for one file proves anything. */
 export function resolveUpload(store: StoreFile, template: Template, at: At): UploadTarget | undefined {
   if (store.upload === undefined) return undefined;
   const target: UploadTarget = typeof store.upload === "string" ? { to: store.upload } : dropUndefined(store.upload);
+  if (SECRET.test(target.to) || SECRET.test(target.endpoint ?? "")) {
+    at(
+      "upload",
+      "error",
+      t(
+        "has a user name, a password or a signature in its address; take it out, because credentials come from the environment only ({0})",
+        "AWS_…, AZURE_STORAGE_…, GOOGLE_APPLICATION_CREDENTIALS",
+      ),
+    );
+    return undefined;
+  }
   if (store.role !== "upload") at("upload", "error", t('needs the role "upload"; this store has "{0}"', store.role));
   if (!/^(s3|gs|azure|https):\/\/[^/]+\/.+/.test(target.to))
     at("upload", "error", t("is no address of remote storage; write s3://bucket/key, gs://bucket/key or azure://account/container/key"));

@@ -18,13 +18,26 @@ const presets: ReadonlyMap<string, JsonObject> = new Map<string, JsonObject>([
 export function mergePreset(document: ConfigDocument): unknown {
   const written = document.value;
   if (!isObject(written) || typeof written["preset"] !== "string") return written;
-  const preset = presets.get(written["preset"]);
-  if (!preset) return written;
+  const named = presets.get(written["preset"]);
+  if (!named) return written;
+  const preset = dropLowMarks(named, written["stores"]);
   const { database } = written;
   const under = preset["database"];
   if (!Array.isArray(database) || !isObject(under)) return merge(preset, written);
   // Each of several databases is completed like the only one.
   return { ...merge(preset, written), database: database.map((one: unknown) => (isObject(one) ? merge(under, one) : one)) };
+}
+
+/** How much a preset leaves in a store goes with its own limit: whoever writes another `maxBytes` gets 90 % of that. */
+function dropLowMarks(preset: JsonObject, written: unknown): JsonObject {
+  const { stores } = preset;
+  if (!isObject(stores) || !isObject(written)) return preset;
+  const kept = Object.entries(stores).map(([name, store]): [string, unknown] => {
+    const over = Object.hasOwn(written, name) ? written[name] : undefined;
+    if (!isObject(store) || !isObject(over) || !Object.hasOwn(over, "maxBytes")) return [name, store];
+    return [name, Object.fromEntries(Object.entries(store).filter(([key]) => key !== "targetBytes"))];
+  });
+  return { ...preset, stores: Object.fromEntries(kept) };
 }
 
 /** Lists replace, objects merge: what the user writes always wins. Keys are data here, `__proto__` too. */

@@ -5,29 +5,29 @@
 import { t } from "@vscode/l10n";
 import * as z from "zod/mini";
 import { type RuleId, RULES } from "../analysis/finding.ts";
+import { PRESETS } from "./config.ts";
 import { parseDuration, parseSize } from "./units.ts";
-
-/** Built-in layouts, `core/config/presets`. */
-const PRESETS = ["video-generator", "upload-outputs", "job-manifests", "clip-store"] as const;
 
 const describe = <T extends z.core.$ZodType>(schema: T, description: string): T => {
   z.globalRegistry.add(schema, { description });
   return schema;
 };
 
-/** Patterns reach the published schema, so that an editor marks the mistake too. */
-const DURATION = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$/i;
-const SIZE = /^\s*\d+(\.\d+)?\s*(b|kb|mb|gb|tb)\s*$/i;
+/** Patterns reach the published schema, so that an editor marks the mistake too. They have no flags there, so none here. */
+const DURATION = /^\s*\d+(\.\d+)?\s*([mM]?[sS]|[mMhHdDwW])\s*$/;
+const SIZE = /^\s*\d+(\.\d+)?\s*[kKmMgGtT]?[bB]\s*$/;
 
 /** Worded when it is needed: the editor's language is not known yet when this file is loaded. */
 const saying = (word: () => string) => ({ error: word });
 const notADuration = saying(() => t('is not a duration; write "90s", "30m", "1h", "7d" (0 or more)'));
 const notASize = saying(() => t('is not a size; write "900MB" or "1.5GB" (0 or more)'));
+const withoutDurationUnit = saying(() => t('must be a string with a unit; write "24h" (or "90s", "30m", "7d"), or leave it out'));
+const withoutSizeUnit = saying(() => t('must be a string with a unit; write "900MB" (or "1.5GB"), or leave it out'));
 const negative = saying(() => t("is negative"));
 
 const duration = (description: string) =>
   describe(
-    z.string().check(
+    z.string(withoutDurationUnit).check(
       z.regex(DURATION, notADuration),
       z.refine((text) => parseDuration(text) !== undefined, notADuration),
     ),
@@ -36,7 +36,7 @@ const duration = (description: string) =>
 
 const size = (description: string) =>
   describe(
-    z.string().check(
+    z.string(withoutSizeUnit).check(
       z.regex(SIZE, notASize),
       z.refine((text) => parseSize(text) !== undefined, notASize),
     ),
@@ -58,6 +58,9 @@ const filled = (empty: () => string) => z.string().check(z.minLength(1, saying(e
 
 const strings = (description: string) => describe(z.array(z.string()), description);
 
+/** Such as `postgres://name:password@host/base`; one letter is a drive of Windows. */
+const ADDRESS = /^[A-Za-z][A-Za-z0-9+.-]+:\/\//;
+
 const database = describe(
   z.strictObject({
     path: describe(
@@ -65,6 +68,10 @@ const database = describe(
         z.minLength(
           1,
           saying(() => t("is empty; write the path of the SQLite file")),
+        ),
+        z.refine(
+          (text) => !ADDRESS.test(text),
+          saying(() => t("is an address; Offcut reads SQLite only, so write the path of its file, and no password")),
         ),
       ),
       "Path of the SQLite database, relative to this file. Opened read-only.",

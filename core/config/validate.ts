@@ -12,7 +12,7 @@ export function validate(
   merged: unknown,
   document: ConfigDocument,
 ): { readonly value?: ConfigFile; readonly problems: readonly Problem[] } {
-  const result = configSchema.safeParse(merged);
+  const result = configSchema.safeParse(merged, { error: sayType });
   if (result.success) return { value: result.data, problems: [] };
   const problems = result.error.issues
     .flatMap((issue) => explain(issue, [], merged))
@@ -41,16 +41,6 @@ function explain(issue: z.core.$ZodIssue, base: Path, root: unknown): Explained[
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map((key) => ({ path: [...path, key], message: notASetting(key, path) }));
-    case "invalid_type":
-      return [
-        {
-          path,
-          message:
-            valueAt(root, path) === undefined
-              ? t("is missing; it is {0}", article(issue.expected))
-              : t("must be {0}", article(issue.expected)),
-        },
-      ];
     case "invalid_value":
       return [{ path, message: t("must be one of {0}", issue.values.map((value) => JSON.stringify(value)).join(", ")) }];
     case "invalid_union":
@@ -94,8 +84,15 @@ function explainArgument(path: Path, value: unknown): Explained[] {
 }
 
 function explainPart(part: z.core.$ZodType, value: unknown, path: Path, root: unknown): Explained[] {
-  const result = (part as z.ZodMiniType).safeParse(value);
+  const result = (part as z.ZodMiniType).safeParse(value, { error: sayType });
   return result.success ? [] : result.error.issues.flatMap((issue) => explain(issue, path, root));
+}
+
+/** What is said of a wrong type where the schema has no words of its own. */
+function sayType(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "invalid_type") return undefined;
+  const expected = article(issue.expected);
+  return issue.input === undefined ? t("is missing; it is {0}", expected) : t("must be {0}", expected);
 }
 
 function valueAt(root: unknown, path: Path): unknown {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../core/config/load.ts";
 import { parseDuration, parseSize } from "../../core/config/units.ts";
-import { assertProblem, ROOT } from "./mistakes.ts";
+import { assertProblem, problemsOf, ROOT } from "./mistakes.ts";
 
 describe("limits in offcut.json", () => {
   const clip = (limits: string): string => `{ "stores": { "c": { "path": "c/{event}.mp4", "role": "clip",\n ${limits} } } }`;
@@ -35,6 +35,29 @@ describe("limits in offcut.json", () => {
       assertProblem(clip(`"maxBytes": ${value}`), 2, /maxBytes: (is not a size|must be a string)/);
     for (const brake of [`"share": -0.1`, `"floor": -1`, `"files": -5`, `"share": null`, `"files": 1e400`])
       assertProblem(`{ "policy": { "brake": {\n ${brake} } } }`, 2, /policy\.brake/);
+  });
+
+  it("R79: a number or nothing where a unit belongs is told with an example, by its kind", () => {
+    for (const [key, mend] of [
+      ["retention", "24h"],
+      ["maxAge", "24h"],
+      ["maxBytes", "900MB"],
+      ["targetBytes", "900MB"],
+    ] as const)
+      for (const value of ["24", "1000000", "null"])
+        assert.deepEqual(
+          problemsOf(clip(`"${key}": ${value}`)).map(({ line, message }) => [line, message.split(" (")[0]]),
+          [[2, `stores.c.${key}: must be a string with a unit; write "${mend}"`]],
+        );
+  });
+
+  it("R79: a limit of nothing is one mistake, whatever the low mark", () => {
+    for (const limits of [`"maxBytes": "0B"`, `"maxBytes": "0B", "targetBytes": "1MB"`])
+      for (const text of [clip(limits), `{ "preset": "clip-store", "stores": { "clips": {\n ${limits} } } }`])
+        assert.deepEqual(
+          problemsOf(text).map(({ line, message }) => [line, message.replace(/^stores\.\w+\./, "").split(",")[0]]),
+          [[2, "maxBytes: is 0"]],
+        );
   });
 
   it("R79: units are read in any case; a duration always leads to a date", () => {

@@ -153,4 +153,15 @@ describe("presets", () => {
     );
     assert.deepEqual(storesOf(preset("clip-store"), "data/clips/evt_20261122-1.mp4"), ['clips {"event":"evt_20261122-1"}']);
   });
+
+  it("S4.3, R53: another maxBytes than the preset's takes 90 % of itself for the low mark, or what is written", () => {
+    const marks = (limits: object): unknown[] => {
+      const [clips] = preset("clip-store", { stores: { clips: limits } }).stores;
+      return [clips?.maxBytes, clips?.targetBytes, clips?.maxAgeMs];
+    };
+    assert.deepEqual(marks({ maxBytes: "500MB" }), [500 * MB, 450 * MB, 3_600_000]);
+    assert.deepEqual(marks({ maxBytes: "500MB", targetBytes: "1MB" }), [500 * MB, MB, 3_600_000]);
+    assert.deepEqual(marks({ targetBytes: "1MB" }), [GB, MB, 3_600_000]);
+    assert.deepEqual(marks({ maxAge: "2h" }), [GB, 900 * MB, 7_200_000]);
+  });
 });

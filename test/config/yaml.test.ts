@@ -95,7 +95,7 @@ describe("offcut.yaml", () => {
 
   describe("every mistake names file, line and mend", () => {
     const mistakes: readonly (readonly [name: string, text: string, line: number, RegExp])[] = [
-      ["nothing at all", "", 1, /is empty; write "preset: video-generator"/],
+      ["nothing at all", "", 1, /is empty; write "preset: video-generator", or name the layout upload-outputs, job-manifests, clip-store$/],
       ["only comments", "# x\n\n# y\n", 1, /is empty/],
       ["only null", "~\n", 1, /is empty/],
       ["a tab", "policy:\n\tgrace: 1h", 2, /a tab is no indentation; write spaces/],
