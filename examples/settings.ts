@@ -11,6 +11,14 @@ export function readConfig(file: URL, root: string): string {
   return readFileSync(file, "utf8").replace(SCHEMA, () => schema);
 }
 
+/** Writes a file of which there are several versions, the first one now. A version that is there is replaced, what somebody edited stays. */
+export function writeVersion(file: string, versions: readonly [string, ...string[]]): void {
+  if (!existsSync(file) || versions.includes(readFileSync(file, "utf8"))) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, versions[0]);
+  }
+}
+
 /** Writes files of a workspace, by name. Those that are there already stay as they are: they may have been edited. */
 export function writeMissing(root: string, files: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(files)) {

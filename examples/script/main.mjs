@@ -1,6 +1,6 @@
 /**
  * A plain script: one job with two temporary files and a final, a clip store, and a cleanup by hand.
- * `node main.mjs <directory>`, after `npm install offcut`.
+ * `node main.mjs <directory>`; README.md says where it finds the library.
  */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -2,8 +2,8 @@
  * Makes a workspace to try Offcut on: `node examples/upload-outputs/main.ts [directory]`. Uploads to the bucket `offcut-demo` of the
  * store that AWS_ENDPOINT_URL_S3 names; without it, to a directory beside the workspace.
  */
-import { resolve } from "node:path";
-import { readConfig, writeMissing } from "../settings.ts";
+import { join, resolve } from "node:path";
+import { readConfig, writeMissing, writeVersion } from "../settings.ts";
 import { type Job, renderJob, uploadJob } from "./pipeline.ts";
 import { breakAfter, openBucket, openDirectory, type Remote } from "./remote.ts";
 
@@ -34,8 +34,10 @@ async function makeDemo(): Promise<void> {
   const endpoint = process.env["AWS_ENDPOINT_URL_S3"];
   const remote = endpoint === undefined ? openDirectory(`${root}-remote`) : await openBucket(BUCKET);
   // A directory is no store that Offcut could ask, so there are no addresses to give.
-  const offcut = endpoint === undefined ? '{ "preset": "upload-outputs" }\n' : readConfig(new URL("offcut.json", import.meta.url), root);
-  writeMissing(root, { "offcut.json": offcut, ".gitignore": ".offcut/\noutputs/\n" });
+  const plain = '{ "preset": "upload-outputs" }\n';
+  const addressed = readConfig(new URL("offcut.json", import.meta.url), root);
+  writeVersion(join(root, "offcut.json"), endpoint === undefined ? [plain, addressed] : [addressed, plain]);
+  writeMissing(root, { ".gitignore": ".offcut/\noutputs/\n" });
   for (const demo of DEMOS) await render(root, demo, remote);
   console.log(`Workspace: ${root}`);
   console.log(`Uploads:   ${endpoint === undefined ? `${root}-remote` : `s3://${BUCKET} at ${endpoint}`}`);

@@ -1,4 +1,4 @@
-/** Two worker threads render, each its own job, over one root: `node main.mjs <directory>`, after `npm install offcut`. */
+/** Two worker threads render, each its own job, over one root: `node main.mjs <directory>`; README.md says where it finds the library. */
 import { once } from "node:events";
 import path from "node:path";
 import { Worker } from "node:worker_threads";

@@ -126,7 +126,7 @@ describe("fixes of the cases", () => {
       for (const finding of findings) assert.deepEqual([finding.fixable, analysis.fixes(finding)], [false, []], keyOf(finding));
     });
 
-  it("keep line ends, indentation, quotes, semicolons, directives and every finally block", () => {
+  it("S1.5, R87: keep line ends, indentation, quotes, semicolons, directives and every finally block", () => {
     assert.ok(changes.length > 0);
     for (const { id, file, before, after } of changes) {
       if (before === undefined) continue;

@@ -59,6 +59,15 @@ describe("upload-outputs", function () {
     assert.deepEqual([cleaned.code, filesBelow(root, "outputs")], [0, before], cleaned.stderr);
   });
 
+  it("a configuration that somebody edited stays when the example is started again", () => {
+    const there = join(directory, "edited");
+    const edited = '{ "preset": "upload-outputs", "policy": { "grace": "2h" } }\n';
+    mkdirSync(there);
+    writeFileSync(join(there, "offcut.json"), edited);
+    runExample("upload-outputs", [there], { AWS_ENDPOINT_URL_S3: undefined });
+    assert.equal(readFileSync(join(there, "offcut.json"), "utf8"), edited);
+  });
+
   it("S1.1, S1.7, R35: what was verified and could not be deleted goes at the next cleanup, by the record of it", async function () {
     const path = "outputs/jobs/held/video.mp4";
     const file = join(root, path);
@@ -125,6 +134,16 @@ describe("upload-outputs", function () {
       assert.ok(filesBelow(bucketRoot, "outputs").every((path) => path.includes("/cinder/")));
       await offcut(["undo"], workspace);
       assert.deepEqual(filesBelow(bucketRoot, "outputs"), before);
+    });
+
+    it("S1.6: the workspace that was made without a bucket learns of it by the same command, in the order of the README", async () => {
+      const there = join(directory, "in-order");
+      runExample("upload-outputs", [there], { AWS_ENDPOINT_URL_S3: undefined });
+      const before = json<PlanJson>(await offcut(["plan", "--json"], { root: there }));
+      assert.deepEqual(summarize(before), { "keep upload-unverified": MADE + CINDER_LEFT });
+      runExample("upload-outputs", [there], environment);
+      const after = json<PlanJson>(await offcut(["plan", "--json"], { root: there, env: environment }));
+      assert.deepEqual(summarize(after), { "reclaim upload-verified": MADE, "keep upload-unverified": CINDER_LEFT });
     });
 
     it("S1.6, R35: an object that is gone by then proves nothing", async () => {
