@@ -1,4 +1,5 @@
 /** From a plan to a result: the one way by which every shell deletes. */
+import fs from "node:fs";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { type Config, rootsOf } from "./config/config.ts";
@@ -8,13 +9,14 @@ import { forgetReleases } from "./jobs/release.ts";
 import { retireJobs } from "./jobs/retire.ts";
 import { archiveRuns } from "./reclaim/archive.ts";
 import { createGuard } from "./reclaim/guard.ts";
-import { HOME, Refusal } from "./reclaim/home.ts";
+import { HOME, homeOf, Refusal } from "./reclaim/home.ts";
 import { acquireLocks } from "./reclaim/lock.ts";
 import { recover } from "./reclaim/recover.ts";
-import { compareRecords, writeRecords } from "./reclaim/records.ts";
+import { compareRecords, noteTime, writeRecords } from "./reclaim/records.ts";
 import { explainErrno } from "./reclaim/retry.ts";
 import { runCleanup, type RunOutcome, type RunProgress } from "./reclaim/run.ts";
 import { createRecheck } from "./recheck.ts";
+import { mayBeRelieved } from "./relieve.ts";
 import { repairStatus, trackStatus } from "./status.ts";
 import { forgetUploads } from "./uploads.ts";
 
@@ -38,7 +40,10 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
   if (options.mode === "automatic" && !plan.autoCleanup.enabled)
     throw new Refusal(t("automatic cleanup is off ({0})", plan.autoCleanup.source));
   const items = plan.items.filter((item) => item.verdict === "reclaim").map((item) => holdAsAsked(item, options));
-  if (items.length === 0) return NOTHING;
+  if (items.length === 0) {
+    await rememberTime(config, now(), options.mode === "automatic");
+    return NOTHING;
+  }
 
   // Before the lock, which makes `.offcut/`: nothing is made where a drive should be (R76).
   const { unreachable } = compareRecords(config.root, rootsOf(config), now());
@@ -77,8 +82,20 @@ export async function cleanUp(config: Config, plan: Plan, options: CleanOptions)
     ...trackStatus(config, outcome, items, now(), options.partial ?? false),
     ...(await settleOwners(config, outcome, options.partial ?? false, now())),
   ];
-  const { moved: _moved, ...result } = outcome;
-  return { ...result, errors };
+  const { moved, ...result } = outcome;
+  const notes = notesOn(config, plan, moved, result);
+  return { ...result, errors, ...(notes.length > 0 && { notes }) };
+}
+
+/** What is held may go earlier than promised where it presses its own store (R58). */
+function notesOn(config: Config, plan: Plan, moved: readonly PlanItem[], { heldSpace }: CleanResult): readonly string[] {
+  if (heldSpace === 0 || !plan.autoCleanup.enabled) return [];
+  const above = plan.pressures.filter(
+    ({ store, usedBytes, maxBytes }) => usedBytes > maxBytes && moved.some((item) => item.store === store) && mayBeRelieved(config, store),
+  );
+  return above.map(({ store }) =>
+    t('with what is held the store "{0}" is above its limit, so automatic cleaning frees it first: undo soon, or not at all', store),
+  );
 }
 
 /** What was noted for the sake of these files is not needed any more. */
@@ -94,9 +111,12 @@ async function settleOwners(config: Config, outcome: RunOutcome, partial: boolea
   return retireJobs(config, nowMs, new Set(taken.flatMap((item) => item.owner ?? [])));
 }
 
-/** By hand everything can be undone for as long as the policy says; by itself a store may say otherwise. */
-function holdAsAsked(item: PlanItem, options: CleanOptions): PlanItem {
-  if (item.undoMs === undefined || (options.mode === "automatic" && options.undoMs === undefined)) return item;
+/**
+ * By hand everything can be undone for as long as the policy says; by itself a store may say otherwise, and what goes because its store
+ * is too large goes at once: held it would still count.
+ */
+function holdAsAsked(item: PlanItem, { mode, undoMs }: CleanOptions): PlanItem {
+  if (item.undoMs === undefined || (mode === "automatic" && (undoMs === undefined || item.reason === "pressure"))) return item;
   const { undoMs: _undoMs, ...rest } = item;
   return rest;
 }
@@ -112,6 +132,20 @@ export const NOTHING: CleanResult = {
   skipped: [],
   cancelled: false,
 };
+
+/**
+ * Where nothing had to be done, too, the time is noted, so that a doubt about the clock ends some day (R48). By hand nothing is made
+ * for it where nothing is, and another process that cleans notes it itself.
+ */
+async function rememberTime(config: Config, nowMs: number, everywhere: boolean): Promise<void> {
+  if (!(everywhere || fs.existsSync(homeOf(config.root))) || compareRecords(config.root, rootsOf(config), nowMs).unreachable !== undefined)
+    return;
+  try {
+    await noteTime(config.root, rootsOf(config), nowMs);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+}
 
 /** The files are moved already, so what cannot be noted is reported and no refusal. */
 function remember(config: Config, nowMs: number): readonly ItemError[] {

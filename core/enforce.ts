@@ -4,16 +4,16 @@
  */
 import { t } from "@vscode/l10n";
 import { cleanUp } from "./cleanUp.ts";
-import { type Config, rootsOf } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import { loadConfig } from "./config/load.ts";
 import { retireJobs } from "./jobs/retire.ts";
 import { makePlan, type PlanOptions } from "./makePlan.ts";
 import type { CleanResult, Plan, Pressure, Problem } from "./model.ts";
 import { Refusal } from "./reclaim/home.ts";
 import type { PurgeResult } from "./reclaim/purge.ts";
-import { noteTime } from "./reclaim/records.ts";
 import type { RunProgress } from "./reclaim/run.ts";
-import { listRecent, purge, readRun, recoverRuns } from "./runs.ts";
+import { relieve } from "./relieve.ts";
+import { purge, recoverRuns } from "./runs.ts";
 import { cleanupLine, countFiles, formatBytes } from "./words.ts";
 
 export interface Enforcement {
@@ -74,31 +74,24 @@ async function work(round: Round): Promise<Done> {
     return { ...facts(), outcome: "off", message: t("automatic cleanup is off ({0})", plan.autoCleanup.source) };
   const stop = options.signal && { signal: options.signal };
   purged.push(...(await purge(config.root, { expiredAt: now() }, stop)));
-  const relieved = await relieve(round, plan);
-  if (purged.length > 0 || relieved) plan = await makePlan(config, options);
-  if (plan.brake.length > 0)
-    return {
-      ...facts(),
-      outcome: "braked",
-      message: t(
-        "stopped, because this is more than usual: {0}. Look at it with offcut plan --auto, and confirm it with offcut clean --auto",
-        plan.brake.join("; "),
-      ),
-    };
+  if (purged.length > 0) plan = await makePlan(config, options);
+  if (plan.brake.length > 0) return { ...facts(), ...stoppedBy(plan.brake) };
+  const relieved = await relieve(config, plan, options.signal);
+  purged.push(...relieved);
+  if (relieved.length > 0) plan = await makePlan(config, options);
+  if (plan.brake.length > 0) return { ...facts(), ...stoppedBy(plan.brake) };
   const result = await cleanOnceMore(round, plan);
-  if (result.run === "") await noteTimeIfFree(config, now());
   const errors = await retireJobs(config, now());
   const whole = { ...result, errors: [...result.errors, ...errors] };
   return { ...facts(), result: whole, ...outcomeOf(whole, plan, purged) };
 }
 
-/** A cleanup has noted it; while another process cleans, that one does. */
-async function noteTimeIfFree(config: Config, nowMs: number): Promise<void> {
-  try {
-    await noteTime(config.root, rootsOf(config), nowMs);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-  }
+function stoppedBy(brake: readonly string[]): Pick<Done, "outcome" | "message"> {
+  const message = t(
+    "stopped, because this is more than usual: {0}. Look at it with offcut plan --auto, and confirm it with offcut clean --auto",
+    brake.join("; "),
+  );
+  return { outcome: "braked", message };
 }
 
 /** Something may change between plan and run, as it does on a busy machine: then once more from the start. */
@@ -112,34 +105,6 @@ async function cleanOnceMore(round: Round, plan: Plan): Promise<CleanResult> {
     if (anew.digest === plan.digest || anew.brake.length > 0) throw error;
     return cleanUp(config, anew, options);
   }
-}
-
-/**
- * R58: what is held counts as used, so the oldest hold goes first, until the target is met or nothing of the store is held. Only this
- * store's files: what others hold for undo presses nobody.
- */
-async function relieve({ config, options, purged }: Round, { pressures, items }: Plan): Promise<boolean> {
-  let any = false;
-  for (const { store, usedBytes, heldBytes, maxBytes, targetBytes } of pressures) {
-    const goes = items.filter((item) => item.store === store && item.verdict === "reclaim" && item.reason !== "pressure");
-    let left = usedBytes - goes.reduce((sum, item) => sum + (item.undoMs === 0 ? item.bytes : 0), 0);
-    if (heldBytes === 0 || left <= maxBytes) continue;
-    for (const { run, state } of [...listRecent(config.root)].reverse()) {
-      if (left <= targetBytes || options.signal?.aborted) break;
-      const of = heldBytesOf(config.root, run, store);
-      if (of === 0 || state === "unreachable") continue;
-      const results = await purge(config.root, { run, store, tolerant: true }, options.signal && { signal: options.signal });
-      purged.push(...results);
-      left -= of;
-      any = true;
-    }
-  }
-  return any;
-}
-
-function heldBytesOf(root: string, run: string, store: string): number {
-  const files = readRun(root, run)?.files ?? [];
-  return files.reduce((sum, file) => sum + (file.state === "held" && file.store === store ? file.bytes : 0), 0);
 }
 
 function outcomeOf(result: CleanResult, plan: Plan, purged: readonly PurgeResult[]): Pick<Done, "outcome" | "message"> {

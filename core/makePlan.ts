@@ -11,14 +11,16 @@ import { parseTemplate } from "./config/template.ts";
 import { readReleases, type Releases } from "./jobs/release.ts";
 import type { FileEntry, Owner, Plan, PlanItem, Problem, Totals } from "./model.ts";
 import { buildPlan, createDecider, type Decider, type DecisionContext, type Selection } from "./plan/build.ts";
-import { applyPressure } from "./plan/pressure.ts";
+import { applyPressure, type Unmanaged, withLargest } from "./plan/pressure.ts";
 import { identityOf } from "./reclaim/guard.ts";
 import { compareRecords, readPins } from "./reclaim/records.ts";
 import { holdOf } from "./reclaim/home.ts";
 import { readRuns } from "./reclaim/recover.ts";
 import { trackedFiles } from "./scan/git.ts";
 import { walkStores, type WalkStore } from "./scan/walk.ts";
-import { type Answers, type KnownUploads, knowUploads, type UploadVerifier } from "./uploads.ts";
+import { mapInSlices } from "./slices.ts";
+import { readUndone } from "./undone.ts";
+import { type Answers, findUnchecked, type KnownUploads, knowUploads, type UploadVerifier } from "./uploads.ts";
 
 export type Phase = "catalog" | "scan" | "decide" | "uploads";
 
@@ -36,6 +38,8 @@ export interface PlanOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly phase: Phase; readonly files: number; readonly bytes: number }) => void;
   readonly mediaCache?: MediaCache;
+  /** The owners whose finals are looked into; those of others count as not verified. Absent: everybody's. */
+  readonly finalsOf?: readonly string[];
   /** Asks the remote storage about uploads. Without one only what the pipeline itself verified counts. */
   readonly verifier?: UploadVerifier;
 }
@@ -68,22 +72,25 @@ export async function makePlan(config: Config, options: PlanOptions): Promise<Pl
       message: t("{0} Everything is kept.", doubt),
     });
   const decide = createDecider({ ...context, twins: twinsOf(files), ...(doubt !== undefined && { doubt }) });
-  const decided = files.map(decide);
+  const decided = await mapInSlices(files, decide, options.signal);
   await askRemote(context.uploads, files, decided, decide, options, tell);
+  problems.push(...findUnchecked(decided));
   const pressed = applyPressure({
     stores: context.config.stores,
     policy: config.policy,
-    mode: context.mode,
     items: decided,
     unmanaged,
     held: heldByStore(context.config),
+    // An undo changes the time of the last change of a file, not how old it is.
+    ageMsOf: (item) => (context.undone?.has(path.join(item.root, item.path)) ? nowMs - Date.parse(item.modified) : undefined),
   });
   problems.push(...pressed.problems);
+  const items = await mapInSlices(pressed.items, (item, i) => identify(item, files[i]!), options.signal);
   return buildPlan({
     config,
     catalog: context.catalog,
     nowMs,
-    items: pressed.items.map((item, i) => identify(item, files[i]!)),
+    items,
     selection: options.selection ?? {},
     problems: dedupe(problems),
     autoCleanup: auto,
@@ -102,9 +109,9 @@ async function walkAll(
   options: PlanOptions,
   problems: Problem[],
   tell: Tell,
-): Promise<{ readonly files: readonly FileEntry[]; readonly unmanaged: ReadonlyMap<string, Totals> }> {
+): Promise<{ readonly files: readonly FileEntry[]; readonly unmanaged: ReadonlyMap<string, Unmanaged> }> {
   const files: FileEntry[] = [];
-  const unmanaged = new Map<string, Totals>();
+  const unmanaged = new Map<string, Unmanaged>();
   const rest = new Map(
     config.stores
       .filter((store) => store.maxBytes !== undefined && store.template.prefix !== "")
@@ -124,8 +131,7 @@ async function walkAll(
         // Several stores may share a directory: it counts for each of them.
         for (const store of rest.values()) {
           if (store.root !== file.root || !file.path.startsWith(`${store.template.prefix}/`)) continue;
-          const sum = unmanaged.get(store.name) ?? { files: 0, bytes: 0 };
-          unmanaged.set(store.name, { files: sum.files + 1, bytes: sum.bytes + file.bytes });
+          unmanaged.set(store.name, withLargest(unmanaged.get(store.name), file));
         }
       }
     }
@@ -188,9 +194,11 @@ export async function readContext(
   const read = await readCatalog(trusted ? config : { ...config, databases: [] }, {
     ...(options.signal && { signal: options.signal }),
     ...(options.mediaCache && { mediaCache: options.mediaCache }),
+    ...(options.finalsOf && { finalsOf: options.finalsOf }),
     checkPages: options.checkPages !== false,
     nowMs,
   });
+  const undone = readUndone(config.root, nowMs);
   const releases = readReleases(config.root, nowMs);
   const catalog = { ...read, owners: markReleased(releases, read.owners) };
   const tracked = await askGit(visible, options.signal);
@@ -224,6 +232,7 @@ export async function readContext(
     ...(tracked.unknown !== undefined && { trackedUnknown: tracked.unknown }),
     ...(remembered.clock !== undefined && { clock: remembered.clock }),
     ...(doubt !== undefined && { doubt }),
+    ...(undone.size > 0 && { undone }),
     ...(options.selection?.projects && { projects: options.selection.projects }),
   };
   return { context, noticed, override: catalog.override };

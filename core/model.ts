@@ -211,7 +211,14 @@ export interface Pressure {
   /** Whether the limit is exceeded now. */
   readonly over: boolean;
   /** Why the target is out of reach, when it is: what stays, by reason, the most bytes first. */
-  readonly blocked: readonly { readonly reason: Reason | "not-managed" | "held"; readonly files: number; readonly bytes: number }[];
+  readonly blocked: readonly Blocker[];
+}
+
+/** Files of a store that stay for one reason. */
+export interface Blocker extends Totals {
+  readonly reason: Reason | "not-managed";
+  /** At most three of them, relative to the root of the store, the largest first. */
+  readonly largest: readonly { readonly path: string; readonly bytes: number }[];
 }
 
 export interface Totals {
@@ -276,6 +283,8 @@ export interface CleanResult {
   readonly errors: readonly ItemError[];
   readonly skipped: readonly Skipped[];
   readonly cancelled: boolean;
+  /** What somebody should know about it, in sentences. */
+  readonly notes?: readonly string[];
 }
 
 /** One line of the history. */

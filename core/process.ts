@@ -20,7 +20,9 @@ export function thisProcess(): ProcessIdentity {
 
 /** `gone` is certain; `unknown` means that this process cannot see that one, which may be alive. */
 export function lookForProcess(other: ProcessIdentity, me = thisProcess()): "alive" | "gone" | "unknown" {
-  if (other.host !== me.host || other.namespace !== me.namespace) return "unknown";
+  // Two containers may share a process table and have names of their own.
+  const sameTable = other.boot !== "" && other.boot === me.boot && other.namespace !== "" && other.namespace === me.namespace;
+  if (!sameTable && (other.host !== me.host || other.namespace !== me.namespace)) return "unknown";
   if (other.boot !== me.boot || !processExists(other.pid)) return "gone";
   const started = startTime(other.pid);
   // Where the table hides it, or has no start times, the pid has to do.

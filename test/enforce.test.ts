@@ -6,7 +6,7 @@ import { loadConfig } from "../core/config/load.ts";
 import { enforce, type Enforcement } from "../core/enforce.ts";
 import { makePlan } from "../core/makePlan.ts";
 import { addPin } from "../core/reclaim/records.ts";
-import { listRuns } from "../core/runs.ts";
+import { listRuns, undo } from "../core/runs.ts";
 import { type Layout, makeLayout } from "./layout.ts";
 
 const HOUR = 3_600_000;
@@ -60,10 +60,17 @@ describe("enforce", () => {
   it("R56: a file that no store matches counts, stays, and is named as what blocks", async () => {
     using layout = makeLayout({ stores: { clips: { ...clips, maxBytes: "10KB", targetBytes: "9KB" } } });
     layout.write("data/clips/movie.mkv", 20_000);
-    layout.write("data/clips/e1.mp4", 100);
+    for (const n of [1, 2]) layout.write(`data/clips/e${n}.mp4`, 100);
     const done = await later(layout, 1000);
-    assert.deepEqual(layout.files(), ["data/clips/movie.mkv"]);
-    assert.match(done.problems.map((problem) => problem.message).join(), /out of reach: not-managed 19\.5 KB \(1 file\)/);
+    assert.equal(layout.files().length, 3, "the store's own files could all go in vain");
+    assert.match(
+      done.problems.map((problem) => problem.message).join(),
+      /out of reach: not-managed 19\.5 KB \(1 file: data\/clips\/movie\.mkv\)/,
+    );
+    fs.truncateSync(layout.path("data/clips/movie.mkv"), 9000);
+    layout.write("data/clips/e3.mp4", 2000);
+    await later(layout, 1000);
+    assert.deepEqual(layout.files(), ["data/clips/movie.mkv"], "it counts");
   });
 
   it("R29, R26: a pin beats age and pressure", async () => {
@@ -176,11 +183,103 @@ describe("enforce", () => {
     });
     for (const n of [1, 2, 3, 4]) layout.write(`data/clips/old${n}.mp4`, 2048);
     layout.write("audio/a.wav", 5000);
+    layout.write("audio/kept.wav");
+    addPin(layout.root, { kind: "file", value: "audio/kept.wav", added: "" });
     assert.equal((await later(layout, 2 * HOUR)).result?.heldSpace, 4 * 2048 + 5000);
     for (const n of [1, 2, 3]) layout.write(`data/clips/new${n}.mp4`, 2048);
     await later(layout, 1000);
     const [, first] = listRuns(layout.root).length > 1 ? listRuns(layout.root) : [undefined, listRuns(layout.root)[0]];
     assert.equal(first?.heldSpace, 5000, "the sound can still be undone");
+  });
+
+  it("R33, P6, R58: what a store that automatic cleaning leaves alone holds can still be undone, and nothing is freed before the brake", async () => {
+    const audio = { path: "audio/{name}.wav", role: "clip", maxBytes: "10KB", targetBytes: "9KB", undo: "24h" };
+    for (const [stores, policy, outcome] of [
+      [{ clips, audio }, { fileTypes: ["clips"] }, "nothing"],
+      [{ clips, audio: { ...audio, automatic: false } }, {}, "nothing"],
+      [{ clips, audio, tmp: { path: "tmp/{name}.bin", role: "temp", maxAge: "1m" } }, { brake: { files: 60 } }, "braked"],
+    ] as const) {
+      using layout = makeLayout({ stores, policy });
+      for (let n = 0; n < 12; n++) layout.write(`audio/${n}.wav`, 1024, n * 1000);
+      layout.write("data/clips/e1.mp4");
+      if ("tmp" in stores) for (let n = 0; n < 80; n++) layout.write(`tmp/${n}.bin`);
+      const config = loadConfig(layout.root);
+      const byHand = { environment, now: () => Date.now() + 2000 };
+      const held = await cleanUp(config, await makePlan(config, byHand), byHand);
+      assert.ok(held.heldSpace > 0);
+      assert.deepEqual(
+        held.notes?.length,
+        outcome === "braked" ? 1 : undefined,
+        "a promise that may be broken is told, and only such a one",
+      );
+      for (let n = 20; n < 24; n++) layout.write(`audio/${n}.wav`, 1024);
+      const done = await later(layout, HOUR);
+      assert.equal(done.outcome, outcome, done.message);
+      assert.equal(listRuns(layout.root)[0]?.heldSpace, held.heldSpace, "nothing of it was freed");
+    }
+  });
+
+  it("R20: a limit of age of a store that is not of clips brakes where it takes nearly everything, such as after a database was emptied", async () => {
+    using layout = makeLayout({ stores: { parts: { path: "parts/{project}/{n}.bin", role: "temp", maxAge: "1h" } } });
+    for (let n = 0; n < 80; n++) layout.write(`parts/p/${n}.bin`);
+    addPin(layout.root, { kind: "file", value: "parts/p/0.bin", added: "" });
+    const done = await later(layout, 2 * HOUR);
+    assert.deepEqual([done.outcome, layout.files().length], ["braked", 80], done.message);
+    assert.match(done.message, /79 of 80 files of the store "parts"/);
+  });
+
+  it("R48: cleaning by hand notes the time, too, so that a doubt about the clock ends, but makes nothing where nothing is", async () => {
+    using layout = makeLayout({ stores: { clips: { ...clips, maxAge: "1h" } } });
+    const config = loadConfig(layout.root);
+    const byHand = async (ms: number): Promise<string> => {
+      const options = { environment, now: () => Date.now() + ms };
+      await cleanUp(config, await makePlan(config, options), options);
+      return (await makePlan(config, options)).problems.map((problem) => problem.message).join();
+    };
+    await byHand(0);
+    assert.equal(fs.existsSync(layout.path(".offcut")), false);
+    await later(layout, 0);
+    assert.match(await byHand(30 * 24 * HOUR), /the clock was set/);
+    const records = layout.path(".offcut/records.json");
+    const noted = JSON.parse(fs.readFileSync(records, "utf8")) as { doubt: { since: { uptimeMs: number } } };
+    noted.doubt.since.uptimeMs -= 2 * HOUR;
+    fs.writeFileSync(records, JSON.stringify(noted));
+    await byHand(30 * 24 * HOUR);
+    assert.equal(await byHand(30 * 24 * HOUR), "", "the time has been steady for two hours");
+  });
+
+  it("R46, R51, R65: an undo makes nothing newer than it was, and what came back without limits is left alone for a day", async () => {
+    using layout = makeLayout({
+      stores: {
+        clips: { ...clips, maxBytes: "4KB", targetBytes: "3KB" },
+        tmp: { path: "tmp/{project}/{n}.bin", role: "temp", maxAge: "10m", grace: "0s" },
+      },
+    });
+    for (let n = 0; n < 6; n++) {
+      const file = layout.write(`data/clips/e${n}.mp4`, 1000);
+      fs.utimesSync(file, new Date(Date.now() - (6 - n) * HOUR), new Date(Date.now() - (6 - n) * HOUR));
+    }
+    const config = loadConfig(layout.root);
+    const byHand = { environment, now: () => Date.now() + 2000 };
+    const cleaned = await cleanUp(config, await makePlan(config, byHand), byHand);
+    assert.equal(cleaned.deletedFiles, 3);
+    const undone = await undo(config, undefined);
+    assert.match(undone.notes?.join() ?? "", /the limits of the store "clips" hold for what came back, too/);
+    for (let n = 6; n < 8; n++) layout.write(`data/clips/e${n}.mp4`, 500);
+    await later(layout, 1000);
+    assert.ok(layout.files().includes("data/clips/e7.mp4") && layout.files().includes("data/clips/e4.mp4"), layout.files().join());
+    assert.ok(!layout.files().includes("data/clips/e0.mp4"), "what came back was the oldest, and is");
+
+    layout.write("tmp/p/1.bin");
+    layout.write("tmp/p/2.bin");
+    addPin(layout.root, { kind: "file", value: "tmp/p/2.bin", added: "" });
+    assert.equal((await later(layout, HOUR / 4)).result?.deletedFiles, 1);
+    assert.deepEqual((await undo(config, undefined)).notes?.length, 1);
+    const again = await later(layout, HOUR / 2);
+    assert.equal(again.outcome, "nothing", again.message);
+    assert.match(again.plan?.items.find((item) => item.path === "tmp/p/1.bin")?.evidence.join() ?? "", /an undo put it back .* ago/);
+    fs.rmSync(layout.path(".offcut/records.json")); // Else the clock would seem to have been set.
+    assert.equal((await later(layout, 25 * HOUR)).result?.deletedFiles, 1, "a day later it goes");
   });
 
   it("R58: what somebody removed from the hold by hand presses nobody, and stops nothing", async () => {

@@ -14,8 +14,8 @@ export function brakeOf(brake: Brake, all: readonly PlanItem[], taken: readonly 
   const bytes = taken.reduce((sum, item) => sum + item.bytes, 0);
   if (taken.length > brake.files) reasons.push(t("{0} files are more than {1} (policy.brake.files)", taken.length, brake.files));
   if (bytes > brake.bytes) reasons.push(t("{0} are more than {1} (policy.brake.bytes)", formatBytes(bytes), formatBytes(brake.bytes)));
-  // A limit of age or amount says itself what goes: no share of such a store is a surprise.
-  const surprising = taken.filter((item) => item.reason !== "max-age" && item.reason !== "pressure");
+  // The limits of a store of clips say themselves what goes: no share of it is a surprise.
+  const surprising = taken.filter((item) => item.role !== "clip" || (item.reason !== "max-age" && item.reason !== "pressure"));
   if (surprising.length > 0 && taken.length === all.length)
     reasons.push(t("nothing would be left: all {0} files of all stores would go", all.length));
   if (named) return reasons;

@@ -57,6 +57,8 @@ export interface DecisionContext {
   readonly projects?: readonly string[];
   /** What is known of the remote copies of uploads. */
   readonly uploads: Uploads;
+  /** Absolute paths of what an undo put back lately, and when, milliseconds since 1970. */
+  readonly undone?: ReadonlyMap<string, number>;
 }
 
 export type Decider = (file: FileEntry) => PlanItem;
@@ -117,6 +119,7 @@ function factsOf(
       ? undefined
       : pinOf(context.pins, { path: file.path, root: file.root, store: store.name, owners: owners.map((one) => one.id) });
   const twin = context.twins?.get(absolute);
+  const undoneMs = context.undone?.get(absolute);
   const upload = store.role === "upload" ? context.uploads.of(store, file, captures) : undefined;
   const facts: Facts = {
     role: store.role,
@@ -128,6 +131,7 @@ function factsOf(
     ageMs: context.nowMs - Math.max(ended, file.mtimeMs, file.ctimeMs),
     gitTracked: context.tracked.size > 0 && context.tracked.has(absolute.normalize("NFC")),
     state: catalog.isState(absolute, inode) || looksLikeState(store, file.path),
+    ...(undoneMs !== undefined && { undoneAgoMs: context.nowMs - undoneMs }),
     ...(pinned !== undefined && { pinned }),
     ...(twin !== undefined && { twin }),
     ...(unavailable !== undefined && { unavailable }),

@@ -44,6 +44,8 @@ export interface Facts {
   readonly owners: readonly OwnerFacts[];
   /** Milliseconds since the youngest of event time, mtime and ctime; negative when that is in the future (R46). */
   readonly ageMs: number;
+  /** How long ago an undo put it back, milliseconds; absent when none did lately. */
+  readonly undoneAgoMs?: number;
   readonly pinned?: string;
   readonly gitTracked: boolean;
   /** A database, a settings file or the like. */
@@ -208,7 +210,7 @@ function notAutomatic(facts: Facts, circumstances: Circumstances, ...more: reado
   if (circumstances.mode !== "automatic") return undefined;
   if (!circumstances.listed)
     return keep("not-in-policy", t('the store "{0}" is not among policy.fileTypes, so it is cleaned by hand only', facts.store), ...more);
-  if (circumstances.automatic) return undefined;
+  if (circumstances.automatic) return wasPutBack(facts, circumstances, ...more);
   return keep(
     "opt-in",
     t(
@@ -218,6 +220,18 @@ function notAutomatic(facts: Facts, circumstances: Circumstances, ...more: reado
     ...more,
   );
 }
+
+/**
+ * Somebody wanted it back, so a day is theirs. Not where the store has limits: then something newer would have to go instead, and age
+ * begins anew with an undo anyway.
+ */
+function wasPutBack(facts: Facts, circumstances: Circumstances, ...more: readonly string[]): Verdict | undefined {
+  const { undoneAgoMs } = facts;
+  if (undoneAgoMs === undefined || undoneAgoMs > PUT_BACK_MS || circumstances.limited || facts.role === "clip") return undefined;
+  return keep("retention", t("an undo put it back {0} ago; automatic cleaning leaves it for a day", formatDuration(undoneAgoMs)), ...more);
+}
+
+const PUT_BACK_MS = 24 * 3_600_000;
 
 function decideOrphan(facts: Facts, circumstances: Circumstances): Verdict {
   const absent = facts.owners[0];

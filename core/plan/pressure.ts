@@ -4,7 +4,7 @@
  */
 import { t } from "@vscode/l10n";
 import type { Policy, TemplatedStore } from "../config/config.ts";
-import type { PlanItem, Pressure, Problem, Totals } from "../model.ts";
+import type { Blocker, PlanItem, Pressure, Problem, Totals } from "../model.ts";
 import { countFiles, formatBytes } from "../words.ts";
 
 export interface PressureInput {
@@ -12,12 +12,16 @@ export interface PressureInput {
   readonly policy: Pick<Policy, "retentionMs" | "graceMs">;
   /** Every decided file of all stores. */
   readonly items: readonly PlanItem[];
-  /** By hand files are held for undo, so what is held presses nobody further: freeing it is a decision of its own. */
-  readonly mode: "manual" | "automatic";
   /** Files in a store's directory that match no template, by the store's name. */
-  readonly unmanaged: ReadonlyMap<string, Totals>;
+  readonly unmanaged: ReadonlyMap<string, Unmanaged>;
   /** What earlier runs still hold, by the store's name. */
   readonly held: ReadonlyMap<string, Totals>;
+  /** How old a file counts where oldest go first, if that is not its age: what an undo put back is no newer for that. */
+  readonly ageMsOf?: (item: PlanItem) => number | undefined;
+}
+
+export interface Unmanaged extends Totals {
+  readonly largest: Blocker["largest"];
 }
 
 export interface Pressed {
@@ -43,21 +47,27 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
   const items = input.items.filter((item) => item.store === store.name);
   const unmanagedBytes = input.unmanaged.get(store.name)?.bytes ?? 0;
   const heldBytes = input.held.get(store.name)?.bytes ?? 0;
-  const usedBytes = sumBytes(items) + unmanagedBytes + heldBytes;
-  const counted = input.mode === "manual" ? usedBytes - heldBytes : usedBytes;
+  const ownBytes = sumBytes(items);
+  const usedBytes = ownBytes + unmanagedBytes + heldBytes;
+  // What is held goes before any file does (R58), by whoever enforces the limit: so it presses no file.
+  // Where other files alone are more than the target, the store's own could all go in vain; they keep the target for themselves.
+  const hopeless = unmanagedBytes >= targetBytes;
+  const counted = hopeless ? ownBytes : ownBytes + unmanagedBytes;
   let left = counted - certainBytes(items.filter((item) => item.verdict === "reclaim"));
   const pressed = left > maxBytes;
   if (pressed) {
     const oldestFirst = items
       .filter((item) => mayGo(item, store, input.policy))
-      .sort((a, b) => b.ageMs - a.ageMs || (a.path < b.path ? -1 : 1));
-    for (const item of oldestFirst) {
+      .map((item) => ({ item, ageMs: input.ageMsOf?.(item) ?? item.ageMs }))
+      .sort((a, b) => b.ageMs - a.ageMs || (a.item.path < b.item.path ? -1 : 1));
+    for (const { item } of oldestFirst) {
       if (left <= targetBytes) break;
       left -= item.bytes;
       chosen.set(item, pressOut(item, store, usedBytes));
     }
   }
   const stays = items.filter((item) => item.verdict === "keep" && !chosen.has(item));
+  const isBlocked = (pressed && left > targetBytes) || (hopeless && usedBytes > maxBytes);
   return {
     store: store.name,
     maxBytes,
@@ -67,7 +77,7 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
     heldBytes,
     freeBytes: counted - left,
     over: usedBytes > maxBytes,
-    blocked: pressed && left > targetBytes ? whatBlocks(stays, input.unmanaged.get(store.name), input.held.get(store.name)) : [],
+    blocked: isBlocked ? whatBlocks(stays, input.unmanaged.get(store.name), pressed) : [],
   };
 }
 
@@ -106,22 +116,40 @@ function pressOut(item: PlanItem, store: TemplatedStore, usedBytes: number): Pla
   };
 }
 
-function whatBlocks(stays: readonly PlanItem[], unmanaged: Totals | undefined, held: Totals | undefined): Pressure["blocked"] {
-  const sums = new Map<Pressure["blocked"][number]["reason"], { files: number; bytes: number }>();
-  const add = (reason: Pressure["blocked"][number]["reason"], files: number, bytes: number): void => {
-    const sum = sums.get(reason) ?? { files: 0, bytes: 0 };
-    sums.set(reason, { files: sum.files + files, bytes: sum.bytes + bytes });
-  };
-  for (const item of stays) add(item.reason, 1, item.bytes);
-  if (unmanaged && unmanaged.files > 0) add("not-managed", unmanaged.files, unmanaged.bytes);
-  if (held && held.files > 0) add("held", held.files, held.bytes);
-  return [...sums].map(([reason, { files, bytes }]) => ({ reason, files, bytes })).sort((a, b) => b.bytes - a.bytes);
+/** The largest, so many of them. */
+const NAMED = 3;
+
+/** Of the store's own files those count that pressure would have taken; without it only what is not managed is in the way. */
+function whatBlocks(stays: readonly PlanItem[], unmanaged: Unmanaged | undefined, pressed: boolean): readonly Blocker[] {
+  const byReason = new Map<PlanItem["reason"], PlanItem[]>();
+  for (const item of pressed ? stays : []) {
+    const others = byReason.get(item.reason);
+    if (others) others.push(item);
+    else byReason.set(item.reason, [item]);
+  }
+  const own = [...byReason].map(([reason, items]): Blocker => {
+    const largest = items.toSorted((a, b) => b.bytes - a.bytes).slice(0, NAMED);
+    return { reason, files: items.length, bytes: sumBytes(items), largest: largest.map(({ path, bytes }) => ({ path, bytes })) };
+  });
+  const foreign: Blocker[] = unmanaged && unmanaged.files > 0 ? [{ reason: "not-managed", ...unmanaged }] : [];
+  return [...own, ...foreign].sort((a, b) => b.bytes - a.bytes);
+}
+
+/** Keeps the largest of those that come one after the other. */
+export function withLargest(known: Unmanaged | undefined, file: { readonly path: string; readonly bytes: number }): Unmanaged {
+  const { files, bytes, largest } = known ?? { files: 0, bytes: 0, largest: [] };
+  const smallest = largest.at(-1)?.bytes ?? -1;
+  const named =
+    largest.length < NAMED || file.bytes > smallest
+      ? [...largest, { path: file.path, bytes: file.bytes }].sort((a, b) => b.bytes - a.bytes).slice(0, NAMED)
+      : largest;
+  return { files: files + 1, bytes: bytes + file.bytes, largest: named };
 }
 
 /** S4.3: the warning names the size; what blocks the target is named, too (R56). */
 function explainPressure(pressure: Pressure): Problem[] {
   if (!pressure.over) return [];
-  const { store, usedBytes, maxBytes, targetBytes, freeBytes, blocked } = pressure;
+  const { store, usedBytes, maxBytes, targetBytes, freeBytes, heldBytes, blocked } = pressure;
   const size = t(
     'storage pressure: the store "{0}" has {1} and may have {2}; cleaning frees {3}',
     store,
@@ -132,12 +160,15 @@ function explainPressure(pressure: Pressure): Problem[] {
   const why =
     blocked.length === 0
       ? ""
-      : t(
-          ". The target of {0} is out of reach: {1}",
-          formatBytes(targetBytes),
-          blocked.map(({ reason, files, bytes }) => `${reason} ${formatBytes(bytes)} (${countFiles(files)})`).join(", "),
-        );
-  return [{ severity: "warning", source: store, message: size + why }];
+      : t(". The target of {0} is out of reach: {1}", formatBytes(targetBytes), blocked.map(wordBlocker).join(", "));
+  const held = heldBytes === 0 ? "" : t(". {0} of it are held for undo; automatic cleaning frees that first", formatBytes(heldBytes));
+  return [{ severity: "warning", source: store, message: size + why + held }];
+}
+
+function wordBlocker({ reason, files, bytes, largest }: Blocker): string {
+  const names = largest.map((file) => file.path);
+  const more = files > names.length ? [...names, "…"] : names;
+  return `${reason} ${formatBytes(bytes)} (${countFiles(files)}: ${more.join(", ")})`;
 }
 
 function sumBytes(items: readonly PlanItem[]): number {

@@ -39,6 +39,7 @@ const facts: fc.Arbitrary<Facts> = fc
     ageMs: fc.constantFrom(-HOUR, -2001, -2000, -1, 0, 1, HOUR - 1, HOUR, HOUR + 1, 2 * HOUR, 2 * HOUR + 1, 1e12),
     gitTracked: fc.oneof({ arbitrary: fc.constant(false), weight: 9 }, { arbitrary: fc.constant(true), weight: 1 }),
     state: fc.oneof({ arbitrary: fc.constant(false), weight: 9 }, { arbitrary: fc.constant(true), weight: 1 }),
+    undoneAgoMs: fc.option(fc.constantFrom(0, HOUR, 24 * HOUR, 24 * HOUR + 1), { nil: undefined }),
     pinned: rarely("file x"),
     twin: rarely("y"),
     unavailable: rarely("the database is locked"),
@@ -104,6 +105,7 @@ const order: readonly (readonly [reason: Reason, holds: (f: Facts, c: Circumstan
   ["retention", (f, c) => isLimitedOrphan(f, c) && isYoung(f, c.policy.retentionMs)],
   ["not-in-policy", (f, c) => isLimitedOrphan(f, c) && c.mode === "automatic" && !c.listed],
   ["opt-in", (f, c) => isLimitedOrphan(f, c) && c.mode === "automatic" && !c.automatic],
+  ["retention", (f, c) => isLimitedOrphan(f, c) && wasPutBack(f, c)],
   ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && c.maxAgeMs === undefined],
   ["clock", (f, c) => isOrphan(f) && !isChosen(c) && clockIsOff(f, c, c.maxAgeMs ?? 0)],
   ["orphan", (f, c) => isOrphan(f) && !isChosen(c) && isYoung(f, c.maxAgeMs ?? 0)],
@@ -114,6 +116,7 @@ const order: readonly (readonly [reason: Reason, holds: (f: Facts, c: Circumstan
   ["retention", (f, c) => !isOrphan(f) && isYoung(f, c.policy.retentionMs)],
   ["not-in-policy", (_f, c) => c.mode === "automatic" && !c.listed],
   ["opt-in", (_f, c) => c.mode === "automatic" && !c.automatic],
+  ["retention", (f, c) => !isOrphan(f) && wasPutBack(f, c)],
   ["within-limits", (f, c) => f.role === "clip" && c.maxAgeMs === undefined],
   ["clock", (f, c) => f.role === "clip" && clockIsOff(f, c, c.maxAgeMs ?? 0)],
   ["within-limits", (f, c) => f.role === "clip" && isYoung(f, c.maxAgeMs ?? 0)],
@@ -134,6 +137,9 @@ const isLimitedOrphan = (f: Facts, c: Circumstances): boolean => isOrphan(f) && 
 /** An upload of which nobody says that its job ended. */
 const mayStillBeNeeded = (f: Facts, c: Circumstances): boolean =>
   f.role === "upload" && c.mode === "automatic" && !f.owners.some((o) => o.state === "succeeded" || o.state === "failed");
+/** By an undo of the last day, and automatic cleaning leaves it alone. */
+const wasPutBack = (f: Facts, c: Circumstances): boolean =>
+  c.mode === "automatic" && f.role !== "clip" && !c.limited && f.undoneAgoMs !== undefined && f.undoneAgoMs <= 24 * HOUR;
 const isYoung = (f: Facts, limit: number): boolean => limit > 0 && f.ageMs <= limit;
 const clockIsOff = (f: Facts, c: Circumstances, limit: number): boolean => limit > 0 && (c.clock !== undefined || f.ageMs < -2000);
 const isProven = (o: OwnerFacts): boolean =>

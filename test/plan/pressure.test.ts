@@ -32,14 +32,17 @@ function clip(n: number, ageMs: number, bytes = MB, more: Partial<PlanItem> = {}
   };
 }
 
-function press(items: readonly PlanItem[], more: { unmanaged?: Totals; held?: Totals; config?: Config } = {}): Pressed & { one: Pressure } {
+function press(
+  items: readonly PlanItem[],
+  more: { unmanaged?: Totals; held?: Totals; config?: Config; ageMsOf?: (item: PlanItem) => number | undefined } = {},
+): Pressed & { one: Pressure } {
   const pressed = applyPressure({
     stores: (more.config ?? limited).stores,
     policy: (more.config ?? limited).policy,
     items,
-    mode: "automatic",
-    unmanaged: new Map(more.unmanaged ? [["clips", more.unmanaged]] : []),
+    unmanaged: new Map(more.unmanaged ? [["clips", { largest: [{ path: "data/clips/é.mp4", bytes: MB }], ...more.unmanaged }]] : []),
     held: new Map(more.held ? [["clips", more.held]] : []),
+    ...(more.ageMsOf && { ageMsOf: more.ageMsOf }),
   });
   return { ...pressed, one: pressed.pressures[0]! };
 }
@@ -79,21 +82,40 @@ describe("pressure", () => {
     const pressed = press(items, { unmanaged: { files: 2, bytes: 3 * MB } });
     assert.deepEqual(taken(pressed), ["data/clips/e21.mp4"]);
     assert.deepEqual(pressed.one.blocked.slice(0, 2), [
-      { reason: "not-managed", files: 2, bytes: 3 * MB },
-      { reason: "pinned", files: 1, bytes: 2 * MB },
+      { reason: "not-managed", files: 2, bytes: 3 * MB, largest: [{ path: "data/clips/é.mp4", bytes: MB }] },
+      { reason: "pinned", files: 1, bytes: 2 * MB, largest: [{ path: "data/clips/e0.mp4", bytes: 2 * MB }] },
     ]);
     assert.match(
       pressed.problems[0]?.message ?? "",
-      /The target of 9\.0 MB is out of reach: not-managed 3\.0 MB \(2 files\), pinned 2\.0 MB \(1 file\)/,
+      /The target of 9\.0 MB is out of reach: not-managed 3\.0 MB \(2 files: data\/clips\/é\.mp4, …\), pinned 2\.0 MB \(1 file: data\/clips\/e0\.mp4\)/,
     );
   });
 
-  it("R56, R58: files that nobody manages and held ones count as used", () => {
+  it("R56, R58: files that nobody manages and held ones count as used; what is held goes before any file does", () => {
     const eight = Array.from({ length: 8 }, (_, n) => clip(n, n));
     assert.deepEqual(taken(press(eight)), []);
     assert.equal(taken(press(eight, { unmanaged: { files: 1, bytes: 3 * MB } })).length, 2);
-    assert.equal(taken(press(eight, { held: { files: 9, bytes: 4 * MB } })).length, 3);
-    assert.equal(press(eight, { held: { files: 9, bytes: 4 * MB } }).one.usedBytes, 12 * MB);
+    const held = press(eight, { held: { files: 9, bytes: 4 * MB } });
+    assert.deepEqual([taken(held), held.one.usedBytes, held.one.over], [[], 12 * MB, true]);
+    assert.match(held.problems[0]?.message ?? "", /4\.0 MB of it are held for undo; automatic cleaning frees that first/);
+    const eleven = Array.from({ length: 11 }, (_, n) => clip(n, n));
+    assert.equal(taken(press(eleven, { held: { files: 9, bytes: 4 * MB } })).length, 2, "as many as without what is held");
+  });
+
+  it("R52, R56: where other files alone are more than the target, the store does not lose all of its own in vain", () => {
+    const stray = { files: 1, bytes: 20 * MB };
+    const eight = Array.from({ length: 8 }, (_, n) => clip(n, n));
+    const kept = press(eight, { unmanaged: stray });
+    assert.deepEqual([taken(kept), kept.one.over, kept.one.blocked.map((one) => one.reason)], [[], true, ["not-managed"]]);
+    assert.match(kept.problems[0]?.message ?? "", /out of reach: not-managed 20\.0 MB/);
+    const twelve = Array.from({ length: 12 }, (_, n) => clip(n, n));
+    assert.equal(taken(press(twelve, { unmanaged: stray })).length, 3, "the store alone still comes down to its target");
+  });
+
+  it("R46, R51: what an undo put back is as old as it was, and goes before what is newer", () => {
+    const items = Array.from({ length: 11 }, (_, n) => clip(n, n === 0 ? 5 : n * 1000));
+    const pressed = press(items, { ageMsOf: (item) => (item.path.endsWith("e0.mp4") ? 1e9 : undefined) });
+    assert.deepEqual(taken(pressed).sort(), ["data/clips/e0.mp4", "data/clips/e10.mp4"]);
   });
 
   it("R48: a doubt about the clock pauses ages, not the limit; a file from the future stays", () => {
@@ -125,7 +147,7 @@ describe("pressure", () => {
         );
         const pressed = press(items, { unmanaged: { files: 1, bytes: unmanaged }, held: { files: 1, bytes: held } });
         const sum = (list: readonly PlanItem[]): number => list.reduce((total, one) => total + one.bytes, 0);
-        const before = sum(items) + unmanaged + held - sum(items.filter((one) => one.verdict === "reclaim" && one.links === 1));
+        const before = sum(items) + unmanaged - sum(items.filter((one) => one.verdict === "reclaim" && one.links === 1));
         const chosen = pressed.items.filter((one) => one.reason === "pressure");
         const left = before - sum(chosen);
         assert.equal(pressed.one.usedBytes, sum(items) + unmanaged + held);
