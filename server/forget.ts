@@ -4,7 +4,7 @@ import { t } from "@vscode/l10n";
 import { loadConfig } from "../core/config/load.ts";
 import { lockManifests, setAsideManifest } from "../core/jobs/manifests.ts";
 import { pathOf } from "./convert.ts";
-import { requireDamage } from "./damage.ts";
+import { requireDamage } from "../core/jobs/damage.ts";
 import { requireTrust, type Work } from "./edge.ts";
 import { shorten } from "./problems.ts";
 import type { ForgetParams, Told } from "./protocol.ts";

@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { Config } from "../core/config/config.ts";
 import type { Problem } from "../core/model.ts";
-import { isDamaged } from "./damage.ts";
+import { isDamaged } from "../core/jobs/damage.ts";
 import type { ShownProblem } from "./protocol.ts";
 
 export function showProblems({ root, jobs }: Config, problems: readonly Problem[]): readonly ShownProblem[] {

@@ -5,8 +5,9 @@ import { t } from "@vscode/l10n";
 import type { Config } from "../../core/config/config.ts";
 import { isSafeId } from "../../core/config/template.ts";
 import { abandonJob, whyUnseen } from "../../core/jobs/abandon.ts";
+import { requireDamage } from "../../core/jobs/damage.ts";
 import { heartbeatFile, type Moment } from "../../core/jobs/lease.ts";
-import { lockManifests, manifestFile, readManifest, setAsideManifest } from "../../core/jobs/manifests.ts";
+import { lockManifests, readManifest, setAsideManifest } from "../../core/jobs/manifests.ts";
 import { readUnnotedStart, stateOfJob } from "../../core/jobs/owners.ts";
 import { uptimeMs } from "../../core/process.ts";
 import { Refusal } from "../../core/reclaim/home.ts";
@@ -107,24 +108,13 @@ async function confirm({ args, terminal }: Context, problem: string, question: s
   return false;
 }
 
-/** Throws unless the manifest is damaged for good: one that can be read, is newer, or may only not be opened is left alone. */
+/** Why its manifest may be set aside. Throws unless it is damaged for good. */
 function whyUnreadable(directory: string, id: string): string {
   const found = readManifest(directory, id);
   if (!found) throw new UsageError(t('there is no manifest of "{0}" in {1}', id, directory));
-  const { manifest, heartbeat, problem, from } = found;
+  const { manifest, heartbeat } = found;
   const job = manifest && stateOfJob({ manifest, ...(heartbeat && { heartbeat }) }, now());
   if (job?.state === "running") throw new Refusal(t("somebody is at work on {0}: {1}", id, job.lease?.words ?? ""));
-  if (manifest || !problem)
-    throw new Refusal(t("the manifest of {0} can be read; clean its files with: offcut clean --job {1}", id, quote(id)));
-  if (from !== "nothing" || !mayRead(manifestFile(directory, id))) throw new Refusal(problem.message);
-  return problem.message;
-}
-
-function mayRead(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.R_OK);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT";
-  }
+  if (job) throw new Refusal(t("the manifest of {0} can be read; clean its files with: offcut clean --job {1}", id, quote(id)));
+  return requireDamage(directory, id).message;
 }

@@ -1,10 +1,10 @@
 /** Manifests that nobody can read, for good: only those may be set aside. */
 import fs from "node:fs";
 import { t } from "@vscode/l10n";
-import { isSafeId } from "../core/config/template.ts";
-import { manifestFile, readManifest } from "../core/jobs/manifests.ts";
-import type { Problem } from "../core/model.ts";
-import { Refusal } from "../core/reclaim/home.ts";
+import { isSafeId } from "../config/template.ts";
+import type { Problem } from "../model.ts";
+import { Refusal } from "../reclaim/home.ts";
+import { manifestFile, readManifest } from "./manifests.ts";
 
 /** Throws a {@link Refusal} for a manifest that can be read, is newer than this Offcut, or may only not be opened: those protect files. */
 export function requireDamage(directory: string, job: string): Problem {
