@@ -45,9 +45,12 @@ export function recallTold(root: string, nowMs: number): Memory {
   };
 }
 
-/** Sizes and counts change from round to round; numbers in names tell one thing from another. */
+/** Sizes, counts and ages change from round to round; every other number tells one thing from another. */
 function withoutFigures(words: string): string {
-  return words.replaceAll(/(?<![\w./-])\d[\d.,]*(?: [KMGT]?B\b)?(?![\w/-])/g, "#");
+  return words
+    .replaceAll(/\b\d[\d.,]* [KMGT]?B\b/g, "#")
+    .replaceAll(/\b\d+ of \d+ files\b/g, "# files")
+    .replaceAll(/\b\d+ (files?|uploads?|s|min|h|d)\b/g, "# $1");
 }
 
 function fileOf(root: string): string {

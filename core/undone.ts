@@ -56,7 +56,7 @@ function load(root: string): UndoneFile["runs"] {
     const runs = readState<UndoneFile>(undoneFile(root))?.runs;
     return Array.isArray(runs) ? runs.filter((one) => typeof one?.run === "string" && !Number.isNaN(Date.parse(one.at))) : [];
   } catch (error) {
-    if (error instanceof Refusal) return [];
-    throw error;
+    if (!(error instanceof Refusal) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    return [];
   }
 }

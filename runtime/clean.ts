@@ -159,7 +159,7 @@ async function cleanOnce(request: CleanRequest, othersFinals = false): Promise<C
   }
   const purged = await purge(config.root, { expiredAt: (now ?? Date.now)() }, signal && { signal });
   // R58: what is held goes before any file does.
-  const relieved = mode === "automatic" ? await relieve(config, plan, signal) : [];
+  const relieved = mode === "automatic" ? await relieve(config, purged.length > 0 ? await makePlan(config, options) : plan, signal) : [];
   for (const one of relieved) logger.info(t("of earlier cleanups: {0}", cleanupLine(one.deletedFiles, one.freedSpace)), { run: one.run });
   const result = await cleanUp(config, plan, { ...options, partial: request.only !== undefined });
   if (request.layout) await removeEmptyOf(config, request.layout, result.run === "" ? withoutFiles(plan, owner) : ownersOf(files));
@@ -225,7 +225,12 @@ function choose(plan: Plan, { only, config }: CleanRequest): Plan {
   const items = plan.items.filter((item) => item.verdict === "reclaim" && only(item));
   const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
   const totals = { ...plan.totals, reclaim: { files: items.length, bytes } };
-  return { ...plan, items, totals, brake: brakeOf(config.policy.brake, plan.items, items, false) };
+  return {
+    ...plan,
+    items,
+    totals,
+    brake: brakeOf(config.policy.brake, plan.items, items, { named: false, catalogued: plan.owners.length + config.databases.length > 0 }),
+  };
 }
 
 function brakesOn(plan: Plan, files: readonly PlanItem[], request: CleanRequest): readonly string[] {

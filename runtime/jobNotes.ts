@@ -110,7 +110,7 @@ export function ending(context: OpenJob, engine: typeof Engine, { directory }: P
     const made = promised.filter((one) => isSince(one.changedMs, Date.parse(old.job.started)));
     const manifest = made.reduce((sum, one) => withEntry(sum, "files", one.entry), old);
     const said = error === undefined ? undefined : messageOf(error).slice(0, 2000);
-    const { ended: _ended, error: _error, ...job } = manifest.job;
+    const { ended: _ended, error: _error, abandoned: _abandoned, ...job } = manifest.job;
     return {
       ...manifest,
       job: { ...job, state, ended: date(), ...(said !== undefined && { error: said }) },

@@ -91,6 +91,7 @@ export class RunningJobs implements Disposable {
     const isWanted = (): boolean => {
       const found = engine.readManifest(directory, id);
       if (!found) return false; // Without its manifest a job has no sign to give.
+      if (found.manifest && this.isGivenUp(context, found.manifest, engine)) return true;
       isOver ||= found.manifest !== undefined && !this.isStill(context, found.manifest, engine);
       if (isOver) return false;
       return !isForeign(found.heartbeat, context) || !isFresh(found.heartbeat, place);
@@ -99,6 +100,16 @@ export class RunningJobs implements Disposable {
     const heart = engine.startHeartbeat(directory, id, beatMs(place), { onError, isWanted });
     if (isOver) heart[Symbol.dispose]();
     else this.put(context, { ...heart, directory, isGuard: false });
+  }
+
+  /** People took it for dead, and it is not: its next sign says so, and then nobody cleans what it has (R39). */
+  private isGivenUp(context: OpenJob, manifest: Manifest, engine: typeof Engine): boolean {
+    if (manifest.job.abandoned !== true || !(whyNot(context, manifest, engine) instanceof Ended)) return false;
+    if (context.problem === undefined) {
+      context.problem = t("somebody said that it is over, and it is not; its files are kept");
+      this.logger.warn(t("Job {0}: {1}", context.id, context.problem), { job: context.id });
+    }
+    return true;
   }
 
   /** Whether the manifest still has the run of this context as running. If not, the context is told. */

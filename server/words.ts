@@ -31,7 +31,7 @@ export function wordQuestion(
 ): Omit<Question, "plan"> {
   const totals = { files: taken.length, bytes: sumBytes(taken) };
   if (taken.length === 0) return { totals, message: t("There is nothing to clean up."), detail: whyNothing(plan), action: "" };
-  const brake = brakeOf(config.policy.brake, plan.items, taken, named);
+  const brake = brakeOf(config.policy.brake, plan.items, taken, { named, catalogued: plan.owners.length + config.databases.length > 0 });
   const detail = [
     ...rootsOf(config, taken),
     "",

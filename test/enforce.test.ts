@@ -67,10 +67,11 @@ describe("enforce", () => {
       done.problems.map((problem) => problem.message).join(),
       /out of reach: not-managed 19\.5 KB \(1 file: data\/clips\/movie\.mkv\)/,
     );
-    fs.truncateSync(layout.path("data/clips/movie.mkv"), 9000);
+    fs.truncateSync(layout.path("data/clips/movie.mkv"), 7000);
     layout.write("data/clips/e3.mp4", 2000);
+    layout.write("data/clips/e4.mp4", 1300);
     await later(layout, 1000);
-    assert.deepEqual(layout.files(), ["data/clips/movie.mkv"], "it counts");
+    assert.deepEqual(layout.files(), ["data/clips/e4.mp4", "data/clips/movie.mkv"], "it counts");
   });
 
   it("R29, R26: a pin beats age and pressure", async () => {
@@ -219,12 +220,20 @@ describe("enforce", () => {
     }
   });
 
-  it("R20: a limit of age of a store that is not of clips brakes where it takes nearly everything, such as after a database was emptied", async () => {
-    using layout = makeLayout({ stores: { parts: { path: "parts/{project}/{n}.bin", role: "temp", maxAge: "1h" } } });
+  it("R20: a limit of age brakes where it takes nearly everything of a store that a database knows, such as after that was emptied", async () => {
+    const stores = { parts: { path: "parts/{project}/{n}.bin", role: "temp", maxAge: "1h" } };
+    using alone = makeLayout({ stores });
+    alone.write("parts/p/0.bin");
+    assert.equal((await later(alone, 2 * HOUR)).result?.deletedFiles, 1, "without a catalog age is all that there is");
+    const database = { path: "a.db", owners: "SELECT id, status FROM projects", states: { succeeded: ["done"] } };
+    using layout = makeLayout({ stores, database });
+    const opened = new DatabaseSync(layout.path("a.db"));
+    opened.exec("CREATE TABLE projects (id, status); INSERT INTO projects VALUES ('other', 'done')");
+    opened.close();
     for (let n = 0; n < 80; n++) layout.write(`parts/p/${n}.bin`);
     addPin(layout.root, { kind: "file", value: "parts/p/0.bin", added: "" });
     const done = await later(layout, 2 * HOUR);
-    assert.deepEqual([done.outcome, layout.files().length], ["braked", 80], done.message);
+    assert.deepEqual([done.outcome, layout.files().length], ["braked", 81], done.message);
     assert.match(done.message, /79 of 80 files of the store "parts"/);
   });
 

@@ -37,7 +37,8 @@ export async function abandonJob(directory: string, id: string, clock: () => Mom
   const endedMs = Math.min(now.wallMs, lastSignOf(manifest, heartbeat));
   const failed = await changeManifest(directory, id, (old) => {
     const { job, ...rest } = old ?? manifest;
-    return { ...rest, job: { ...job, state: "failed", ended: new Date(endedMs).toISOString(), error: t("abandoned; {0}", words) } };
+    const ended = new Date(endedMs).toISOString();
+    return { ...rest, job: { ...job, state: "failed", ended, error: t("abandoned; {0}", words), abandoned: true } };
   });
   if (heartbeat && Date.parse(heartbeat.at) > endedMs) fs.rmSync(heartbeatFile(directory, id), { force: true });
   return failed;

@@ -35,6 +35,8 @@ export interface Manifest {
     readonly started: string;
     readonly ended?: string;
     readonly error?: string;
+    /** People said that it is over, because nobody can see its process. */
+    readonly abandoned?: true;
   };
   readonly lease: Lease;
   /** False: the job makes no final, so none has to be verified. */
@@ -122,7 +124,7 @@ function checkManifest(value: unknown): void {
 const MANIFEST_FIELDS = ["schema", "sequence", "job", "lease", "makesFinal", "files", "directories"];
 
 function checkJob(value: unknown): void {
-  const job = fieldsOf(value, "job", ["id", "type", "state", "started"], ["ended", "error"]);
+  const job = fieldsOf(value, "job", ["id", "type", "state", "started"], ["ended", "error", "abandoned"]);
   if (typeof job.id !== "string" || !isSafeId(job.id)) throw new Wrong(t("{0} is not an id that may be part of a path", "job.id"));
   checkText(job.type, "job.type", 256);
   if (job.state !== "running" && job.state !== "succeeded" && job.state !== "failed")
@@ -131,6 +133,7 @@ function checkJob(value: unknown): void {
   if (job.ended !== undefined) checkDate(job.ended, "job.ended");
   if ((job.state === "running") !== (job.ended === undefined)) throw new Wrong(t("job.ended and job.state contradict each other"));
   if (job.error !== undefined && typeof job.error !== "string") throw new Wrong(t("{0} is not text", "job.error"));
+  if (job.abandoned !== undefined && job.abandoned !== true) throw new Wrong(t("{0} is not true", "job.abandoned"));
 }
 
 function checkLease(value: unknown): void {

@@ -4,18 +4,28 @@ import type { Brake } from "../config/config.ts";
 import type { PlanItem } from "../model.ts";
 import { formatBytes } from "../words.ts";
 
-/**
- * Why the run must ask, in words; empty when it need not. `all` is the whole plan, `taken` what a run would take of it. Projects
- * that were `named` are no surprise: one finished project may well be most of a store, above all the first one.
- */
-export function brakeOf(brake: Brake, all: readonly PlanItem[], taken: readonly PlanItem[], named: boolean): readonly string[] {
+export interface Surroundings {
+  /** Projects that were named are no surprise: one finished project may well be most of a store, above all the first one. */
+  readonly named: boolean;
+  /** Whether anything, a database or a job, could say who owns a file. */
+  readonly catalogued: boolean;
+}
+
+/** Why the run must ask, in words; empty when it need not. `all` is the whole plan, `taken` what a run would take of it. */
+export function brakeOf(
+  brake: Brake,
+  all: readonly PlanItem[],
+  taken: readonly PlanItem[],
+  { named, catalogued }: Surroundings,
+): readonly string[] {
   if (taken.length === 0) return [];
   const reasons: string[] = [];
   const bytes = taken.reduce((sum, item) => sum + item.bytes, 0);
   if (taken.length > brake.files) reasons.push(t("{0} files are more than {1} (policy.brake.files)", taken.length, brake.files));
   if (bytes > brake.bytes) reasons.push(t("{0} are more than {1} (policy.brake.bytes)", formatBytes(bytes), formatBytes(brake.bytes)));
-  // The limits of a store of clips say themselves what goes: no share of it is a surprise.
-  const surprising = taken.filter((item) => item.role !== "clip" || (item.reason !== "max-age" && item.reason !== "pressure"));
+  // A limit of age or amount says itself what goes. But where a database has emptied, all that it knew looks like files that nobody
+  // owns and that are too old; clips never had an owner.
+  const surprising = taken.filter(({ role, reason }) => (catalogued && role !== "clip") || (reason !== "max-age" && reason !== "pressure"));
   if (surprising.length > 0 && taken.length === all.length)
     reasons.push(t("nothing would be left: all {0} files of all stores would go", all.length));
   if (named) return reasons;

@@ -264,7 +264,10 @@ export function buildPlan(input: PlanInput): Plan {
     protectedPaths: catalog.protectedPaths,
     protectedInodes: catalog.protectedInodes,
     autoCleanup: input.autoCleanup,
-    brake: brakeOf(config.policy.brake, input.items, taken, input.selection.projects !== undefined),
+    brake: brakeOf(config.policy.brake, input.items, taken, {
+      named: input.selection.projects !== undefined,
+      catalogued: config.databases.length + catalog.owners.size > 0,
+    }),
     pressures: input.pressures,
   };
 }

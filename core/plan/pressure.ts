@@ -50,21 +50,24 @@ function pressStore(store: TemplatedStore, input: PressureInput, chosen: Map<Pla
   const ownBytes = sumBytes(items);
   const usedBytes = ownBytes + unmanagedBytes + heldBytes;
   // What is held goes before any file does (R58), by whoever enforces the limit: so it presses no file.
-  // Where other files alone are more than the target, the store's own could all go in vain; they keep the target for themselves.
-  const hopeless = unmanagedBytes >= targetBytes;
+  let left = ownBytes + unmanagedBytes - certainBytes(items.filter((item) => item.verdict === "reclaim"));
+  const oldestFirst =
+    left <= maxBytes
+      ? []
+      : items
+          .filter((item) => mayGo(item, store, input.policy))
+          .map((item) => ({ item, ageMs: input.ageMsOf?.(item) ?? item.ageMs }))
+          .sort((a, b) => b.ageMs - a.ageMs || (a.item.path < b.item.path ? -1 : 1))
+          .map(({ item }) => item);
+  // Where all of the store's own files would go for the sake of others, they go in vain; then they keep the limit for themselves.
+  const hopeless = unmanagedBytes > 0 && left > maxBytes && left - sumBytes(oldestFirst.slice(0, -1)) > targetBytes;
+  if (hopeless) left -= unmanagedBytes;
   const counted = hopeless ? ownBytes : ownBytes + unmanagedBytes;
-  let left = counted - certainBytes(items.filter((item) => item.verdict === "reclaim"));
   const pressed = left > maxBytes;
-  if (pressed) {
-    const oldestFirst = items
-      .filter((item) => mayGo(item, store, input.policy))
-      .map((item) => ({ item, ageMs: input.ageMsOf?.(item) ?? item.ageMs }))
-      .sort((a, b) => b.ageMs - a.ageMs || (a.item.path < b.item.path ? -1 : 1));
-    for (const { item } of oldestFirst) {
-      if (left <= targetBytes) break;
-      left -= item.bytes;
-      chosen.set(item, pressOut(item, store, usedBytes));
-    }
+  for (const item of pressed ? oldestFirst : []) {
+    if (left <= targetBytes) break;
+    left -= item.bytes;
+    chosen.set(item, pressOut(item, store, usedBytes));
   }
   const stays = items.filter((item) => item.verdict === "keep" && !chosen.has(item));
   const isBlocked = (pressed && left > targetBytes) || (hopeless && usedBytes > maxBytes);

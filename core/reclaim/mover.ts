@@ -213,7 +213,13 @@ export class Mover implements AsyncDisposable {
     if (this.undoMsOf(item) > 0) return this.note(item, i, { t: "held" });
     const { root, path: relative, allocated, identity } = item;
     const file = { n: this.from + i, root, path: relative, allocated, identity };
-    return this.deleter.delete(file, hold, (deletion) => this.noteDeletion(item, i, file, deletion), seen);
+    place.source.retain();
+    const tell = (deletion: Deletion): void => {
+      if ("message" in deletion && deletion.changed) this.putBack(item, i, to, from);
+      else this.noteDeletion(item, i, file, deletion);
+      place.source.release();
+    };
+    return this.deleter.delete(file, hold, tell, seen);
   }
 
   private noteDeletion(item: PlanItem, i: number, file: HeldFile, deletion: Deletion): void {

@@ -11,7 +11,7 @@ import { joinOutcomes, type Journal, type OutcomeRecord } from "./journal.ts";
 import { createPins, pinDirectory, type PinnedDirectory } from "./pinned.ts";
 import { makeReserve } from "./reserve.ts";
 import { createRetry, explainErrno } from "./retry.ts";
-import { isDue, type RunState } from "./runState.ts";
+import { cameWithTime, isDue, type RunState } from "./runState.ts";
 
 const BATCH = 1024;
 
@@ -103,7 +103,10 @@ export interface HeldFile {
   readonly relocated?: true;
 }
 
-export type Deletion = { readonly freed: number; readonly linked: boolean; readonly gone: boolean } | { readonly message: string };
+export type Deletion =
+  | { readonly freed: number; readonly linked: boolean; readonly gone: boolean }
+  /** `changed`: somebody who had it open wrote into it, and whoever moved it may put it back. */
+  | { readonly message: string; readonly changed?: true };
 
 /** What the journal says of a deletion. */
 export function recordOf(file: HeldFile, { gone, freed }: Exclude<Deletion, { readonly message: string }>): OutcomeRecord {
@@ -160,7 +163,7 @@ export function createDeleter(run: string): Deleter {
       using directory = pinDirectory(file.root, path.posix.dirname(`${HOME}/holds/${run}/${file.path}`));
       const entry = directory.entry(path.posix.basename(file.path));
       const sight = look(file, entry);
-      if ("outcome" in sight) return sight.outcome;
+      if ("outcome" in sight) return "message" in sight.outcome ? { message: sight.outcome.message } : sight.outcome;
       fs.unlinkSync(entry);
       return freedBy(sight.stat);
     };
@@ -176,6 +179,13 @@ export function createDeleter(run: string): Deleter {
     stat: fs.BigIntStats,
     tell: (deletion: Deletion) => void,
   ): void => {
+    // It waited for its turn: whoever had opened it before it was moved may have written since.
+    const late = lookAgain(file, entry);
+    if (late) {
+      tell(late);
+      directory.release();
+      return end();
+    }
     fs.unlink(entry, (error) => {
       directory.release();
       if (error) return deleteAgain(file, error, tell);
@@ -225,9 +235,21 @@ function look(file: HeldFile, entry: string): { readonly stat: fs.BigIntStats } 
   if (!stat.isFile() || (!file.relocated && stat.ino !== BigInt(file.identity.ino)))
     return { outcome: { message: t("something else stands in its place in the hold; it is left alone") } };
   // A program that still had it open went on writing: that is not what was previewed. (Device numbers change from boot to boot.)
-  if (!isUnchanged(stat, file.identity))
-    return { outcome: { message: t("it was changed in the hold; it is left alone, and undo brings it back") } };
+  const same = file.relocated
+    ? Number(stat.size) === file.identity.bytes && cameWithTime(`${stat.mtimeNs}`, file.identity.mtimeNs)
+    : isUnchanged(stat, file.identity);
+  if (!same) return { outcome: { message: t("it was changed in the hold; it is left alone, and undo brings it back"), changed: true } };
   return { stat };
+}
+
+/** Undefined when it may go, or when the unlink itself finds out what is wrong. */
+function lookAgain(file: HeldFile, entry: string): Deletion | undefined {
+  try {
+    const sight = look(file, entry);
+    return "outcome" in sight ? sight.outcome : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function freedBy(stat: fs.BigIntStats): Deletion {

@@ -98,7 +98,8 @@ export async function runCleanup(input: RunInput): Promise<RunOutcome> {
     await breathe();
   }
   journal.sync();
-  for (const root of roots) if (mover.deletedFiles > 0) removeHold(root, run);
+  // Only what is empty goes: what is held keeps its directories.
+  for (const root of roots) if (mover.heldFiles === 0) removeHold(root, run);
   const emptied = [...mover.directories].map((one) => one.split("\0") as [string, string]).map(([root, path]) => ({ root, path }));
   const removedDirectories = removeEmptyDirectories(emptied, input.guard, journal);
   const endMs = input.now();

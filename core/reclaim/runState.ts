@@ -31,7 +31,15 @@ export interface RunFile {
 
 /** Whether what was found is this file, unchanged. */
 export function isThisFile({ relocated, identity }: Pick<RunFile, "relocated" | "identity">, found: Identity): boolean {
-  return relocated ? found.bytes === identity.bytes && found.mtimeNs === identity.mtimeNs : sameIdentity(found, identity);
+  return relocated ? found.bytes === identity.bytes && cameWithTime(found.mtimeNs, identity.mtimeNs) : sameIdentity(found, identity);
+}
+
+const SECOND_NS = 1_000_000_000n;
+
+/** Archives keep whole seconds. Texts of nanoseconds since 1970. */
+export function cameWithTime(now: string, then: string): boolean {
+  const [found, recorded] = [BigInt(now), BigInt(then)];
+  return found === recorded || found === recorded - (recorded % SECOND_NS);
 }
 
 /** The files of an intent, before anything was done with them. `undoMs` is that of the run. */

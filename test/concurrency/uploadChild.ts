@@ -30,7 +30,7 @@ const [root = "", remote = ""] = process.argv.slice(2);
 /** What this process wrote last, by name: a hash. */
 const local = new Map<string, string>();
 
-serve<UploadTask | { readonly verb: "finish" }>((task) => ("verb" in task ? Promise.resolve(finish()) : upload(task)));
+serve<UploadTask | { readonly verb: "finish" }>((task) => ("verb" in task ? finish() : upload(task)));
 
 async function upload({ name, seed }: UploadTask): Promise<object> {
   const random = createRandom(seed);
@@ -40,7 +40,7 @@ async function upload({ name, seed }: UploadTask): Promise<object> {
   write(place, name, random);
   for (let step = 1 + random.below(4); step > 0; step--) {
     await pause(random);
-    check();
+    await check();
     if (random.chance(0.8)) send(place, object, random);
     await pause(random);
     if (random.chance(0.3)) note(place, object, url);
@@ -48,7 +48,7 @@ async function upload({ name, seed }: UploadTask): Promise<object> {
     // The same file once more: rendered again, perhaps with as many bytes as before.
     if (random.chance(0.3)) write(place, name, random);
   }
-  check();
+  await check();
   return {};
 }
 
@@ -106,17 +106,23 @@ function note(place: string, object: string, url: string): void {
   recordUpload(root, { file: place, identity: { dev, ino, bytes, mtimeNs }, url, at: new Date().toISOString(), detail: "SHA-256 agrees" });
 }
 
-function check(): void {
+/** A file that changed while it was moved is away for a moment, until the cleaner has put it back. */
+async function check(): Promise<void> {
   for (const [name, hash] of local) {
-    if (isThere(path.join(root, "videos", name))) continue;
-    const remoteHash = hashOf(objectOf(remote, `${BUCKET}videos/${name}`));
-    if (remoteHash !== hash)
-      throw new Error(`videos/${name} is gone, and its object ${remoteHash === undefined ? "is missing" : "differs"}`);
+    const place = path.join(root, "videos", name);
+    const isRight = (): boolean => isThere(place) || hashOf(objectOf(remote, `${BUCKET}videos/${name}`)) === hash;
+    for (let left = 200; !isRight(); left--) {
+      if (left === 0)
+        throw new Error(
+          `videos/${name} is gone, and its object ${isThere(objectOf(remote, `${BUCKET}videos/${name}`)) ? "differs" : "is missing"}`,
+        );
+      await delay(10);
+    }
   }
 }
 
-function finish(): UploadsDone {
-  check();
+async function finish(): Promise<UploadsDone> {
+  await check();
   const unproven: string[] = [];
   const proven: string[] = [];
   for (const [name, hash] of local) {

@@ -77,9 +77,13 @@ describe("directories that hold more than media, and rows that name more than fi
     assert.deepEqual(plan.problems, []);
   });
 
-  it("R28: a copy of the configuration inside a store is no configuration", async () => {
+  it("R28: a configuration inside a store stays: a workspace of its own may begin there", async () => {
     mkdirSync(workspace.path(".cache/assembly/p1"), { recursive: true });
     copyFileSync(workspace.path("offcut.json"), workspace.path(".cache/assembly/p1/offcut.json"));
-    assert.ok(taken(await planLater(workspace)).includes(".cache/assembly/p1/offcut.json"));
+    const { items } = await planLater(workspace);
+    assert.deepEqual(
+      items.filter((item) => item.path.endsWith("offcut.json")).map((item) => [item.verdict, item.reason]),
+      [["keep", "state-file"]],
+    );
   });
 });

@@ -6,6 +6,9 @@ import { CleanupService, type JobContext, JobManager, type JobManagerOptions } f
 import { readHeartbeat } from "../../core/jobs/lease.ts";
 import type { Manifest } from "../../core/jobs/manifest.ts";
 import { readManifest, updateManifest } from "../../core/jobs/manifests.ts";
+import { loadConfig } from "../../core/config/load.ts";
+import { readJobs } from "../../core/jobs/owners.ts";
+import { uptimeMs } from "../../core/process.ts";
 import { until } from "../jobs/samples.ts";
 import { videoBytes } from "../workspace.ts";
 import { AT_ONCE, type Listener, makeListener, makeRoot, type Root } from "./world.ts";
@@ -64,6 +67,23 @@ describe("runs of a job", () => {
       const again = await jobs.startJob("ep1", "subtitles");
       assert.notEqual(again, a);
       assert.equal(again.tracked, true, heard.text());
+    });
+
+    it("a run that people took for dead, and that is not, says so with its next sign, and keeps its files", async () => {
+      const job = await make({ leaseMs: 200 }).startJob("ep1", "subtitles");
+      const file = await work(job, "1.srt");
+      await updateManifest(jobsDirectory(), "ep1", (old) => {
+        assert.ok(old);
+        const ended = new Date(Date.parse(old.job.started) - 1000).toISOString();
+        return { ...old, job: { ...old.job, state: "failed", ended, error: "abandoned", abandoned: true } };
+      });
+      const state = (): string | undefined =>
+        readJobs(loadConfig(root.root), { wallMs: Date.now(), uptimeMs: uptimeMs() }).owners[0]?.state;
+      await until("its next sign", () => job.problem !== undefined);
+      assert.equal(state(), "unknown");
+      await sweep();
+      assert.ok(isThere(file), heard.text());
+      assert.match(heard.text(), /warn Job ep1: somebody said that it is over, and it is not; its files are kept/);
     });
 
     it("a run that another manager has ended is not gone on with: the next start is a run of its own, and keeps its files", async () => {
