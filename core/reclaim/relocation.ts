@@ -48,7 +48,13 @@ export function relocationOf(workspace: string, run: string, from: string): Relo
   const known = new Map<string, ReturnType<Relocation>>();
   let outside: { readonly foreign?: string } | undefined;
   const find = (place: string): ReturnType<Relocation> => {
-    if (isWithin(place, from)) return { path: path.join(workspace, path.relative(from, place)) };
+    if (isWithin(place, from)) {
+      const inside = path.join(workspace, path.relative(from, place));
+      // One volume that is mounted into both: what is held there is the original's.
+      return place !== from && isSame(inside, place)
+        ? { path: inside, ...(outside ??= outsideOf(workspace, run, from)) }
+        : { path: inside };
+    }
     const beside = path.resolve(workspace, path.relative(from, place));
     // A directory beside the workspace that came along with it: its hold has the name of the run.
     if (beside !== place && fs.existsSync(holdOf(beside, run)) && !isSame(beside, place)) return { path: beside };

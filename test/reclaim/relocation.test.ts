@@ -12,6 +12,7 @@ import { makePlan } from "../../core/makePlan.ts";
 import { archiveRuns } from "../../core/reclaim/archive.ts";
 import { Refusal, STATE_SCHEMA } from "../../core/reclaim/home.ts";
 import { openJournal, readJournal } from "../../core/reclaim/journal.ts";
+import { relocationOf } from "../../core/reclaim/relocation.ts";
 import { listRuns, purge, readRun, recoverRuns, undo } from "../../core/runs.ts";
 import { type FileState, makeWorkspace, type Workspace } from "../workspace.ts";
 import { makeLayout } from "../layout.ts";
@@ -210,6 +211,27 @@ describe("a workspace that was moved or copied", function () {
       assert.ok(!fs.existsSync(workspace.root), "something was made where the workspace was");
     });
 
+    it("R64: a purge frees it, and an undo finds it, when the way there kept whole seconds only", async () => {
+      for (const act of ["purge", "undo"] as const) {
+        const { run } = await clean(workspace);
+        const moved = `${other}-${act}`;
+        copy(workspace.root, moved);
+        const holds = path.join(moved, ".offcut/holds");
+        for (const entry of fs.readdirSync(holds, { recursive: true, withFileTypes: true })) {
+          const file = path.join(entry.parentPath, entry.name);
+          const seconds = Math.floor(fs.statSync(file).mtimeMs / 1000);
+          if (entry.isFile()) fs.utimesSync(file, seconds, seconds);
+        }
+        const held = heldIn(moved).length;
+        assert.ok(held > 0);
+        if (act === "purge") {
+          const [freed] = await purge(moved, { run });
+          assert.deepEqual([freed?.deletedFiles, freed?.errors], [held, []]);
+        } else assert.deepEqual([(await back(moved, run)).restoredFiles, heldIn(workspace.root).length], [held, held]);
+        await back(workspace.root, run);
+      }
+    });
+
     it("R64: a purge frees it, also in part before and in part after another move", async () => {
       const { run, deletedFiles } = await clean(workspace);
       move();
@@ -289,6 +311,18 @@ describe("a workspace that was moved or copied", function () {
       assert.equal((await back(workspace.root, run)).restoredFiles, deletedFiles - 1);
       sameStates(before, workspace.snapshot());
     });
+  });
+
+  it("R64: a volume that is mounted into the original and into its copy is held by the original", async () => {
+    const { run } = await clean(workspace);
+    fs.mkdirSync(workspace.path("media"));
+    copy();
+    fs.rmdirSync(path.join(other, "media"));
+    fs.symlinkSync(workspace.path("media"), path.join(other, "media")); // As a mount, it is the same directory by two paths.
+    const here = relocationOf(other, run, workspace.root);
+    assert.match(here(workspace.path("media")).foreign ?? "", /of which it is a copy/);
+    assert.deepEqual(here(workspace.root), { path: other });
+    assert.deepEqual(here(workspace.path("data")), { path: path.join(other, "data") });
   });
 
   describe("with files on a drive of their own", () => {
