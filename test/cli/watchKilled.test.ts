@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { readSchedule } from "../../core/schedule.ts";
 import { addProject, makeWorkspace, type Workspace } from "../workspace.ts";
 import { json, offcut } from "./offcut.ts";
@@ -52,6 +53,8 @@ describe("offcut watch beside others, stopped and killed", function () {
       addProject(ws, "huge", { scenes: 1 });
       for (let i = 0; i < 1500; i++) ws.write(`.cache/assembly/huge/part-${i}.mp4`, 1);
     };
+    /** What an undo put back is left alone for a day. */
+    const endTheDay = (): void => fs.rmSync(ws.path(".offcut/undone.json"));
     const heldNow = (): number => heldFiles(ws.root).length;
 
     it("S4.5: SIGINT and SIGTERM stop between two files at any moment, with 0; nothing is lost, undo brings all back", async () => {
@@ -72,6 +75,7 @@ describe("offcut watch beside others, stopped and killed", function () {
         if (outcome === "cancelled") cancelled++;
         assert.equal((await offcut(["undo"], ws)).code, 0);
         assert.deepEqual(ws.snapshot(), before);
+        endTheDay();
       }
       assert.ok(cancelled > 0, "some of them came in the middle");
     });
@@ -109,6 +113,7 @@ describe("offcut watch beside others, stopped and killed", function () {
         assert.equal((await again.ended).code, 0);
         for (const run of await runs()) if (run.heldFiles > 0) assert.equal((await offcut(["undo", run.run], ws)).code, 0);
         assert.deepEqual(ws.snapshot(), before);
+        endTheDay();
       }
     });
   });
