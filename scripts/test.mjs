@@ -50,8 +50,8 @@ async function runAll() {
   if (!options.has("--editor")) {
     await runCounted("check", "npm", ["run", "check"]);
     const apart = ["test/editor/**", ...CAMPAIGNS].flatMap((pattern) => ["--ignore", pattern]);
-    await runMocha("tests", ["test/**/*.test.ts", ...apart, "--timeout", "20000"], 20 * minutes);
-    await runMocha("campaigns", [...CAMPAIGNS, "--timeout", "60000"], 20 * minutes);
+    await runMocha("tests", ["test/**/*.test.ts", ...apart, "--timeout", "20000"], 30 * minutes);
+    await runMocha("campaigns", [...CAMPAIGNS, "--timeout", "60000"], 25 * minutes);
   }
   if (!options.has("--fast")) await runEditorTests();
 }
