@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { t } from "@vscode/l10n";
 import type { MediaCache } from "../core/catalog/outputs.ts";
 import { cleanUp, NOTHING } from "../core/cleanUp.ts";
-import { type Config, rootsOf } from "../core/config/config.ts";
+import type { Config } from "../core/config/config.ts";
 import { retireJobs } from "../core/jobs/retire.ts";
 import { makePlan } from "../core/makePlan.ts";
 import type { CleanResult, Plan, PlanItem, Pressure } from "../core/model.ts";
@@ -14,7 +14,6 @@ import { brakeOf } from "../core/plan/brake.ts";
 import type { Selection } from "../core/plan/build.ts";
 import { Refusal } from "../core/reclaim/home.ts";
 import { lockHolder } from "../core/reclaim/lock.ts";
-import { noteTime } from "../core/reclaim/records.ts";
 import { relieve } from "../core/relieve.ts";
 import { purge } from "../core/runs.ts";
 import { cleanupLine, formatBytes } from "../core/words.ts";
@@ -51,8 +50,6 @@ export interface CleanRequest {
   readonly layout?: Layout;
   /** The marks of jobs that are long gone go, too. */
   readonly marksOlderThanMs?: number;
-  /** Notes the time after it, so that rules about age go on after the clock was set (R48). */
-  readonly notesTime?: boolean;
   /** Says nothing where there was nothing to do. */
   readonly quiet?: boolean;
   readonly signal?: AbortSignal;
@@ -189,12 +186,11 @@ function mediaCacheOf(root: string): MediaCache {
  * are forgotten, all of them or `only` some.
  */
 async function afterwards(request: CleanRequest, only: ReadonlySet<string> | undefined): Promise<void> {
-  const { config, whole, layout, logger, marksOlderThanMs, notesTime, now = Date.now } = request;
+  const { config, whole, layout, logger, marksOlderThanMs, now = Date.now } = request;
   try {
     for (const { path, message } of whole ? await retireJobs(whole, now(), only) : [])
       logger.warn(t("Cleanup: {0}: {1}", path, message), { path, error: message });
     if (layout && marksOlderThanMs !== undefined) await removeOldMarks(config, layout, now() - marksOlderThanMs);
-    if (notesTime === true) await noteTime(config.root, rootsOf(config), now());
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }

@@ -1,8 +1,8 @@
 /** A directory of temporary clips, one per event, that stays within limits of age and size (S4). */
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { t } from "@vscode/l10n";
+import { homeDirectory } from "../core/homeDirectory.ts";
 import { isSafeId, parseTemplate, TemplateError } from "../core/config/template.ts";
 import { parseSize } from "../core/config/units.ts";
 import type { ClipLimits } from "./configOf.ts";
@@ -142,7 +142,6 @@ export class ClipStore implements AsyncDisposable {
         ...this.request(config),
         mode: "automatic",
         selection: { stores: [store] },
-        notesTime: true,
         quiet: true,
       });
       return result.deletedFiles;
@@ -190,14 +189,6 @@ function rootOf(directory: string): string {
   const here = process.cwd();
   const mayBeRoot = here !== path.parse(here).root && here !== homeDirectory();
   return mayBeRoot && isBelow(directory, here) ? here : path.dirname(directory);
-}
-
-function homeDirectory(): string | undefined {
-  try {
-    return fs.realpathSync(os.homedir());
-  } catch {
-    return undefined; // There is none: nothing to protect.
-  }
 }
 
 /** Stores are described by templates, and a path is a path (R8): no name in it may stand for other directories, too. */

@@ -4,12 +4,12 @@
  * that is protected (R28).
  */
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { t } from "@vscode/l10n";
 import { canonicalKey, ignoresCase, pathsAbove } from "../catalog/paths.ts";
 import type { TemplatedStore } from "../config/config.ts";
 import { matchTemplate } from "../config/template.ts";
+import { homeDirectory } from "../homeDirectory.ts";
 import type { Identity, PlanItem } from "../model.ts";
 import { Refusal } from "./home.ts";
 
@@ -56,15 +56,6 @@ export function checkRoot(root: string): void {
   if (!stat.isDirectory()) throw new Refusal(t("{0} is not a directory", root));
   if (root === path.parse(root).root) throw new Refusal(t("{0} is the root of a filesystem; choose the directory of one project", root));
   if (root === homeDirectory()) throw new Refusal(t("{0} is your home directory; choose the directory of one project", root));
-}
-
-/** Undefined for a user without one: then there is nothing to protect. */
-function homeDirectory(): string | undefined {
-  try {
-    return fs.realpathSync(os.homedir());
-  } catch {
-    return undefined;
-  }
 }
 
 export interface GuardInput {

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { cleanUp } from "../../core/cleanUp.ts";
 import { loadConfig } from "../../core/config/load.ts";
 import type { CleanResult } from "../../core/model.ts";
-import { Refusal } from "../../core/reclaim/home.ts";
-import { listRuns } from "../../core/runs.ts";
+import { createGuard } from "../../core/reclaim/guard.ts";
+import { holdOf, Refusal } from "../../core/reclaim/home.ts";
+import { runCleanup } from "../../core/reclaim/run.ts";
+import { listRuns, readRun } from "../../core/runs.ts";
 import { addProject, openWriter, type Workspace } from "../workspace.ts";
 import { ageFinals, AUDIO, environment, clean, makeReady, planFor, sameStates, takenOf } from "./world.ts";
 
@@ -213,6 +216,37 @@ describe("run", function () {
     );
     assert.match(reasonOf(result, clip) ?? "", new RegExp(`final\\.mp4 of project ${other} is not verified`));
     assert.ok(fs.existsSync(workspace.path(clip)));
+  });
+
+  it("R3: what somebody who had it open writes between its move and its unlink is put back, and nothing else stays", async () => {
+    const { config, plan } = await planFor(workspace);
+    const items = plan.items.filter((item) => item.verdict === "reclaim");
+    let written: string | undefined;
+    const result = await runCleanup({
+      workspace: workspace.root,
+      digest: plan.digest,
+      items,
+      undoMs: 0,
+      guard: createGuard({ workspace: workspace.root, stores: config.stores, protectedPaths: [], protectedInodes: [] }),
+      // Asked right before the second file moves: the first one waits for its turn to be deleted.
+      recheck: () => {
+        const [run = ""] = fs.readdirSync(workspace.path(".offcut/holds"));
+        const moved = items.find((item) => fs.existsSync(path.join(holdOf(workspace.root, run), item.path)));
+        if (moved && written === undefined) fs.appendFileSync(path.join(holdOf(workspace.root, run), (written = moved.path)), "late");
+        return undefined;
+      },
+      now: Date.now,
+    });
+    assert.ok(written !== undefined);
+    assert.deepEqual([result.skipped, result.errors], [[{ path: written, reason: "changed" }], []]);
+    assert.equal(result.deletedFiles, items.length - 1);
+    assert.match(fs.readFileSync(workspace.path(written), "latin1"), /late$/);
+    assert.deepEqual(
+      items.filter((item) => fs.existsSync(workspace.path(item.path))).map((item) => item.path),
+      [written],
+    );
+    assert.deepEqual(fs.readdirSync(workspace.path(".offcut/holds")), []);
+    assert.equal(readRun(workspace.root, result.run)?.files.find((file) => file.path === written)?.state, "kept");
   });
 
   it("R43: a file that another process has open is skipped", async function () {
